@@ -138,11 +138,20 @@ def secrets_in(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
     found |= _set(environ)
     credentials = environ.get("CREDENTIALS_DIRECTORY")
     if credentials and Path(credentials).is_dir():
-        for file in sorted(Path(credentials).iterdir()):
-            if file.name == "env" or file.suffix == ".env":
-                found |= _dotenv(file)
-            elif file.is_file():
-                found |= _set({file.name: file.read_text(encoding="utf-8").strip()})
+        found |= handed_over(Path(credentials))
+    return found
+
+
+def handed_over(folder: Path, *, but: str = "") -> dict[str, str]:
+    """The secrets in systemd's credentials; `but`: without those of that file."""
+    found: dict[str, str] = {}
+    for file in sorted(folder.iterdir()):
+        if file.name == but:
+            continue
+        if file.name == "env" or file.suffix == ".env":
+            found |= _dotenv(file)
+        elif file.is_file():
+            found |= _set({file.name: file.read_text(encoding="utf-8").strip()})
     return found
 
 

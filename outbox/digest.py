@@ -67,13 +67,9 @@ def key_for(db: sqlite3.Connection, keys: Keys, path: Path) -> bytes:
 
     Raises KeyMissing, KeyChanged: under another key no opt-out would be found, so nothing is done without the right one.
     """
-    found = dict(db.execute(_SQL["secrets"]).fetchall())
+    found = _found_in(db, path)
     if "digest_locked" in found:
         return _unlocked(db, found["digest_locked"], found.get("digest_check", b""), keys, path)
-    if "digest" not in found and db.execute(_SQL["any_digest"]).fetchone()[0]:
-        raise KeyMissing(
-            f"the key of {path.name}'s digests is not in it, and no opt-out can be found: `tether rekey` saves what can be saved"
-        )
     key: bytes = found.get("digest") or secrets.token_bytes(KEY_BYTES)
     _lock_up(db, key, keys.read(make=True)[0])
     if "digest" in found:
@@ -82,21 +78,43 @@ def key_for(db: sqlite3.Connection, keys: Keys, path: Path) -> bytes:
     return key
 
 
+def check_lock(db: sqlite3.Connection, keys: Keys, path: Path) -> None:
+    """Whether `key_for` would be given the key: nothing is changed. Raises KeyMissing, KeyChanged, sqlite3.Error."""
+    found = _found_in(db, path)
+    if "digest_locked" in found:
+        _opened(found["digest_locked"], found.get("digest_check", b""), keys, path)
+
+
 def check_in(db: sqlite3.Connection) -> bytes | None:
     """By which one key is told from another, without it; None: there is none in that database. Raises sqlite3.Error."""
     found = dict(db.execute(_SQL["secrets"]).fetchall())
     return found.get("digest_check") or (_check_of(found["digest"]) if "digest" in found else None)
 
 
+def _found_in(db: sqlite3.Connection, path: Path) -> dict[str, bytes]:
+    found: dict[str, bytes] = dict(db.execute(_SQL["secrets"]).fetchall())
+    if not found.keys() & {"digest_locked", "digest"} and db.execute(_SQL["any_digest"]).fetchone()[0]:
+        raise KeyMissing(
+            f"the key of {path.name}'s digests is not in it, and no opt-out can be found: `tether rekey` saves what can be saved"
+        )
+    return found
+
+
 def _unlocked(db: sqlite3.Connection, locked: bytes, check: bytes, keys: Keys, path: Path) -> bytes:
+    key, outer, present = _opened(locked, check, keys, path)
+    if not check or outer != present:
+        _lock_up(db, key, present)
+    return key
+
+
+def _opened(locked: bytes, check: bytes, keys: Keys, path: Path) -> tuple[bytes, bytes, bytes]:
+    """The key, what opened it, and the first of those that there are."""
     known = keys.read(make=False)
     for outer in known:
         key = _mixed(outer, locked[:_SALT], locked[_SALT:])
         damaged = not check  # then the present words are likely the right ones
         if damaged or hmac.compare_digest(_check_of(key), check):
-            if damaged or outer != known[0]:
-                _lock_up(db, key, known[0])
-            return key
+            return key, outer, known[0]
     remedy = (
         "without them no opt-out can be found. Put them back (TETHER_WORDS in .env, or `tether restore --words`); "
         "are they lost for good, `tether rekey` (for a backup: `tether restore --accept lost-words`) saves what can be saved"

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from daemon.appliance.machine import Machine
-from daemon.appliance.packaged import EXECUTABLE, PLACES, system_files
+from daemon.appliance.packaged import EXECUTABLE, PACKAGE_UNIT, PLACES, system_files
 from daemon.appliance.release import HOME, Releases
 from daemon.appliance.unit import TIMER, UNIT, Unit
 from daemon.config import Settings
@@ -63,7 +63,7 @@ class Installer:
             raise InstallError(
                 "the service is not installed here (or came with the Debian package: `apt remove tether`)"
             )
-        if self._machine.path("/usr/lib/systemd/system/tether.service").exists():
+        if self._machine.path(PACKAGE_UNIT).exists():
             raise InstallError("the service came with the Debian package: `apt remove tether` (or `apt purge tether`)")
         for unit in (TIMER, UNIT):
             await self._machine.run("systemctl", "disable", "--now", unit, seconds=120)
@@ -88,6 +88,11 @@ class Installer:
     def _look(self, settings: Settings) -> None:
         if os.geteuid() != 0:
             raise InstallError("this takes root: sudo tether install")
+        if self._machine.path(PACKAGE_UNIT).exists():
+            raise InstallError(
+                "the service is installed already: it came with the Debian package, which `apt` upgrades. "
+                "`sudo tether reload` puts a changed configuration in force"
+            )
         if not self._machine.path("/run/systemd/system").is_dir():
             raise InstallError("systemd does not run here; run `tether run` under a supervisor of your own")
         if not self._machine.path(f"{CONFIG}/tether.toml").is_file():

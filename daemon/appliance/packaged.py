@@ -6,6 +6,9 @@ from pathlib import Path
 EXECUTABLE = "/opt/tether/venv/bin/tether"
 """As the shipped units name it."""
 
+PACKAGE_UNIT = "/usr/lib/systemd/system/tether.service"
+"""Where it is there, the service came with the Debian package: a unit under /etc would shadow it."""
+
 PLACES: Mapping[str, str] = {
     "tether.service": "etc/systemd/system/tether.service",
     "tether-backup.service": "etc/systemd/system/tether-backup.service",

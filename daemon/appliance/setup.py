@@ -33,6 +33,8 @@ SYSTEM_GROUP = "tether"
 
 PACKAGED = "# The configuration that came with Tether."
 """How the Debian package's own tether.toml begins: nobody's words yet."""
+PACKAGED_STORE = {"name": "Our shop", "country": "GB", "timezone": "Europe/London"}
+"""What it says of the store until somebody does: no guess is worse than this one."""
 STANDARD_WEBHOOKS = "TETHER_WEBHOOK_SECRET"
 """That of POST /v1/events: several by comma or space while one is exchanged."""
 

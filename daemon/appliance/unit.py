@@ -1,9 +1,15 @@
 """The service as systemd runs it: start, stop, and whether it is well."""
 
+from enum import Enum, auto
+
 import aiohttp
+import msgspec
 
 from daemon.appliance.machine import Machine, Ran
 from daemon.config import Settings
+from daemon.config_words import handed_over, secrets_in
+from daemon.keys.digests import check_key
+from daemon.runtime.verify import usable
 from daemon.upkeep.errors import InstallError
 from outbox.clock import Clock
 
@@ -20,25 +26,56 @@ HANDED_OVER = "/run/credentials/tether.service/env"
 """Where systemd put what it read of /etc/tether/.env when it started the service: a reload reads nothing anew."""
 
 
-async def hand_over_secrets(machine: Machine, settings: Settings) -> bool:
-    """Start the service anew where systemd handed it secrets that are not those of `.env` any more. True: it was.
+class Secrets(Enum):
+    """Those that systemd handed the service, beside those of `.env`."""
 
-    Raises InstallError when that fails. Only root can see what was handed over, and only root can do it.
+    SAME = auto()
+    HANDED_OVER = auto()
+    """They were others, and the service was started anew for them."""
+    UNSEEN = auto()
+    """This user may not see them, so they may be others."""
+
+
+async def hand_over_secrets(machine: Machine, settings: Settings) -> Secrets:
+    """Start the service anew where systemd handed it secrets that are not those of `.env` any more.
+
+    Raises what that start would end with (ConfigError, KeyMissing, KeyChanged), and then nothing was started: the service goes on with the
+    secrets that it has. Raises InstallError when the start fails. Only root can see what was handed over, and only root can do it.
     """
     handed, env = machine.path(HANDED_OVER), settings.folder / ".env"
     if settings.folder != machine.path("/etc/tether").resolve():
-        return False
+        return Secrets.SAME
     try:
         if handed.read_bytes() == env.read_bytes():
-            return False
+            return Secrets.SAME
+    except PermissionError:
+        return Secrets.UNSEEN
     except OSError:
-        return False
+        return Secrets.SAME
+    others = handed_over(handed.parent, but=handed.name)
+    check_start(_with_secrets(settings, {**secrets_in(settings.folder, {}), **others}))
     ran = await machine.run("systemctl", "restart", UNIT, seconds=START_SECONDS)
     if ran is None or ran.code != 0:
         raise InstallError(
             f"the secrets changed, and `systemctl restart {UNIT}` failed: {ran.said[-500:] if ran else ''}"
         )
-    return True
+    return Secrets.HANDED_OVER
+
+
+def check_start(settings: Settings) -> None:
+    """Whether a start would be refused, in its own words. Raises ConfigError, KeyMissing, KeyChanged."""
+    settings = usable(settings)
+    check_key(settings)
+    if settings.fleet.store:
+        from daemon.fleet.membership import keys_of, membership_of
+
+        keys_of(settings)
+        membership_of(settings)
+
+
+def _with_secrets(settings: Settings, secrets: dict[str, str]) -> Settings:
+    alone = None if settings.alone is None else msgspec.structs.replace(settings.alone, secrets=secrets)
+    return msgspec.structs.replace(settings, secrets=secrets, alone=alone)
 
 
 class Unit:

@@ -63,7 +63,8 @@ def init(
     standing = _standing(file, ask=not yes, force=force)
     interview = Interview(file.absolute().parent, ask=not yes)
     given = {key: value for key, value in zip(STORE, (name, country, timezone, locale, currency), strict=True) if value}
-    store = _store(given, standing.get("store", {}), interview)
+    stood = standing.get("store", {})
+    store = _store(given, {} if stood == setup.PACKAGED_STORE and setup.is_packaged(file) else stood, interview)
     before = standing.get("channels", {})
     chosen = list(channel or ()) or (list(before) if yes else _choose_channels(interview, before))
     tables, channels = _keys(set_ or ())
@@ -90,16 +91,26 @@ def init(
         )
     if token:
         _make_token(settings)
-    if settle(lambda: is_running(settings)):
+    runs = settle(lambda: is_running(settings))
+    if runs:
         print("\nThe service runs with its old configuration: `tether reload` puts this one in force.")
     print("\nNow the doctor:\n")
     found = look(settings, offline=offline)
     tell(found)
     print(
-        f"\nThen: `tether run` (or `sudo tether install`), `tether tui` for the counter, http://127.0.0.1:{settings.hook.port}/docs for the till."
+        f"\nThen: {_start(file, runs=runs)}, `tether tui` for the counter, http://127.0.0.1:{settings.hook.port}/docs for the till."
         "\nLogins for the counter on this machine: `sudo usermod -aG tether-staff NAME` (the group comes with `tether install` or the package)."
     )
     raise typer.Exit(verdict(found))
+
+
+def _start(file: Path, *, runs: bool) -> str:
+    """The command that puts what was written in force: one for each way that Tether came here."""
+    from daemon.appliance import packaged, setup
+
+    if file.absolute().is_relative_to(setup.SYSTEM_FOLDER) and Path(packaged.PACKAGE_UNIT).exists():
+        return "`sudo tether reload`" if runs else "`sudo systemctl start tether`"
+    return "`tether run` (or `sudo tether install`)"
 
 
 def _place(config: Path | None) -> Path:

@@ -16,7 +16,7 @@ class Interview:
     """Answers by their question. `ask` False: nothing is asked, guesses count. As a context it forgets them once all is written."""
 
     def __init__(self, folder: Path, *, ask: bool) -> None:
-        self._file = folder / ".tether-init.json"
+        self.file = folder / ".tether-init.json"
         self.ask = ask
         self._kept: dict[str, str] = self._read() if ask else {}
         if self._kept:
@@ -54,7 +54,7 @@ class Interview:
 
     def done(self) -> None:
         """All of it is written where it belongs."""
-        self._file.unlink(missing_ok=True)
+        self.file.unlink(missing_ok=True)
 
     def _keep(self, key: str, text: str) -> None:
         import msgspec
@@ -62,8 +62,8 @@ class Interview:
         if not text or self._kept.get(key) == text:
             return
         self._kept[key] = text
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(msgspec.json.encode(self._kept))
 
@@ -71,7 +71,7 @@ class Interview:
         import msgspec
 
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, str])
+            return msgspec.json.decode(self.file.read_bytes(), type=dict[str, str])
         except (FileNotFoundError, msgspec.DecodeError):
             return {}
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.frame import (
+    EX_CONFIG,
     ConfigOption,
     Failure,
     JsonOption,
@@ -23,6 +24,11 @@ from daemon.cli.service import done, is_running, service
 
 if TYPE_CHECKING:
     from daemon.config import Settings
+
+STILL_THE_OLD = (
+    "with the secrets as they are in .env now the service would not start, so it was not started anew: "
+    "it goes on with those that it has. Correct them, then `sudo tether reload`"
+)
 
 
 @app.command(epilog="Example: tether status --json | jq .waiting")
@@ -96,18 +102,27 @@ def _say_seen(settings: "Settings") -> None:
 def reload(config: ConfigOption = None) -> None:
     """Put a changed configuration in force. A wrong one is refused with the reason, and nothing changes."""
     from daemon.appliance.machine import Machine
-    from daemon.appliance.unit import hand_over_secrets
+    from daemon.appliance.unit import Secrets, hand_over_secrets
+    from daemon.config import ConfigError
     from daemon.upkeep.errors import InstallError
     from daemon.wire.requests import keeping
+    from outbox.errors import KeyChanged, KeyMissing
 
     settings = settings_of(config)
 
     done(settings, keeping.reload(), only="it reads its configuration when it starts")
     try:
-        anew = settle(lambda: hand_over_secrets(Machine(), settings))
+        secrets = settle(lambda: hand_over_secrets(Machine(), settings))
+    except (ConfigError, KeyMissing, KeyChanged) as error:
+        raise Failure(f"{error}\n{STILL_THE_OLD}", EX_CONFIG) from error
     except InstallError as error:
         raise Failure(str(error)) from error
-    if anew:
-        print("the secrets changed since the service was started, so it was started anew: all of it is in force")
-    else:
-        print("the new configuration is in force")
+    match secrets:
+        case Secrets.HANDED_OVER:
+            print("the secrets changed since the service was started, so it was started anew: all of it is in force")
+        case Secrets.UNSEEN:
+            print(
+                "the new configuration is in force; whether secrets changed only root can see: for those `sudo tether reload`"
+            )
+        case Secrets.SAME:
+            print("the new configuration is in force")

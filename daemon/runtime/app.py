@@ -44,7 +44,7 @@ from daemon.upkeep.heads import RecordHeads
 from daemon.upkeep.heartbeat import Heartbeat
 from daemon.upkeep.messenger import GiveBack, Messenger
 from daemon.upkeep.record_mail import RecordMail
-from daemon.upkeep.recover import make_sound, mark_damaged, record
+from daemon.upkeep.recover import look, make_sound, mark_damaged, record
 from daemon.upkeep.trouble import TroubleWatch
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
@@ -230,7 +230,7 @@ class Service:
             lambda: self.engine.board.board(),
             self.messenger.tell,
             self.watch.trouble,
-            lambda: absent_address(self.settings.hook),
+            lambda: self.services.hook_trouble or absent_address(self.settings.hook),
             lambda: self.engine.intake.rows(),
             lambda: self.engine.sms.trouble(self.clock.now()),
             lambda: {} if self.fleet is None else self.fleet.trouble(),
@@ -337,11 +337,12 @@ async def open_service(
 
 @asynccontextmanager
 async def open_offline(settings: Settings) -> AsyncIterator[Path]:
-    """The HTTP face on a stopped service's database, on a socket of this process's own: nothing is dispatched."""
+    """The HTTP face on a stopped service's database, on a socket of this process's own: nothing is dispatched, and what a start would have to
+    mend is not opened. Raises StorageDamaged then."""
     verify(settings)
-    async with open_service(
-        settings, clock=SystemClock(), rng=random.SystemRandom(), reread=lambda: settings
-    ) as service:
+    clock = SystemClock()
+    await look(settings.database, clock)
+    async with open_service(settings, clock=clock, rng=random.SystemRandom(), reread=lambda: settings) as service:
         with tempfile.TemporaryDirectory(prefix="tether-") as folder:
             socket = Path(folder) / "tether.sock"
             async with unix_door(service.services, Guards(service.clock), socket):

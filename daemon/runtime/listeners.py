@@ -1,8 +1,9 @@
 """Where the HTTP face listens: TCP for tills and scripts, the unix socket for the counter. Each listener is made with its own door."""
 
+import asyncio
 import errno
 import ipaddress
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from socket import (
@@ -10,6 +11,7 @@ from socket import (
     AF_INET6,
     AF_UNIX,
     AI_PASSIVE,
+    EAI_AGAIN,
     IPPROTO_IP,
     IPPROTO_IPV6,
     IPV6_V6ONLY,
@@ -24,6 +26,8 @@ from socket import (
 )
 from typing import Any
 
+import structlog
+
 from daemon.api.app import make_app, set_up
 from daemon.api.plumbing.gate import SocketGate, TokenGate
 from daemon.api.plumbing.guards import Guards
@@ -34,6 +38,9 @@ from daemon.config import ConfigError, Hook
 from daemon.runtime.acceptor import Acceptor
 from daemon.runtime.descriptors import rooms
 from daemon.runtime.tls import tls_context
+from daemon.supervise import call_off
+
+log = structlog.get_logger(__name__)
 
 SHUTDOWN_SECONDS = 5.0
 """How long requests under way may take once the service stops."""
@@ -42,6 +49,8 @@ RECEIVED_AT_ONCE = 32 * 2**10
 """What the system takes in of a connection before it is read: with TLS each such piece is held three times over."""
 IP_FREEBIND = 15
 """Listen at an address that the machine does not have yet (ip(7)); it counts for both families."""
+LOOK_AGAIN_SECONDS = 5.0
+NOBODY = "no till on the network gets through"
 SOCKET_MODE = 0o666
 """Any user may knock: the door asks the kernel who it is, and the folder's own permissions say who gets as far as that."""
 
@@ -50,12 +59,18 @@ SOCKET_MODE = 0o666
 async def listening(services: Services, path: Path, *, folder: Path, unattended: bool = False) -> AsyncIterator[str]:
     """Serve both doors; yields the TCP door's URL. Raises ConfigError when one can't be opened.
 
-    `unattended`: nobody is there to read a refusal, and a Pi is often up before the router has given it its address. So the service works
-    without it (`absent_address` says so), and tills get through once it comes."""
-    guards = Guards(services.clock)
+    `unattended`: nobody is there to read a refusal, and a Pi is often up before the router has given it its address, or says what a name stands
+    for. So the service works without (`absent_address` or `Services.hook_trouble` says so), and tills get through once it comes."""
+    guards, hook = Guards(services.clock), services.settings.hook
     async with AsyncExitStack() as doors:
-        early = unattended and bool(absent_address(services.settings.hook))
-        url = await doors.enter_async_context(tcp_door(services, guards, folder=folder, early=early))
+        early = unattended and bool(absent_address(hook))
+        try:
+            url = await doors.enter_async_context(tcp_door(services, guards, folder=folder, early=early))
+        except ConfigError as error:
+            if not (unattended and _may_come_yet(hook, error.__cause__)):
+                raise
+            await doors.enter_async_context(_tcp_door_to_come(services, guards, folder=folder, why=str(error)))
+            url = f"unix:{path}"
         await doors.enter_async_context(unix_door(services, guards, path))
         yield url
 
@@ -73,6 +88,45 @@ async def tcp_door(services: Services, guards: Guards, *, folder: Path, early: b
             yield f"{'https' if context else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+def _may_come_yet(hook: Hook, error: BaseException | None) -> bool:
+    """Whether it is for want of what the network says of a name: a wrong one can't be told from that."""
+    is_of_the_network = isinstance(error, gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL
+    return is_of_the_network and not _is_address(hook.host)
+
+
+@asynccontextmanager
+async def _tcp_door_to_come(services: Services, guards: Guards, *, folder: Path, why: str) -> AsyncIterator[None]:
+    """The TCP door, opened as soon as its name stands for an address of this machine."""
+    services.hook_trouble = f"{NOBODY}: {why}"
+    failure: Exception | None = None
+    async with asyncio.TaskGroup() as group:
+        opening = group.create_task(_open_once_known(services, guards, folder), name="TCP door")
+        try:
+            yield
+        except Exception as error:  # raised again below as it is: the group would wrap it
+            failure = error
+        finally:
+            await call_off(opening)
+    if failure is not None:
+        raise failure
+
+
+async def _open_once_known(services: Services, guards: Guards, folder: Path) -> None:
+    hook = services.settings.hook
+    while True:
+        await services.clock.sleep(LOOK_AGAIN_SECONDS)
+        if trouble := await asyncio.to_thread(unknown_name, hook):
+            services.hook_trouble = trouble
+            continue
+        try:
+            async with tcp_door(services, guards, folder=folder) as url:
+                services.hook_trouble = ""
+                log.info("tills on the network get through", url=url)
+                await asyncio.Event().wait()
+        except ConfigError as error:
+            services.hook_trouble = f"{NOBODY}: {error}"
+
+
 @asynccontextmanager
 async def unix_door(services: Services, guards: Guards, path: Path) -> AsyncIterator[None]:
     """The counter's own door: the kernel says who is there."""
@@ -88,6 +142,8 @@ def cannot_listen(hook: Hook, error: OSError) -> str:
     """Why, and what to do: the same words from `run` and from the doctor."""
     place = f"{hook.host}:{hook.port}"
     words = f"hook.host, hook.port: can't listen on {place}: {error.strerror or error}"
+    if isinstance(error, gaierror) and error.errno == EAI_AGAIN:
+        return f"{words}. The name server that knows {hook.host!r} does not answer: is the router on? An address instead of a name needs none"
     if isinstance(error, gaierror):
         return f"{words}. {hook.host!r} is no name or address of this machine; write 127.0.0.1, or 0.0.0.0 for tills on the LAN"
     if error.errno == errno.EADDRINUSE:
@@ -114,10 +170,33 @@ def absent_address(hook: Hook) -> str:
         if error.errno != errno.EADDRNOTAVAIL:
             return ""
         return (
-            f"no till on the network gets through: hook.host: {hook.host} is no address of this machine now (`ip addr` lists them). "
+            f"{NOBODY}: hook.host: {hook.host} is no address of this machine now (`ip addr` lists them). "
             "Is the cable in and the router on? If it gives this machine other addresses, write 0.0.0.0"
         )
     return ""
+
+
+def unknown_name(hook: Hook) -> str:
+    """Why no till on the network gets through, where nobody says just now what the name in `hook.host` stands for; "" else. Takes seconds."""
+    try:
+        _addresses(hook)
+    except gaierror as error:
+        return f"{NOBODY}: {cannot_listen(hook, error)}"
+    return ""
+
+
+def _addresses(hook: Hook) -> Iterable[tuple[int, tuple[Any, ...]]]:
+    """Of each kind; raises gaierror."""
+    found = getaddrinfo(hook.host, hook.port, type=SOCK_STREAM, flags=AI_PASSIVE)
+    return dict.fromkeys((family, address) for family, _, _, _, address in found)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def try_to_listen(hook: Hook) -> None:
@@ -132,11 +211,7 @@ def _tcp_sockets(hook: Hook, *, early: bool = False) -> Iterator[Sequence[socket
     with ExitStack() as stack:
         sockets: list[socket] = []
         try:
-            found = dict.fromkeys(
-                (family, address)
-                for family, _, _, _, address in getaddrinfo(hook.host, hook.port, type=SOCK_STREAM, flags=AI_PASSIVE)
-            )
-            for family, address in found:
+            for family, address in _addresses(hook):
                 listener = stack.enter_context(socket(family, SOCK_STREAM))
                 listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
                 listener.setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVED_AT_ONCE)

@@ -18,6 +18,7 @@ from daemon.dispatch.uplink import probe_hosts
 from daemon.intake import registry as sources
 from daemon.intake.base import secrets_begin_with
 from daemon.iso import currency_trouble
+from daemon.keys.keyring import known
 from daemon.planner.check import mistakes_of_texts
 from daemon.planner.formats import REF
 from daemon.planner.plan import make_planner
@@ -30,6 +31,9 @@ from daemon.upkeep.trouble import check_trouble
 
 LONGEST_SOCKET = 107
 """Linux's `sun_path` has 108 bytes, the last of them zero (unix(7))."""
+
+RUNTIME_FOLDER = Path("/run/tether")
+"""systemd makes it for the service, and takes it away with it."""
 
 
 def verify(settings: Settings) -> None:
@@ -56,6 +60,10 @@ def faults(settings: Settings) -> Iterator[str]:
     for error in _errors(settings):
         words = str(error)
         yield words if words.startswith(file) else f"{file}: {words}"
+    try:
+        known(settings)
+    except ConfigError as error:  # of `.env`, or the file beside the database: it says which
+        yield str(error)
 
 
 def mistakes(settings: Settings, texts: Path) -> list[str]:
@@ -187,6 +195,11 @@ def _check_hook(settings: Settings) -> None:
             f"hook.socket: {settings.socket} is too long for a socket (at most {LONGEST_SOCKET} bytes); "
             'name one in a shorter folder, like "/run/tether/tether.sock"'
         )
+    folder = Path(os.path.normpath(settings.socket.parent))
+    if not _will_be(folder, settings):
+        raise ConfigError(
+            f"hook.socket: {folder} is no folder; make it, or leave the key out: then the socket lies beside the database"
+        )
     tls_context(hook, settings.folder)
     if hook.public_url and not _is_address(hook.public_url):
         raise ConfigError(
@@ -194,6 +207,18 @@ def _check_hook(settings: Settings) -> None:
         )
     if not 0 <= hook.port < 65536:
         raise ConfigError(f"hook.port: {hook.port} is no port; write one of 1 to 65535")
+
+
+def _will_be(folder: Path, settings: Settings) -> bool:
+    """Whether that folder is there when the service starts, as far as this user may see."""
+    if folder in (RUNTIME_FOLDER, *settings.database.parents):
+        return True
+    try:
+        return stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _check_backup(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from daemon.config import ConfigError, Settings
 from daemon.upkeep.errors import BackupError
+from daemon.upkeep.mounts import bare_mount_point
 from daemon.upkeep.s3 import Bucket, open_bucket
 from outbox.clock import Clock
 
@@ -20,8 +21,6 @@ NAME = re.compile(r"tether-\d{8}T\d{6}Z\.(backup|tar\.gz)")
 ever read or removed."""
 
 DAY_MS = 86_400_000
-TO_BE_MOUNTED, MOUNTED = Path("/etc/fstab"), Path("/proc/self/mountinfo")
-"""What the owner wants mounted (fstab(5)), and what is (proc_pid_mountinfo(5))."""
 
 
 class BackupStore(Protocol):
@@ -85,7 +84,7 @@ class Folder:
     def _look(self) -> None:
         if not self._path.is_dir():
             raise BackupError(f"{self._path} is not there: is the stick plugged in and mounted? ([backup] to)")
-        if (bare := _bare_mount_point(self._path)) is not None:
+        if (bare := bare_mount_point(self._path)) is not None:
             raise BackupError(
                 f"nothing is mounted at {bare}: is the stick plugged in? `mount {bare}` says more ([backup] to)"
             )
@@ -101,31 +100,6 @@ def _by_age(names: Iterable[str], now: int) -> Sequence[str]:
     else it would be the newest for good, and the one before the last would go each time."""
     known = named_at(now + DAY_MS)
     return sorted(filter(NAME.fullmatch, names), key=lambda name: (name < known, name))
-
-
-def _bare_mount_point(path: Path) -> Path | None:
-    """The folder on the way to it where a disk should be mounted and none is, so that it lies on the card; None: there is none."""
-    whole = path.resolve()
-    mounted = _places(MOUNTED, 4, root=3)
-    wanted = _places(TO_BE_MOUNTED, 1) & {whole, *whole.parents} - {Path("/")}
-    return min(wanted - mounted, default=None) if mounted else None
-
-
-def _places(file: Path, column: int, *, root: int | None = None) -> set[Path]:
-    """The mount points in a table of the system's, whose spaces are written as octal numbers. `root`: the column that says what of its disk
-    is mounted there: what systemd binds onto itself, so that the service may write there, is no disk."""
-    try:
-        rows = [line.split() for line in file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()]
-    except OSError:
-        return set()
-    named = (
-        row[column]
-        for row in rows
-        if len(row) > column
-        and not row[0].startswith("#")
-        and (root is None or row[root] != row[column] or row[root] == "/")
-    )
-    return {Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), name)) for name in named}
 
 
 def _keep(archive: Path, place: Path) -> None:

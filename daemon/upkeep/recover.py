@@ -21,10 +21,12 @@ import structlog
 from daemon.keys.box_key import BoxKey
 from daemon.keys.heads import vouch
 from daemon.upkeep import recovery_note
+from daemon.upkeep.mounts import bare_mount_point
 from daemon.upkeep.recovery_note import Recovered
 from daemon.upkeep.swap import put_in_place, set_aside
 from outbox import Outbox
 from outbox.clock import Clock
+from outbox.errors import StorageBusy, StorageDamaged
 from outbox.graft import graft
 from outbox.heads import Break
 from outbox.lock import Lock
@@ -40,7 +42,11 @@ LOOK_SECONDS = 10.0
 RECOVER_SECONDS = 600
 WORTH = ("orders", "event", "message", "audit", "consent", "token")
 """Whose rows are counted when attempts at saving are compared."""
-GONE = "it is gone"
+GONE, EMPTY = "it is gone", "it is empty"
+REMEDY = (
+    "start the service (`sudo systemctl start tether`), which saves what can be saved and says what is lost; "
+    "`tether restore latest` goes back to a backup"
+)
 
 
 def mark_path(database: Path) -> Path:
@@ -57,6 +63,30 @@ def mark_damaged(database: Path) -> None:
 async def make_sound(database: Path, clock: Clock) -> Recovered | None:
     """To be called before the database is opened. None: nothing was wrong with it. Raises AlreadyRunning, OSError, sqlite3.Error."""
     return await asyncio.to_thread(_make_sound, database, clock)
+
+
+async def look(database: Path, clock: Clock) -> None:
+    """Whether a start would have something to mend, within the same time: nothing is. Raises StorageDamaged, which says what to do, and
+    AlreadyRunning, OSError."""
+    await asyncio.to_thread(_look_only, database, clock)
+
+
+def not_mounted(database: Path) -> str:
+    """Why it must not be begun on the card: it lies on a disk that is not there just now. "" otherwise."""
+    bare = bare_mount_point(database)
+    if bare is None:
+        return ""
+    return (
+        f"nothing is mounted at {bare}, where the database {database} lies: is the disk plugged in? `sudo mount {bare}` says more. "
+        f"Where it is to lie on the card, take {bare} out of /etc/fstab"
+    )
+
+
+def ruined(database: Path) -> str:
+    """What must not be opened, since whoever did would begin anew in silence, or lose what is left of the log: why; "" otherwise."""
+    if not database.exists():
+        return GONE if _was_here(database) else ""
+    return trouble_with_log(database) if database.stat().st_size else EMPTY
 
 
 async def record(box: Outbox, recovered: Recovered, key: BoxKey, clock: Clock) -> None:
@@ -76,31 +106,58 @@ async def record(box: Outbox, recovered: Recovered, key: BoxKey, clock: Clock) -
 
 
 def _make_sound(database: Path, clock: Clock) -> Recovered | None:
-    was_here = Lock.path_for(database.resolve()).exists() or log_of(database).exists()
-    if not database.exists() and not was_here:
-        return None
+    with _owned(database) as is_there:
+        if not is_there:
+            return None
+        marked = mark_path(database).exists()
+        trouble = _trouble(database, clock, whole=marked)
+        recovered = _mended(database, trouble, clock.now()) if trouble else None
+        mark_path(database).unlink(missing_ok=True)
+        return recovered
+
+
+def _look_only(database: Path, clock: Clock) -> None:
+    with _owned(database) as is_there:
+        if not is_there:
+            return
+        met = "damage was met in it while it was in use" if mark_path(database).exists() else ""
+        if trouble := met or _trouble(database, clock, whole=False):
+            what = "gone" if trouble == GONE else f"damaged ({trouble})"
+            raise StorageDamaged(f"the database {database} is {what}, and nothing was done: {REMEDY}")
+
+
+@contextlib.contextmanager
+def _owned(database: Path) -> Iterator[bool]:
+    """Whether there is one, or was; then it is ours meanwhile. Raises StorageBusy where its disk is not mounted."""
+    if absent := not_mounted(database):
+        raise StorageBusy(absent)
+    if not database.exists() and not _was_here(database):
+        yield False
+        return
     lock = Lock(database)
     lock.take()
     try:
-        recovered = _look(database, clock) if database.exists() else _begin_anew(database, clock.now())
-        mark_path(database).unlink(missing_ok=True)
-        return recovered
+        yield True
     finally:
         lock.release()
 
 
-def _look(database: Path, clock: Clock) -> Recovered | None:
-    marked = mark_path(database).exists()
+def _was_here(database: Path) -> bool:
+    return Lock.path_for(database.resolve()).exists() or log_of(database).exists()
+
+
+def _trouble(database: Path, clock: Clock, *, whole: bool) -> str | None:
+    """`whole`: all of it, however long that takes."""
     end = clock.monotonic() + LOOK_SECONDS
 
     def go_on() -> bool:
-        return marked or clock.monotonic() < end
+        return whole or clock.monotonic() < end
 
-    if not database.stat().st_size:
-        trouble: str | None = "it is empty"
-    else:
-        trouble = trouble_with_log(database) or trouble_with(database, whole=marked, rows=True, go_on=go_on)
-    return _repair(database, trouble, clock.now()) if trouble else None
+    return ruined(database) or trouble_with(database, whole=whole, rows=True, go_on=go_on)
+
+
+def _mended(database: Path, trouble: str, now: int) -> Recovered:
+    return _begin_anew(database, now) if trouble == GONE else _repair(database, trouble, now)
 
 
 def _begin_anew(database: Path, now: int) -> Recovered:

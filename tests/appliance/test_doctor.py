@@ -1,9 +1,7 @@
 """The doctor finds what is wrong and says what to do; what it may mend it mends when asked."""
 
 import asyncio
-import grp
 import json
-import os
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +24,7 @@ from daemon.http import open_http
 from daemon.runtime.clockwatch import RELEASED
 from daemon.upkeep.backup_note import LastBackup, note_path
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import accept_one, open_box, planned
+from tests.support.outbox_box import accept_one, open_box, open_own_box, planned
 from tests.support.shop import open_shop
 
 
@@ -114,39 +112,6 @@ async def test_a_database_with_two_names_is_told(tmp_path: Path) -> None:
     assert "permissions" in wrong(await found(settings))
 
 
-async def test_secrets_that_lie_open_are_shut_when_asked(tmp_path: Path) -> None:
-    settings = configured(tmp_path, TWILIO, SECRETS)
-    (tmp_path / ".env").chmod(0o640)
-    assert wrong(await found(settings)) == ["permissions"]
-    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o640
-    assert wrong(await found(settings, fix=True)) == []
-    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away takes root")
-async def test_a_key_that_the_service_reads_by_its_group_lies_as_it_should(tmp_path: Path) -> None:
-    """As docs/security.md has it be laid (root's, 0640, the service's group): shut to that group the service could not start again."""
-    data, key = tmp_path / "data", tmp_path / "tls.key"
-    data.mkdir()
-    os.chown(data, 1, 2)
-    key.write_text("key")
-    os.chown(key, 0, 2)
-    settings = configured(tmp_path, '[data]\npath = "data/tether.db"\n')
-    settings = msgspec.structs.replace(settings, hook=msgspec.structs.replace(settings.hook, tls_key="tls.key"))
-
-    async def said(mode: int) -> tuple[list[str], int]:
-        key.chmod(mode)
-        told = of(await found(settings, fix=True), "permissions")
-        return [each.remedy for each in told if each.level is Level.PROBLEM], key.stat().st_mode & 0o777
-
-    assert await said(0o640) == ([], 0o640)
-    assert await said(0o644) == ([], 0o640)
-    os.chown(key, 0, 0)
-    assert await said(0o644) == ([f"chgrp {grp.getgrgid(2).gr_name} {key} && chmod 640 {key}"], 0o644)
-    os.chown(key, 1, 2)
-    assert await said(0o640) == ([], 0o600)
-
-
 async def test_a_secret_that_is_missing_is_named_and_never_shown(tmp_path: Path) -> None:
     findings = await found(configured(tmp_path, TWILIO, "TWILIO_ACCOUNT_SID=AC-very-secret\n"))
     (missing,) = of(findings, "channel twilio")
@@ -161,7 +126,7 @@ async def test_a_clock_before_this_release(tmp_path: Path) -> None:
 
 async def test_a_chain_that_was_broken(tmp_path: Path) -> None:
     settings = configured(tmp_path)
-    async with open_box(tmp_path) as box:
+    async with open_own_box(tmp_path, FakeClock()) as box:
         await accept_one(box, planned("m1"), id="e1")
     with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
         db.execute("UPDATE audit SET kind = 'nothing' WHERE seq = 2")
@@ -306,6 +271,17 @@ async def test_words_that_are_none_are_a_finding_and_no_crash(tmp_path: Path) ->
         pass
     wrong_ones = msgspec.structs.replace(settings, secrets={**settings.secrets, "TETHER_WORDS": "legal winner"})
     assert any("these are 2 words" in each.summary for each in of(await found(wrong_ones), "key"))
+
+
+async def test_words_that_were_lost_are_told_before_a_start_is_refused_for_them(tmp_path: Path) -> None:
+    """The running service has them still."""
+    settings = configured(tmp_path)
+    async with open_own_box(tmp_path):
+        pass
+    assert of(await found(settings), "key") == []
+    (tmp_path / "tether.db.key").unlink()
+    [lost] = of(await found(settings), "key")
+    assert "the box's twelve words, which open tether.db, are not there" in lost.summary
 
 
 async def test_a_key_that_nobody_was_shown_is_told(tmp_path: Path) -> None:

@@ -133,17 +133,6 @@ def test_what_was_broken_off_goes_on_with_what_was_answered(tmp_path: Path) -> N
     assert not (tmp_path / ".tether-init.json").exists()
 
 
-def test_the_package_s_own_configuration_is_gone_on_from(tmp_path: Path) -> None:
-    """Nobody wrote it: it is no reason to refuse, and what it says of groups and places stays."""
-    packaged = (ROOT / "systemd" / "debian" / "tether.toml").read_text()
-    (tmp_path / "tether.toml").write_text(packaged.replace("/var/lib/tether/tether.db", "tether.db"))
-    done = tether(tmp_path, "init", "--yes", "--offline", "--country", "UK", "--name", "Loft", "--set", "hook.port=0")
-    assert done.returncode == 0, done.stdout + done.stderr
-    settings = load(tmp_path / "tether.toml", environ={})
-    assert (settings.store.name, settings.store.country) == ("Loft", "GB")
-    assert settings.hook.socket_groups == {"tether": "admin", "tether-staff": "staff"}
-
-
 def test_a_configuration_that_is_there_keeps_what_is_not_asked_for(tmp_path: Path) -> None:
     (tmp_path / "tether.toml").write_text(
         '[store]\nname = "Loft"\ncountry = "GB"\n[channels.slack]\nchannel = "C1"\n'

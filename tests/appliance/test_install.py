@@ -8,7 +8,9 @@ import pytest
 
 from daemon.appliance.install import Installer
 from daemon.appliance.machine import Machine, Ran
+from daemon.appliance.packaged import PACKAGE_UNIT
 from daemon.config import Data, Settings
+from daemon.upkeep.errors import InstallError
 from tests.support.fake_clock import FakeClock
 
 
@@ -38,3 +40,20 @@ async def test_a_link_in_the_data_folder_gives_nothing_away(tmp_path: Path) -> N
     )
     assert (data / "tether.db").stat().st_uid == 1
     assert shadow.stat().st_uid == 0
+
+
+async def test_the_package_s_service_is_not_shadowed(tmp_path: Path) -> None:
+    """A unit under /etc came before the package's own for good, and `tether uninstall` would not take it away again."""
+    if os.geteuid() != 0:
+        pytest.skip("installing takes root")
+    machine = Willing(tmp_path)
+    for folder in ("run/systemd/system", "etc/tether", "usr/lib/systemd/system"):
+        machine.path(folder).mkdir(parents=True)
+    for file in ("etc/tether/tether.toml", PACKAGE_UNIT):
+        machine.path(file).touch()
+    settings = Settings(data=Data(path=Path("/var/lib/tether/tether.db")))
+    with pytest.raises(InstallError, match=r"came with the Debian package.*sudo tether reload"):
+        await Installer(machine, FakeClock()).install(
+            settings, executable=Path("/bin/true"), wheel=None, links=None, start=False
+        )
+    assert not machine.path("etc/systemd").exists()

@@ -1,14 +1,21 @@
 """After a power cut a Pi is up before its router has given it its address, and nobody is there to start the service again."""
 
+import asyncio
 import json
+import random
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from daemon.config import ConfigError, Hook, Settings
+from daemon.runtime import listeners
+from daemon.runtime.app import open_service
+from tests.support.fake_clock import FakeClock
 from tests.support.shop import ROOT, open_shop
 
 ABSENT = "198.51.100.7"  # TEST-NET-2 (RFC 5737): nobody's
@@ -60,8 +67,99 @@ async def test_the_service_works_without_the_address_and_says_what_is_missing(
     ]
 
 
+async def test_a_name_that_does_not_stand_for_this_machine_yet_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a whole service: `tether-till.invalid` (RFC 2606) is nobody's."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        async with open_shop(tmp_path) as shop:
+            shop.configure(["twilio"])
+            shop.config.write_text(
+                shop.config.read_text().replace("[hook]\n", '[hook]\nhost = "tether-till.invalid"\n')
+            )
+            await shop.start()
+            order = {"id": "1", "type": "order.ready", "order": {"ref": "B-7"}, "customer": {"phone": "07700 900123"}}
+            assert await shop.post(order) == 202
+            await shop.until({"sent", "delivered"})
+            trouble = {each["what"]: each["why"] for each in (await shop.get("/v1/status"))["trouble"]}
+            doctor = json.loads(shop.tether("doctor", "--offline", "--json", check=False).stdout)
+    assert (
+        "no till on the network gets through: hook.host, hook.port: can't listen on tether-till.invalid"
+        in trouble["hook"]
+    )
+    assert "port" in [each["check"] for each in doctor if each["level"] == "problem"]
+
+
 @pytest.mark.skipif(not _may_be_alone(), reason="no network of its own can be had here (unshare, ip)")
 @pytest.mark.parametrize("address", [ABSENT, "2001:db8::7"])
 def test_tills_get_through_once_it_comes(address: str) -> None:
     done = subprocess.run([*ALONE, sys.executable, "-c", IT_COMES, address], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# ---------------------------------------------------------------- a name, and nobody to say what it stands for
+
+AWAY = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+UNKNOWN = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+class NameServer:
+    """Stands where the system asks; `refuses` until the router is up."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, refuses: socket.gaierror | None) -> None:
+        self.refuses = refuses
+        monkeypatch.setattr(listeners, "getaddrinfo", self._asked)
+
+    def _asked(self, host: str, port: int, **options: Any) -> list[Any]:
+        if self.refuses is not None:
+            raise self.refuses
+        return socket.getaddrinfo("127.0.0.1", port, **options)
+
+
+def at_a_name(folder: Path) -> Settings:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    return Settings(file=folder / "tether.toml", hook=Hook(host="tether.lan", port=port))
+
+
+@pytest.mark.parametrize("refuses", [AWAY, UNKNOWN], ids=["it does not answer", "it knows of none yet"])
+async def test_a_name_that_nobody_knows_yet_keeps_no_service_down(
+    refuses: socket.gaierror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut the service ended with 78, for good: the router, which knows the name, is up a minute later."""
+    names, settings, clock = NameServer(monkeypatch, refuses), at_a_name(tmp_path), FakeClock()
+    async with open_service(settings, clock=clock, rng=random.Random(1), reread=lambda: settings) as service:
+        services, path = service.services, settings.socket
+        async with listeners.listening(services, path, folder=tmp_path, unattended=True) as url:
+            assert url == f"unix:{path}"
+            assert path.is_socket()
+            assert services.hook_trouble.startswith("no till on the network gets through: hook.host")
+            await clock.advance(60)
+            assert services.hook_trouble
+            names.refuses = None
+            async with asyncio.timeout(10):
+                while services.hook_trouble:
+                    await clock.advance(5)
+            socket.create_connection(("127.0.0.1", settings.hook.port), timeout=5).close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", settings.hook.port), timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("refuses", "words"),
+    [
+        (AWAY, "The name server that knows 'tether.lan' does not answer"),
+        (UNKNOWN, "'tether.lan' is no name or address"),
+    ],
+)
+async def test_by_hand_it_is_refused_with_the_reason(
+    refuses: socket.gaierror, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NameServer(monkeypatch, refuses)
+    settings = at_a_name(tmp_path)
+    async with open_service(settings, clock=FakeClock(), rng=random.Random(1), reread=lambda: settings) as service:
+        with pytest.raises(ConfigError, match=words):
+            async with listeners.listening(service.services, settings.socket, folder=tmp_path):
+                pytest.fail("it listens")

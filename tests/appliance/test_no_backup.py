@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from daemon.config import Backup, ConfigError, Settings
-from daemon.upkeep import backup_store
+from daemon.upkeep import mounts as mount_tables
 from daemon.upkeep.backup import back_up, back_up_there
 from daemon.upkeep.backup_note import last_backup
 from daemon.upkeep.backup_store import Folder
@@ -58,8 +58,8 @@ async def test_a_mount_point_without_its_stick_is_no_place_for_backups(
     table, mounts = tmp_path / "fstab", tmp_path / "mountinfo"
     table.write_text(f"# the shop's\nUUID=1 / ext4 defaults 0 1\nUUID=2 none swap\nUUID=3 {named} vfat nofail 0 0\n")
     mounts.write_text("21 1 8:2 / / rw - ext4 /dev/root rw\n")
-    monkeypatch.setattr(backup_store, "TO_BE_MOUNTED", table)
-    monkeypatch.setattr(backup_store, "MOUNTED", mounts)
+    monkeypatch.setattr(mount_tables, "TO_BE_MOUNTED", table)
+    monkeypatch.setattr(mount_tables, "MOUNTED", mounts)
     clock = FakeClock()
     await a_shop(settings.folder, clock)
     away = msgspec.structs.replace(settings, backup=Backup(to=str(stick / "loft")))
@@ -93,8 +93,8 @@ def test_a_folder_that_the_service_may_write_to_is_no_disk_by_that(
     stick.mkdir()
     table.write_text(f"UUID=3 {stick} vfat nofail 0 0\n")
     mounts.write_text(f"21 1 8:2 / / rw - ext4 /dev/root rw\n40 21 8:2 {stick} {stick} rw - ext4 /dev/root rw\n")
-    monkeypatch.setattr(backup_store, "TO_BE_MOUNTED", table)
-    monkeypatch.setattr(backup_store, "MOUNTED", mounts)
+    monkeypatch.setattr(mount_tables, "TO_BE_MOUNTED", table)
+    monkeypatch.setattr(mount_tables, "MOUNTED", mounts)
     with pytest.raises(BackupError, match="nothing is mounted at"):
         Folder(stick, FakeClock()).workspace()
     with mounts.open("a") as file:

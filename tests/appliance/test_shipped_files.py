@@ -10,6 +10,8 @@ import pytest
 
 from daemon.appliance.packaged import EXECUTABLE, HEADQUARTERS, PLACES, system_files
 from daemon.cli.frame import EX_CONFIG
+from daemon.cli.interview import Interview
+from daemon.cli.manual import manual
 from daemon.modem.quirks import MODEM_VENDORS
 from tests.support.units import complaints
 
@@ -53,6 +55,29 @@ def _made_by_the_makefile() -> set[str]:
     for shells in re.findall(r"for shell in ([\w ]+); do .* > build/deb/tether/debian/tether\.\$\$shell", recipe):
         made |= {f"tether.{shell}" for shell in shells.split()}
     return made
+
+
+NAMED_PAGE = re.compile(r"/usr/share/doc/tether/([\w./-]*\w)")
+
+
+def test_pages_that_units_and_the_manual_name_are_where_they_say(capsys: pytest.CaptureFixture[str]) -> None:
+    """The package lays docs/* flat beside README.md (dh_installdocs), and compresses what is larger than 4 KiB unless it is told not to."""
+    wanted = (ROOT / "systemd/debian/tether.docs").read_text().split()
+    laid = {path.name for pattern in wanted for path in ROOT.glob(pattern)}
+    manual()
+    said = {"the manual": capsys.readouterr().out.replace("\\-", "-")}
+    said |= {path.name: path.read_text() for path in (ROOT / "systemd").iterdir() if path.is_file()}
+    named = {(where, page) for where, text in said.items() for page in NAMED_PAGE.findall(text)}
+    assert {page for _, page in named} >= {"README.md", "operations.md", "configuration.md", "fleet.md"}
+    assert {(where, page) for where, page in named if page not in laid} == set()
+    rules = (ROOT / "systemd/debian/rules").read_text()
+    assert re.search(r"^override_dh_compress:\n\tdh_compress .*-X\.md", rules, re.MULTILINE), "under that very name"
+
+
+def test_a_purge_takes_away_what_a_broken_off_set_up_left() -> None:
+    """Secrets that were typed lie in it."""
+    left = Interview(Path("/etc/tether"), ask=False).file
+    assert str(left) in (ROOT / "systemd/debian/postrm").read_text()
 
 
 def test_the_secrets_file_is_there_before_the_package_starts_the_service() -> None:

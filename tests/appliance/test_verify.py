@@ -55,6 +55,7 @@ WRONG = [
     ("[channels.slack]\nconcurrency = 0\n", "channels.slack: concurrency: Expected `int` >= 1"),
     ('[data]\npath = "."\n', " is a folder; name the database's own file"),
     ('[hook]\nsocket = "tether.toml"\n', "tether.toml is there and is no socket"),
+    ('[hook]\nsocket = "doors/tether.sock"\n', "doors is no folder"),
     (f'[hook]\nsocket = "/tmp/{"long" * 26}"\n', "is too long for a socket (at most 107 bytes)"),
     (
         '[[route]]\non = "order.ready"\nto = "customer"\nvia = ["plivo", "modem"]\n',
@@ -84,6 +85,12 @@ async def test_what_the_service_would_refuse_is_found_before_anything_is_made(
         )
     assert str(refused.value) == found
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tether.toml"], "no database was made"
+
+
+@pytest.mark.parametrize("place", ["/run/tether/tether.sock", "door.sock", "../door.sock"])
+def test_a_folder_that_a_start_makes_may_hold_the_socket(tmp_path: Path, place: str) -> None:
+    text = f'[data]\npath = "made/tether.db"\n[hook]\nsocket = "{place}"\n'
+    assert not list(faults(load(written(tmp_path, text), environ={})))
 
 
 async def test_what_is_no_database_is_not_mended_like_one(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The verbs with the service stopped: they open the database themselves, or say that it must run."""
 
+from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Tether
-from tests.support.shop import Shop
+from tests.cli.conftest import Tether, of
+from tests.support.shop import Shop, open_shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -78,3 +80,37 @@ async def test_no_verb_shows_the_help_once(tether_alone: Tether) -> None:
     done = await tether_alone()
     assert done.code == 2
     assert (done.out + done.err).count("Start with `tether demo`") == 1
+
+
+def gone(database: Path) -> None:
+    database.unlink()
+
+
+def empty(database: Path) -> None:
+    database.write_bytes(b"")
+
+
+def log_of_noise(database: Path) -> None:
+    database.with_name(database.name + "-wal").write_bytes(b"noise" * 2000)
+
+
+@pytest.mark.parametrize("spoil", [gone, empty, log_of_noise])
+@pytest.mark.parametrize("words", [("status",), ("optout", "list"), ("doctor", "--offline")], ids=" ".join)
+async def test_no_command_begins_anew_in_silence_what_was_lost(
+    tmp_path: Path, spoil: Callable[[Path], None], words: tuple[str, ...]
+) -> None:
+    """A status of zeros, and opt-outs gone for good: the next start found a sound database, and said nothing."""
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"])
+        tether = of(shop)
+        assert (await tether("optout", "add", "+447700900999")).code == 0
+        spoil(tmp_path / "tether.db")
+        files = ("tether.db", "tether.db-wal")
+        before = {name: (tmp_path / name).read_bytes() for name in files if (tmp_path / name).exists()}
+        done = await tether(*words)
+        assert done.code == 1, done
+        assert "start the service" in done.out + done.err, done
+        assert {name: (tmp_path / name).read_bytes() for name in files if (tmp_path / name).exists()} == before
+        await shop.start()
+        [trouble] = [each for each in (await shop.get("/v1/status"))["trouble"] if each["what"] == "database"]
+        assert "the database was" in trouble["why"]

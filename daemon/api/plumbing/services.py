@@ -34,6 +34,8 @@ class Services:
     """Copies of the database from before, and until when they are kept."""
     fleet: Callable[[], Awaitable[FleetStatus]] | None
     """How the line to headquarters stands; None: this store is in no fleet."""
+    hook_trouble: str = ""
+    """Why no till on the network gets through, where their door could not be opened yet."""
 
     @property
     def settings(self) -> Settings:

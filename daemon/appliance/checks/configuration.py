@@ -2,25 +2,31 @@
 
 import grp
 import os
+import pwd
 import stat
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
-from daemon.appliance.setup import STANDARD_WEBHOOKS, secret_trouble
+from daemon.appliance.setup import STANDARD_WEBHOOKS, SYSTEM_FOLDER, secret_trouble
 from daemon.config import Settings
 from daemon.planner.check import check_templates
 from daemon.runtime.verify import faults
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+ACCESS_LIST = "system.posix_acl_access"
 
 
 async def check_configuration(case: Examination) -> Sequence[Finding]:
     settings = case.settings
     where = str(settings.file or "no tether.toml: all defaults")
-    wrong = [problem("config", words, f"correct it in {where}, then `tether reload`") for words in faults(settings)]
+    wrong = [
+        problem("config", words, f"correct it{f' in {where}' if words.startswith(where) else ''}, then `tether reload`")
+        for words in faults(settings)
+    ]
     if wrong:
         return wrong
     found = [ok("config", where), *_secrets(settings)]
@@ -66,9 +72,14 @@ async def check_permissions(case: Examination) -> Sequence[Finding]:
     data = settings.database.parent
     service = next(each for each in (data, *data.parents) if each.exists()).stat()
     private: list[tuple[Path, os.stat_result | None]] = [(settings.folder / ".env", None)]
-    read = (settings.hook.tls_key, settings.secrets.get("GOOGLE_APPLICATION_CREDENTIALS"))
-    private += [(settings.folder / name, service) for name in read if name]
-    found = [finding for path, reader in private if path.is_file() for finding in _private(path, reader, mend=case.fix)]
+    secret = [settings.hook.tls_key, settings.secrets.get("GOOGLE_APPLICATION_CREDENTIALS")]
+    private += [(settings.folder / name, service) for name in secret if name]
+    read = [settings.folder / name for name in (*secret, settings.hook.tls_cert, settings.file) if name]
+    shut = {path: finding for path in read if path.is_file() and (finding := _shut_out(path, service, data))}
+    found = [*shut.values()]
+    for path, reader in private:
+        if path.is_file() and path not in shut:
+            found += _private(path, reader, mend=case.fix)
     found += _folder(data, settings.database)
     env = settings.folder / ".env"
     if env.exists() and not os.access(env, os.R_OK) and not os.environ.get("CREDENTIALS_DIRECTORY"):
@@ -80,6 +91,50 @@ async def check_permissions(case: Examination) -> Sequence[Finding]:
             )
         )
     return found or [ok("permissions", "no secret lies open")]
+
+
+def _shut_out(path: Path, reader: os.stat_result, data: Path) -> Finding | None:
+    """The service could not start again without a file that it reads itself; a doctor who is root reads it all the same. What leads to its
+    data it gets through."""
+    real = path.resolve()
+    words = f"{path} can't be read by the service's user ({_user(reader.st_uid)})"
+    for folder in reversed([each for each in real.parents if each not in data.resolve().parents]):
+        if not _lets(folder, reader, stat.S_IXOTH):
+            return problem(
+                "permissions",
+                f"{words}: {folder} is shut to it",
+                f"put a copy of it elsewhere, such as {SYSTEM_FOLDER}",
+            )
+    if _lets(real, reader, stat.S_IROTH):
+        return None
+    own = real.stat().st_uid == reader.st_uid
+    return problem(
+        "permissions",
+        words,
+        f"chmod 600 {path}" if own else f"chgrp {_group(reader.st_gid)} {path} && chmod 640 {path}",
+    )
+
+
+def _lets(entry: Path, reader: os.stat_result, what: int) -> bool:
+    """Whether its permissions do; where a list of its own (acl(5)) has a say too, it is taken at its word."""
+    found = entry.stat()
+    with suppress(OSError):  # a file system that has no such lists
+        if ACCESS_LIST in os.listxattr(entry):
+            return True
+    if reader.st_uid == 0:
+        return True
+    if found.st_uid == reader.st_uid:
+        what <<= 6
+    elif found.st_gid in _groups(reader):
+        what <<= 3
+    return bool(found.st_mode & what)
+
+
+def _groups(reader: os.stat_result) -> Sequence[int]:
+    try:
+        return os.getgrouplist(pwd.getpwuid(reader.st_uid).pw_name, reader.st_gid)
+    except KeyError:
+        return [reader.st_gid]
 
 
 def _private(path: Path, reader: os.stat_result | None, *, mend: bool) -> Iterable[Finding]:
@@ -105,6 +160,13 @@ def _private(path: Path, reader: os.stat_result | None, *, mend: bool) -> Iterab
 def _group(number: int) -> str:
     try:
         return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
 

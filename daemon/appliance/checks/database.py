@@ -8,21 +8,31 @@ from pathlib import Path
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.config import ConfigError, Settings
+from daemon.keys.digests import check_key
 from daemon.keys.keyring import known
 from daemon.upkeep.heads import compared, heads_path, told, words_of
+from daemon.upkeep.recover import not_mounted, ruined
 from outbox.clock import Clock
 from outbox.confirmation import awaited_in
-from outbox.errors import OutboxError, StorageBusy
+from outbox.errors import KeyChanged, KeyMissing, OutboxError, StorageBusy
 from outbox.migrate import migrations
 from outbox.proof import prove, trouble_with
 
 PATIENCE = 60.0
 """Seconds that reading all pages may take."""
-REMEDY = "restart the service: it sets a damaged file aside and saves what can be read; or `tether restore latest`"
+REMEDY = "start the service anew: it sets a damaged file aside and saves what can be read; or `tether restore latest`"
 
 
 async def check_database(case: Examination) -> Sequence[Finding]:
+    return [*await _look(case), *await asyncio.to_thread(_check_key, case.settings)]
+
+
+async def _look(case: Examination) -> Sequence[Finding]:
     path = case.settings.database
+    if absent := not_mounted(path):
+        return [problem("database", absent, "plug it in, and start the service anew")]
+    if trouble := ruined(path):
+        return [problem("database", f"{path}: {trouble}", REMEDY)]
     if not path.exists():
         return [ok("database", f"{path} will be made at the first start")]
     try:
@@ -36,12 +46,21 @@ async def check_database(case: Examination) -> Sequence[Finding]:
         return [problem("database", f"{path}: {error}", REMEDY)]
 
 
+def _check_key(settings: Settings) -> Sequence[Finding]:
+    """Whether the next start has the words that it needs: a running service has them still when they are lost."""
+    try:
+        check_key(settings)
+    except (ConfigError, KeyMissing, KeyChanged) as error:
+        return [problem("key", str(error), "without the box's key the service does not start (docs/operations.md)")]
+    return []
+
+
 def _check_heads(settings: Settings) -> Sequence[Finding]:
     """Whether the record still has what was told of it to the outside."""
     try:
         keys = known(settings)
-    except ConfigError as error:
-        return [problem("key", str(error), "without the box's key the service does not start (docs/operations.md)")]
+    except ConfigError:  # `_check_key` tells
+        return []
     if keys is None:
         return []
     went_out = told(settings, keys)

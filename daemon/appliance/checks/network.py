@@ -10,7 +10,7 @@ from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.channels import registry
 from daemon.channels.base import Misconfigured
 from daemon.config import ConfigError, Settings
-from daemon.runtime.listeners import absent_address, try_to_listen
+from daemon.runtime.listeners import absent_address, try_to_listen, unknown_name
 
 LOOK_UP_SECONDS = 5.0
 
@@ -30,7 +30,7 @@ async def check_port(case: Examination) -> Sequence[Finding]:
         ]
     )
     if case.running:
-        if trouble := absent_address(hook):
+        if trouble := absent_address(hook) or await asyncio.to_thread(unknown_name, hook):
             return [
                 *found,
                 problem("port", trouble, "correct tether.toml and restart the service, or wait for the router"),

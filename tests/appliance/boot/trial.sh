@@ -70,6 +70,8 @@ trial "deb: and read no secret" bash -c 'for each in /etc/tether/tether.toml /et
 trial "deb: a login of the box's that is in no group is refused" not_allowed mallory status
 trial "deb: only the service's own may look into the database" bash -c '[ -z "$(find /var/lib/tether -type f -perm /077)" ]'
 trial "deb: its manual page and completions" test -s /usr/share/man/man1/tether.1.gz -a -s /usr/share/bash-completion/completions/tether
+trial "deb: its pages, under the names that units and manual give them" bash -c 'for each in README owner operations configuration fleet; do test -s /usr/share/doc/tether/$each.md || exit 1; done'
+trial "deb: is not installed over" bash -c '! tether install && [ ! -e /etc/systemd/system/tether.service ]'
 trial "deb: as its own user" bash -c 'test "$(stat -c %U /proc/$(systemctl show tether.service -p MainPID --value))" = tether'
 trial "deb: root asks" knows deb-1
 trial "deb: the doctor" tether_ doctor --offline
