@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 _FIELDS = re.compile(r'"([^"]*)"|([^,"]+)|(?<=,)(?=,|$)|^(?=,)')
 _HEX = re.compile(r"[0-9A-Fa-f]+")
+MEMORY = re.compile(r"[A-Z]{2}")
+"""What memories are called (3GPP TS 27.005, 3.2.2)."""
 _LTE = (7, 8, 9)
 _BARS = (-107, -95, -85, -75)
 
@@ -102,7 +104,7 @@ def room(lines: Sequence[str]) -> Room | None:
 def memories(lines: Sequence[str]) -> tuple[str, ...]:
     """Where AT+CPMS=? says messages may be read from: the first group of names."""
     line = next((line for line in lines if line.startswith("+CPMS:")), "")
-    return tuple(re.findall(r'"(\w+)"', line.partition(")")[0]))
+    return tuple(re.findall(rf'"({MEMORY.pattern})"', line.partition(")")[0]))
 
 
 def listing(lines: Sequence[str]) -> list[Stored]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from daemon.modem import anew, answers
-from daemon.modem.codes import Fault, fault
+from daemon.modem.codes import Fault, Kind, fault
 from daemon.modem.errors import CommandFailed, NoAnswer, PortLost
 from daemon.modem.framing import Final, Frame, Framer, Line, Unsolicited
 from daemon.modem.port import Port
@@ -26,6 +26,7 @@ _SYNC_COMMAND, _SYNC_LINE = "AT+CMEE?", "+CMEE:"
 _SYNCS, _SYNC_SECONDS = 2, 2.0
 _ABOUT_SMS = ("AT+CMG", "AT+CNM", "AT+CPMS", "AT+CSCA", "AT+CSMS", "AT+CMMS")
 _ANEW = "the modem started anew"
+_UNSAYABLE = Fault("nothing", Kind.UNSUPPORTED, "it has a character that no modem takes, and was not sent")
 _AMBIGUOUS = ("+CREG:", "+CGREG:", "+CEREG:", "+CPIN:", "+CFUN:")
 """Answers when they were asked for, else words of the modem's own."""
 
@@ -206,6 +207,8 @@ class Dialogue:
         self._stale = False
 
     async def _ask(self, pending: _Pending, timeout: float, enough: str = "") -> list[str]:
+        if not pending.command.isascii():
+            raise CommandFailed(_name(pending.command), _UNSAYABLE)
         await self._send(pending.command.encode("ascii") + b"\r", pending)
         finished = await self._clock.wait(pending.done, timeout)
         self._pending = None

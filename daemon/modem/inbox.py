@@ -86,7 +86,9 @@ class Inbox:
         if place is None:
             return False
         memory, number = place
-        if memory in self._memories or len(self._assemblies) < _MOST_MEMORIES:  # some announce one they did not list
+        if not answers.MEMORY.fullmatch(memory):  # the line garbled its name
+            self.look_everywhere()
+        elif memory in self._memories or len(self._assemblies) < _MOST_MEMORIES:  # some announce one they did not list
             self._wanted.setdefault(memory, set()).add(number)
         return True
 

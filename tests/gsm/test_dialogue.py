@@ -311,3 +311,10 @@ async def test_an_answer_may_need_a_line() -> None:
         assert not answer.done()
         t.line.say(b'+CPMS: "SM",1,20\r\nOK\r\n')
         assert await answer == ['+CPMS: "SM",1,20']
+
+
+async def test_a_command_that_no_modem_could_read_is_refused_and_not_sent() -> None:
+    async with talking() as t:
+        with pytest.raises(CommandFailed, match=r"AT\+CPMS .* not sent"):
+            await t.link.command('AT+CPMS="S\xcd"')
+        assert t.line.written == b""

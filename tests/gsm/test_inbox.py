@@ -98,6 +98,19 @@ async def test_words_that_nobody_knows_amid_a_listing_cost_no_message(tmp_path: 
         assert b.driver.status.ignored == 0
 
 
+@pytest.mark.parametrize("name", ["S\xcd", "s!", "", "MS"])
+async def test_a_bit_that_flipped_in_the_name_of_a_memory_costs_no_text_and_ends_nothing(
+    tmp_path: Path, name: str
+) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.state.announces = 0
+        b.modem.receive("STOP", ADA)
+        b.modem.say(f'+CMTI: "{name}",1')
+        await b.clock.until(lambda: b.ear.messages, within=70)
+        assert (await b.send()).complete
+
+
 @pytest.mark.parametrize("octets", [1, 2])
 @pytest.mark.parametrize("at", [0, 1, 2, 17, 25, 38])
 async def test_what_the_line_garbled_is_read_again_and_not_thrown_away(
