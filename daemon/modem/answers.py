@@ -30,11 +30,7 @@ class Stored:
     @property
     def is_whole(self) -> bool:
         """Whether the PDU is as long as the modem says: else the line lost some of it."""
-        try:
-            octets = bytes.fromhex(self.pdu)
-        except ValueError:
-            return False
-        return self.octets in (None, len(octets) - 1 - octets[0] if octets else 0)
+        return is_whole(self.pdu, self.octets)
 
 
 @dataclass(frozen=True)
@@ -132,6 +128,20 @@ def _entries(lines: Sequence[str], prefix: str) -> Iterator[tuple[list[str], str
     for head, end in itertools.pairwise([*heads, len(lines)]):
         pdu = next((line for line in lines[head + 1 : end] if _HEX.fullmatch(line)), "")
         yield split_fields(lines[head][len(prefix) :]), pdu
+
+
+def is_whole(pdu: str, tpdu_octets: int | None) -> bool:
+    """Whether the TPDU in it has so many octets. None: nobody says."""
+    try:
+        octets = bytes.fromhex(pdu)
+    except ValueError:
+        return False
+    return tpdu_octets in (None, len(octets) - 1 - octets[0] if octets else 0)
+
+
+def came_whole(head: str, pdu: str) -> bool:
+    """The same of what +CDS or +CMT handed on: the last field of its first line is the length."""
+    return is_whole(pdu, _number(split_fields(head.partition(":")[2]), -1))
 
 
 def arrival(text: str) -> tuple[str, int] | None:

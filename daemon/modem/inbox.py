@@ -57,7 +57,7 @@ class Inbox:
         self._selected = memories[0]
         self._wanted: dict[str, set[int]] = {}
         """Memories to look into, and the places that were announced there: not every listing shows all that lies in one."""
-        self._inline: deque[str] = deque(maxlen=_MOST_KEPT)
+        self._inline: deque[Unsolicited] = deque(maxlen=_MOST_KEPT)
         self._inline_parts: deque[Arrived] = deque(maxlen=_MOST_KEPT)
         self._handed: deque[str] = deque(maxlen=_MOST_KEPT)
         """Parts of long texts that were handed over. One that is still there, or comes once more, would pass for half a text."""
@@ -80,7 +80,7 @@ class Inbox:
     def notice(self, word: Unsolicited) -> bool:
         """Remember what an unsolicited word announces. True when there is something to collect."""
         if word.body and word.text.startswith(("+CDS:", "+CMT:")):
-            self._inline.append(word.body)
+            self._inline.append(word)
             return True
         place = answers.arrival(word.text)
         if place is None:
@@ -137,13 +137,15 @@ class Inbox:
                 taken += 1
         return taken
 
-    async def _hand_over_pdu(self, text: str) -> None:
-        match _decoded(text):
-            case StatusReport() as report:
+    async def _hand_over_pdu(self, word: Unsolicited) -> None:
+        """Nobody can read it once more. A report of which the line lost some may call delivered what is not."""
+        is_whole = answers.came_whole(word.text, word.body)
+        match _decoded(word.body):
+            case StatusReport() as report if is_whole:
                 await self._hear.report(report)
             case Deliver() as message if message.for_people:
                 self._inline_count += 1
-                self._inline_parts.append(Arrived(self._inline_count, text, message))
+                self._inline_parts.append(Arrived(self._inline_count, word.body, message, is_whole))
             case _:
                 self._ignored += 1
 

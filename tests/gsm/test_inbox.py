@@ -333,3 +333,26 @@ async def test_an_inline_text_that_can_not_be_recorded_is_kept(tmp_path: Path) -
         await b.clock.until(lambda: b.ear.messages)
         await b.clock.sleep(120)
         assert [message.text for message in b.ear.messages] == ["STOP"]
+
+
+async def test_a_report_of_which_the_line_lost_an_octet_delivers_nothing(tmp_path: Path) -> None:
+    """One of its second time: what stands where "expired" was is 0 then, "received by the phone"."""
+    whole = "07911356131313F3064D0B915155214365F762114211221340621142112254404600"
+    async with bench(tmp_path) as b:
+        await b.ready()
+        for pdu in (whole.removesuffix("404600") + "4600", whole):
+            b.modem.say(f"+CDS: 26\r\n{pdu}")
+        await b.clock.until(lambda: b.ear.reports)
+        assert [report.status for report in b.ear.reports] == [0x46]
+        assert b.driver.status.ignored == 1
+
+
+async def test_an_inline_text_of_which_the_line_lost_an_octet_is_marked(tmp_path: Path) -> None:
+    """It might be anybody's STOP."""
+    async with bench(tmp_path) as b:
+        await b.ready()
+        [pdu] = b.modem.delivers("STOP", ADA)
+        for octets in (len(pdu) // 2 - 7, len(pdu) // 2 - 8):
+            b.modem.say(f"+CMT: ,{octets}\r\n{pdu}")
+            await b.clock.sleep(5)
+        assert [(message.text, message.complete) for message in b.ear.messages] == [("STOP", False), ("STOP", True)]
