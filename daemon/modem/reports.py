@@ -222,7 +222,10 @@ class Ledger:
         if report.sent_at is None:
             return fitting[0] if len(fitting) == 1 else None
         taken_at = _ms(report.sent_at)
-        return min(fitting, key=lambda text: self._apart(text, taken_at), default=None)
+        nearest = min(fitting, key=lambda text: self._apart(text, taken_at), default=None)
+        if nearest and len(fitting) > 1 and self._apart(nearest, taken_at) > _SLACK_MS:
+            return None  # our clock is behind: that one is the nearest says nothing
+        return nearest
 
     def _could_be(self, text: Text, report: StatusReport) -> bool:
         """The same number, and the service centre took it about when we sent it. While our clock is behind the service centre's
