@@ -64,6 +64,33 @@ async def test_what_waited_while_the_service_was_down(tmp_path: Path) -> None:
         assert sorted(await _texts(b, 2)) == ["first", "in the other memory"]
 
 
+@pytest.mark.parametrize(("yes", "stop"), [("SM", "SM"), ("ME", "SM"), ("inline", "SM"), ("SM", "inline")])
+async def test_texts_are_handed_over_in_the_order_in_which_they_were_sent(tmp_path: Path, yes: str, stop: str) -> None:
+    """She said YES, then STOP: read the other way round she would go on being texted."""
+    async with bench(tmp_path) as b:
+        await b.ready()
+        await b.clock.sleep(5)
+        now, words = b.clock.now(), []
+        for text, where, sent_at in (("STOP", stop, now - 60_000), ("YES", yes, now - 120_000)):
+            pdu = oracle.deliver(text, ADA, sent_at)
+            inline = f"+CMT: ,{len(pdu) // 2 - 8}\r\n{pdu}"
+            words.append(inline if where == "inline" else f'+CMTI: "{where}",{b.modem.state.put(where, pdu)}')
+        b.modem.say("\r\n".join(words))
+        assert await _texts(b, 2) == ["YES", "STOP"]
+
+
+async def test_a_memory_that_can_not_be_read_keeps_no_text_of_another(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        await b.clock.sleep(5)
+        b.modem.faults.silent.add('AT+CPMS="ME"')
+        b.modem.receive("STOP", ADA)
+        b.modem.say('+CMTI: "ME",1')
+        await b.clock.until(lambda: b.ear.messages, within=30)
+        await b.clock.until(lambda: _empty(b), within=60)
+        assert [message.text for message in b.ear.messages] == ["STOP"]
+
+
 async def test_what_was_never_announced_is_found_by_the_sweep(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.ready()
@@ -218,7 +245,7 @@ async def test_a_memory_that_was_full_after_a_night_tears_no_long_text(tmp_path:
             modem.receive(f"order {n}", ADA)
 
     async with bench(tmp_path, prepare=prepare) as b:
-        await b.clock.until(lambda: len(b.ear.messages) >= 19)
+        await b.clock.until(lambda: len(b.ear.messages) >= 19 and len(b.modem.state.memories["SM"]) == 1)
         b.modem.receive_pdu(waiting[0])
         assert (await _texts(b, 20))[-1] == long
         assert len(b.ear.messages) == 20
