@@ -24,7 +24,7 @@ _SETTLE_SECONDS = 0.5
 _ECHO_SECONDS = 5.0
 _SYNC_COMMAND, _SYNC_LINE = "AT+CMEE?", "+CMEE:"
 _SYNCS, _SYNC_SECONDS = 2, 2.0
-_ABOUT_SMS = ("AT+CMG", "AT+CNM", "AT+CPMS", "AT+CSCA", "AT+CSMS", "AT+CMMS")
+_ABOUT_SMS = ("AT+CMG", "AT+CNM", "AT+CPMS", "AT+CSCA", "AT+CSMS", "AT+CMMS", "AT+CGSMS")
 _ANEW = "the modem started anew"
 _UNSAYABLE = Fault("nothing", Kind.UNSUPPORTED, "it has a character that no modem takes, and was not sent")
 _AMBIGUOUS = ("+CREG:", "+CGREG:", "+CEREG:", "+CPIN:", "+CFUN:")
@@ -301,9 +301,8 @@ class Dialogue:
         elif self._is_owed_error(frame, pending):
             self._on_unsolicited(Unsolicited(frame.text))
         elif pending and (not frame.ok or _is_answered(pending)):
-            self._stale = self._stale or (
-                self.owed and not frame.ok
-            )  # it may be the owed one, and this command's still come
+            if self.owed and not frame.ok:
+                self._stale = True  # it may be the owed one, and this command's answer still come
             pending.end(frame)  # else: an OK that belongs to something before; never "sent" without +CMGS
 
     def _is_owed_error(self, frame: Final, pending: _Pending | None) -> bool:

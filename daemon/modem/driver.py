@@ -76,6 +76,8 @@ class Driver:
         """How often in a row the network refused a text while it was registered by 4G."""
         self._owed_until: float | None = None
         """Monotonic: an earlier text's answer may come until then."""
+        self._result_owed = False
+        """Also one that is an error."""
 
     @property
     def status(self) -> Status:
@@ -139,14 +141,18 @@ class Driver:
         return await self._queue.do(work, timeout=timeout)
 
     def _owe(self, seconds: float) -> None:
+        """0: an error came, which may not be the last word."""
         self._owed_until = self._clock.monotonic() + seconds
-        if self._link:
-            self._link.owed = True
+        self._owes_result(seconds > 0)
 
     def _settle_owed(self) -> None:
         self._owed_until = None
+        self._owes_result(False)
+
+    def _owes_result(self, owes: bool) -> None:
+        self._result_owed = owes
         if self._link:
-            self._link.owed = False
+            self._link.owed = owes
 
     async def ussd(self, code: str, *, timeout: float = 90.0) -> UssdReply:
         """Ask the network by a service code. Raises ValueError for what is none, ModemError otherwise."""
@@ -211,7 +217,7 @@ class Driver:
     async def _hold(self, port: Port, stop: asyncio.Event) -> ModemError | None:
         """Work with an open port until it is over, and say why it is."""
         link = self._link = Dialogue(port, self._clock, self._on_unsolicited)
-        link.owed = self._owed_until is not None
+        link.owed = self._result_owed
         trouble: ModemError | None = None
         async with asyncio.TaskGroup() as group:
             others = [group.create_task(self._listen(link)), group.create_task(self._heed(stop))]

@@ -120,6 +120,23 @@ async def test_a_late_refusal_amid_a_list_of_texts_deletes_none_that_nobody_read
         assert not any(shop.modem.state.memories.values())
 
 
+@pytest.mark.parametrize("command", ["AT+CGSMS", "AT+CREG"])
+async def test_an_error_to_another_command_does_not_undo_a_text_that_may_have_gone(
+    tmp_path: Path, command: str
+) -> None:
+    """Its own answer came, and says nothing; it would be sent again at once."""
+    async with open_shop(tmp_path, character="ec25") as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 500"] * 3
+        shop.modem.faults.errors[command] = ["+CMS ERROR: 303"]
+        for name in ("m1", "m2", "m3"):
+            assert isinstance(await shop.send(message=name), Unknown)
+        await shop.clock.sleep(80)
+        assert not shop.modem.faults.errors[command]
+        assert isinstance(await look_up(shop, message="m3"), CannotTell)
+
+
 async def test_a_late_reference_is_not_the_next_texts_after_the_service_was_killed(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
