@@ -188,11 +188,15 @@ class Ledger:
         if report.delivery is Delivery.FAILED:
             where = f"part {part} of {count}: " if count > 1 else ""
             return Matched(TextOutcome(text.handle, Delivery.FAILED, code, where + detail))
-        if not text.has_gone or len(text.told) < len(set(text.handle.references)):
+        told_apart = len(set(text.handle.references))
+        if not text.has_gone or len(text.told) < told_apart:
             return Matched(None)
-        sure = set(text.told.values()) == {Delivery.DELIVERED}
+        sure = set(text.told.values()) == {Delivery.DELIVERED} and told_apart == count
         delivery = Delivery.DELIVERED if sure else Delivery.FORWARDED
-        return Matched(TextOutcome(text.handle, delivery, code, (f"all {count} parts: " if count > 1 else "") + detail))
+        where = f"all {count} parts: " if count > 1 else ""
+        if told_apart < count:
+            where = f"some of {count} parts, to which the modem gave one reference: "
+        return Matched(TextOutcome(text.handle, delivery, code, where + detail))
 
     async def answers(self, text: Text, report: StatusReport) -> bool:
         """Whether a report that fits no text of a known reference can only be about this one, which was never answered."""

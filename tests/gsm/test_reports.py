@@ -258,6 +258,17 @@ async def test_forwarded_parts_are_no_proof() -> None:
     assert matched.verdict.delivery is Delivery.FORWARDED
 
 
+@pytest.mark.parametrize("references", [(0, 0, 0), (7, 8, 7)])
+async def test_parts_that_the_modem_tells_not_apart_are_never_all_delivered(references: tuple[int, ...]) -> None:
+    """Some say the same reference for each: a report on one part looks like a report on all."""
+    book = Book()
+    await book.taken(*references)
+    for reference in [*references, *references]:
+        matched = await book.judge(_report(reference))
+        assert matched is not None
+        assert matched.verdict is None or matched.verdict.delivery is Delivery.FORWARDED
+
+
 async def test_the_notes_are_small_and_hold_no_number() -> None:
     book = Book()
     for n in range(300):
