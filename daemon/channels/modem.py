@@ -252,7 +252,8 @@ class ModemChannel(Channel):
         except CutOff as error:
             return Unknown(str(error), code="cut_off")
         assert noted is not None
-        return self._refusals.judge(transmission, to, outcome(transmission, noted.handle))
+        can_send = await self._ledger.has_sent(noted.handle.device)
+        return self._refusals.judge(transmission, to, outcome(transmission, noted.handle, can_send=can_send))
 
     def units(self, out: Outgoing) -> int:
         return count(out.rendered.text)

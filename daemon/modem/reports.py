@@ -159,6 +159,10 @@ class Ledger:
         mark = _marks(reference)[1]
         return next((text for text in reversed(await self._load()) if text.attempt == mark), None)
 
+    async def has_sent(self, device: str) -> bool:
+        """Whether the network took a text from that modem."""
+        return any(text.handle.device == device and text.handle.references for text in await self._load())
+
     async def remembers(self, at: int) -> bool:
         """Whether a text that was handed over at that moment (ms) or later would be known here."""
         texts = await self._load()
