@@ -365,7 +365,7 @@ class Driver:
 
     async def _recover(self, trouble: ModemError, stop: asyncio.Event) -> None:
         if isinstance(trouble, PortLost):
-            await self._known.gone()
+            self._known.gone()
             await self._absent(trouble)
             await self._clock.wait(stop, _REOPEN_SECONDS)
             return

@@ -84,7 +84,7 @@ class Inbox:
     def look_everywhere(self) -> None:
         """The next `collect` looks into all memories."""
         for memory in self._memories:
-            self._wanted.setdefault(memory, set())
+            self._want(memory)
 
     def notice(self, word: Unsolicited) -> bool:
         """Remember what an unsolicited word announces. True when there is something to collect."""
@@ -98,7 +98,7 @@ class Inbox:
         if not answers.MEMORY.fullmatch(memory):  # the line garbled its name
             self.look_everywhere()
         elif memory in self._memories or len(self._assemblies) < _MOST_MEMORIES:  # some announce one they did not list
-            self._wanted.setdefault(memory, set()).add(number)
+            self._want(memory, [number])
         return True
 
     async def collect(self, link: Dialogue, *, sweep: bool = False) -> Tally:
@@ -110,7 +110,7 @@ class Inbox:
         self._ignored = 0
         tally = Tally(heard=await self._take_inline())
         if sweep:
-            self._wanted.setdefault(self._memories[0], set())
+            self._want(self._memories[0])
         if self._wanted and self._family.arrival_pause:
             await self._clock.sleep(self._family.arrival_pause)
         trouble: ModemError | None = None

@@ -19,7 +19,7 @@ class Known:
     def __init__(self, notes: ModemNotes) -> None:
         self._notes = notes
         self._family: str | None = None
-        """The family and at which device it is, as they are noted. None: not read yet."""
+        """The family and at which device it is, as they are noted; "" for one that we do not know. None: not read yet."""
 
     async def device(self) -> str:
         """Where a modem answered last, "" where none did."""
@@ -36,10 +36,10 @@ class Known:
             self._family = f"{identity.family} {device}"
             await self._note(_FAMILY, self._family)
 
-    async def gone(self) -> None:
-        """It was taken out, as far as we know: the next one at that port may be another."""
+    def gone(self) -> None:
+        """It was taken out, as far as we know: the next one at that port may be another. Not noted, since a loose plug would
+        wear the card out."""
         self._family = ""
-        await self._note(_FAMILY, "")
 
     async def restarts(self, device: str) -> bool:
         """Whether the modem there comes back from AT+CFUN=1,1. One of which nobody knows what it is may not."""
