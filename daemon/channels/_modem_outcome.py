@@ -24,8 +24,9 @@ def not_now(status: Status) -> Outcome | None:
     return Deferred(status.reason, code=status.stage, after=NOT_READY_SECONDS)
 
 
-def outcome(transmission: Transmission, handle: Handle) -> Outcome:
-    """Accepted only where every part has its reference; what may have been sent is unknown."""
+def outcome(transmission: Transmission, handle: Handle, *, can_send: bool) -> Outcome:
+    """Accepted only where every part has its reference; what may have been sent is unknown. `can_send`: this modem has sent
+    texts, whatever it says now."""
     trouble = transmission.trouble
     if trouble is None:
         return Accepted(str(handle), detail=f"{transmission.parts} SMS")
@@ -44,7 +45,7 @@ def outcome(transmission: Transmission, handle: Handle) -> Outcome:
             return Rejected(Scope.MESSAGE, fault.code, meaning)
         case Kind.SIM:
             return Rejected(Scope.CHANNEL, fault.code, fault.meaning, fault.remedy)
-        case Kind.UNSUPPORTED:
+        case Kind.UNSUPPORTED if not can_send:
             return Rejected(
                 Scope.CHANNEL, fault.code, "this modem can't send SMS", "use a modem that docs/modem.md lists"
             )

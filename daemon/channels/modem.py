@@ -13,9 +13,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeVar
 
-import phonenumbers
-
 from daemon import consent_words
+from daemon.channels import _modem_sender
 from daemon.channels._modem_outcome import NOT_READY_SECONDS, Refusals, not_now, outcome
 from daemon.channels.base import (
     Channel,
@@ -31,7 +30,7 @@ from daemon.channels.base import (
     Surroundings,
 )
 from daemon.config import Duration
-from daemon.modem.addresses import Address, NumberType, encode_service_centre
+from daemon.modem.addresses import encode_service_centre
 from daemon.modem.codes import Kind
 from daemon.modem.command_queue import CutOff, NotStarted
 from daemon.modem.config import AUTO, Config
@@ -66,7 +65,6 @@ _REPORT_PATIENCE_SECONDS = 90.0
 _AWAY_PATIENCE_SECONDS = 600.0
 _REPORT_AGAIN_SECONDS = 10.0
 _MOST_UNMATCHED = 128
-_LONGEST_SHORT_CODE = 6
 _PIN = re.compile(r"[0-9]{4,8}")
 
 _RECEIPTS = {
@@ -254,7 +252,8 @@ class ModemChannel(Channel):
         except CutOff as error:
             return Unknown(str(error), code="cut_off")
         assert noted is not None
-        return self._refusals.judge(transmission, to, outcome(transmission, noted.handle))
+        can_send = await self._ledger.has_sent(noted.handle.device)
+        return self._refusals.judge(transmission, to, outcome(transmission, noted.handle, can_send=can_send))
 
     def units(self, out: Outgoing) -> int:
         return count(out.rendered.text)
@@ -305,7 +304,7 @@ class ModemChannel(Channel):
 
     async def message(self, message: Incoming) -> None:
         """A text came in."""
-        address, is_number = self._address(message.sender)
+        address, is_number = _modem_sender.address(message.sender, self._country)
         reading = consent_words.read(message.text) if message.complete and is_number else None
         consent: Literal["stop", "start"] | None = None
         if reading and reading.wish is not consent_words.Wish.HELP:
@@ -358,22 +357,6 @@ class ModemChannel(Channel):
             await self._judge_again()
         elif submission.fault.kind is not Kind.UNSURE and not text.has_gone:
             await self._ledger.end(text, before, Course.BROKEN if before else None)
-
-    def _address(self, sender: Address) -> tuple[str, bool]:
-        """The sender's number in E.164, and whether it is one: names, short codes and numbers that only mean something locally
-        are kept as they are, and can't be texted or opted out."""
-        if sender.kind is NumberType.ALPHANUMERIC or len(sender.value) <= _LONGEST_SHORT_CODE:
-            return sender.value, False
-        try:
-            number = phonenumbers.parse(sender.value, self._country)
-        except phonenumbers.NumberParseException:
-            return sender.value, False
-        trunk = phonenumbers.ndd_prefix_for_region(self._country, True)
-        is_whole = sender.kind is NumberType.INTERNATIONAL or bool(trunk and sender.value.startswith(trunk))
-        possible = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
-        if not possible or not (is_whole or phonenumbers.is_valid_number(number)):
-            return sender.value, False
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), True
 
 
 class _Notes:

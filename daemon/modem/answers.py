@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 _FIELDS = re.compile(r'"([^"]*)"|([^,"]+)|(?<=,)(?=,|$)|^(?=,)')
 _HEX = re.compile(r"[0-9A-Fa-f]+")
+MEMORY = re.compile(r"[A-Z]{2}")
+"""What memories are called (3GPP TS 27.005, 3.2.2)."""
 _LTE = (7, 8, 9)
 _BARS = (-107, -95, -85, -75)
 
@@ -28,11 +30,7 @@ class Stored:
     @property
     def is_whole(self) -> bool:
         """Whether the PDU is as long as the modem says: else the line lost some of it."""
-        try:
-            octets = bytes.fromhex(self.pdu)
-        except ValueError:
-            return False
-        return self.octets in (None, len(octets) - 1 - octets[0] if octets else 0)
+        return is_whole(self.pdu, self.octets)
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def room(lines: Sequence[str]) -> Room | None:
 def memories(lines: Sequence[str]) -> tuple[str, ...]:
     """Where AT+CPMS=? says messages may be read from: the first group of names."""
     line = next((line for line in lines if line.startswith("+CPMS:")), "")
-    return tuple(re.findall(r'"(\w+)"', line.partition(")")[0]))
+    return tuple(re.findall(rf'"({MEMORY.pattern})"', line.partition(")")[0]))
 
 
 def listing(lines: Sequence[str]) -> list[Stored]:
@@ -130,6 +128,20 @@ def _entries(lines: Sequence[str], prefix: str) -> Iterator[tuple[list[str], str
     for head, end in itertools.pairwise([*heads, len(lines)]):
         pdu = next((line for line in lines[head + 1 : end] if _HEX.fullmatch(line)), "")
         yield split_fields(lines[head][len(prefix) :]), pdu
+
+
+def is_whole(pdu: str, tpdu_octets: int | None) -> bool:
+    """Whether the TPDU in it has so many octets. None: nobody says."""
+    try:
+        octets = bytes.fromhex(pdu)
+    except ValueError:
+        return False
+    return tpdu_octets in (None, len(octets) - 1 - octets[0] if octets else 0)
+
+
+def came_whole(head: str, pdu: str) -> bool:
+    """The same of what +CDS or +CMT handed on: the last field of its first line is the length."""
+    return is_whole(pdu, _number(split_fields(head.partition(":")[2]), -1))
 
 
 def arrival(text: str) -> tuple[str, int] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from daemon.modem import anew, answers
-from daemon.modem.codes import Fault, fault
+from daemon.modem.codes import Fault, Kind, fault
 from daemon.modem.errors import CommandFailed, NoAnswer, PortLost
 from daemon.modem.framing import Final, Frame, Framer, Line, Unsolicited
 from daemon.modem.port import Port
@@ -24,8 +24,9 @@ _SETTLE_SECONDS = 0.5
 _ECHO_SECONDS = 5.0
 _SYNC_COMMAND, _SYNC_LINE = "AT+CMEE?", "+CMEE:"
 _SYNCS, _SYNC_SECONDS = 2, 2.0
-_ABOUT_SMS = ("AT+CMG", "AT+CNM", "AT+CPMS", "AT+CSCA", "AT+CSMS", "AT+CMMS")
+_ABOUT_SMS = ("AT+CMG", "AT+CNM", "AT+CPMS", "AT+CSCA", "AT+CSMS", "AT+CMMS", "AT+CGSMS")
 _ANEW = "the modem started anew"
+_UNSAYABLE = Fault("nothing", Kind.UNSUPPORTED, "it has a character that no modem takes, and was not sent")
 _AMBIGUOUS = ("+CREG:", "+CGREG:", "+CEREG:", "+CPIN:", "+CFUN:")
 """Answers when they were asked for, else words of the modem's own."""
 
@@ -89,6 +90,8 @@ class Dialogue:
         self._pending: _Pending | None = None
         self._stale = True
         """The answer to an earlier command may still come: the next one must not take it for its own."""
+        self._syncs = False
+        """It answered the question that tells where its answers stand."""
         self._mute = False
         """It was told not to repeat what it is told, and obeyed."""
         self._doubted = False
@@ -170,7 +173,7 @@ class Dialogue:
             self.lost = self.lost or error
         finally:
             self._pending = None
-        self._stale = pending.final is None
+            self._stale = self._stale or pending.final is None
         return self._submission(pending)
 
     @property
@@ -194,18 +197,30 @@ class Dialogue:
         return alive
 
     async def _sync(self) -> None:
-        """Let late answers pass: ask for something that answers with a line of its own, and wait for that line."""
+        """Let late answers pass: ask for something that answers with a line of its own, and wait for that line. Raises NoAnswer
+        when it does not come from a modem that once said it."""
         if not self._stale:
             return
-        for _ in range(_SYNCS):
+        silence: NoAnswer | None = None
+        for turn in range(_SYNCS):
             try:
                 await self._ask(_Pending(_SYNC_COMMAND, _SYNC_LINE), _SYNC_SECONDS)
-            except (CommandFailed, NoAnswer):
+            except NoAnswer as error:
+                silence = error
+            except CommandFailed:
                 continue
-            break
-        self._stale = False
+            else:
+                if turn:  # that may have been the answer to the first time
+                    await self._clock.sleep(_SYNCS * _SYNC_SECONDS)
+                self._stale, self._syncs = False, True
+                return
+        if silence and self._syncs:
+            raise silence
+        self._stale = silence is not None
 
     async def _ask(self, pending: _Pending, timeout: float, enough: str = "") -> list[str]:
+        if not pending.command.isascii():
+            raise CommandFailed(_name(pending.command), _UNSAYABLE)
         await self._send(pending.command.encode("ascii") + b"\r", pending)
         finished = await self._clock.wait(pending.done, timeout)
         self._pending = None
@@ -286,6 +301,8 @@ class Dialogue:
         elif self._is_owed_error(frame, pending):
             self._on_unsolicited(Unsolicited(frame.text))
         elif pending and (not frame.ok or _is_answered(pending)):
+            if self.owed and not frame.ok:
+                self._stale = True  # it may be the owed one, and this command's answer still come
             pending.end(frame)  # else: an OK that belongs to something before; never "sent" without +CMGS
 
     def _is_owed_error(self, frame: Final, pending: _Pending | None) -> bool:

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
@@ -19,6 +18,7 @@ from daemon.modem.dialogue import CommandRefused, Dialogue, Silent, Taken
 from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, NoDevice, NotCommitted, PortLost
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Hear, Inbox
+from daemon.modem.known import Known
 from daemon.modem.pdu import Submit
 from daemon.modem.pin import ModemNotes
 from daemon.modem.port import Port, open_port
@@ -27,7 +27,7 @@ from daemon.modem.recovery import WELL_SECONDS, Ladder, Step, cut_power, cycle_r
 from daemon.modem.sending import Transmission, transmit
 from daemon.modem.session import Restarted, Session
 from daemon.modem.setup import Ready, prepare, try_command
-from daemon.modem.status import CurrentStatus, Stage, Status
+from daemon.modem.status import CurrentStatus, Identity, Stage, Status
 from daemon.modem.ussd import UssdReply, request
 from outbox.clock import Clock
 
@@ -41,7 +41,6 @@ _REST_SECONDS = 300.0
 _RESTART_SECONDS = 15.0
 _REOPEN_SECONDS = 1.0
 _MOST_EARLY = 64
-_FOUND_NOTE = "modem.device"
 
 LATE_SECONDS = 90.0
 """So long an answer that was given up may still come. Until then no other text is handed over: it could not be told whose an
@@ -72,10 +71,13 @@ class Driver:
         self._early: deque[Unsolicited] = deque(maxlen=_MOST_EARLY)
         """What the modem said of itself before it was set up: reports, and the late answer to a text."""
         self._found = ""
+        self._known = Known(notes)
         self._refused_by_lte = 0
         """How often in a row the network refused a text while it was registered by 4G."""
         self._owed_until: float | None = None
         """Monotonic: an earlier text's answer may come until then."""
+        self._result_owed = False
+        """Also one that is an error."""
 
     @property
     def status(self) -> Status:
@@ -139,14 +141,18 @@ class Driver:
         return await self._queue.do(work, timeout=timeout)
 
     def _owe(self, seconds: float) -> None:
+        """0: an error came, which may not be the last word."""
         self._owed_until = self._clock.monotonic() + seconds
-        if self._link:
-            self._link.owed = True
+        self._owes_result(seconds > 0)
 
     def _settle_owed(self) -> None:
         self._owed_until = None
+        self._owes_result(False)
+
+    def _owes_result(self, owes: bool) -> None:
+        self._result_owed = owes
         if self._link:
-            self._link.owed = False
+            self._link.owed = owes
 
     async def ussd(self, code: str, *, timeout: float = 90.0) -> UssdReply:
         """Ask the network by a service code. Raises ValueError for what is none, ModemError otherwise."""
@@ -201,20 +207,17 @@ class Driver:
         try:
             found = await probe.find(devices, self._config.baud, self._clock)
         except (NoAnswer, PortLost):
-            with contextlib.suppress(NotCommitted):
-                before = await self._notes.get(_FOUND_NOTE)
-                if before and before in devices:
-                    return before
+            before = await self._known.device()
+            if before in devices:
+                return before
             raise
-        with contextlib.suppress(NotCommitted):
-            if await self._notes.get(_FOUND_NOTE) != found:
-                await self._notes.set(_FOUND_NOTE, found)
+        await self._known.found_at(found)
         return found
 
     async def _hold(self, port: Port, stop: asyncio.Event) -> ModemError | None:
         """Work with an open port until it is over, and say why it is."""
         link = self._link = Dialogue(port, self._clock, self._on_unsolicited)
-        link.owed = self._owed_until is not None
+        link.owed = self._result_owed
         trouble: ModemError | None = None
         async with asyncio.TaskGroup() as group:
             others = [group.create_task(self._listen(link)), group.create_task(self._heed(stop))]
@@ -257,7 +260,11 @@ class Driver:
 
     async def _set_up_and_work(self, link: Dialogue, stop: asyncio.Event) -> None:
         """Raises what `prepare` and `Session.live` raise."""
-        ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes)
+
+        async def identified(identity: Identity) -> None:
+            await self._known.identified(self.status.device, identity)
+
+        ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes, on_identity=identified)
         self._session = session = self._make_session(link, ready)
         while self._early:
             session.hear(self._early.popleft())
@@ -358,6 +365,7 @@ class Driver:
 
     async def _recover(self, trouble: ModemError, stop: asyncio.Event) -> None:
         if isinstance(trouble, PortLost):
+            self._known.gone()
             await self._absent(trouble)
             await self._clock.wait(stop, _REOPEN_SECONDS)
             return
@@ -366,7 +374,7 @@ class Driver:
         if isinstance(trouble, Restarting | NotCommitted):
             await self._clock.wait(stop, _RESTART_SECONDS)
             return
-        self._step = self._ladder.climb(restarts=self._ready is None or self._ready.family.restarts)
+        self._step = self._ladder.climb(restarts=await self._known.restarts(self.status.device))
         self._board.trouble(str(trouble), self._clock.now())
         self._board.set(resets=self.status.resets + 1)
         self._stage(Stage.GIVEN_UP if self._step is Step.REST else Stage.RECOVERING)

@@ -15,7 +15,7 @@ from daemon.modem.codes import Kind
 from daemon.modem.dialogue import CommandRefused, Dialogue, Taken
 from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, NotCommitted
 from daemon.modem.framing import Unsolicited
-from daemon.modem.multipart import Arrived, Assembly, Incoming
+from daemon.modem.multipart import Arrived, Assembly, Incoming, Whole
 from daemon.modem.pdu import Deliver, StatusReport
 from daemon.modem.quirks import Family
 from outbox.clock import Clock
@@ -46,6 +46,15 @@ class Tally:
     room: Room | None = None
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """A text to hand over, and where it lies: a memory's places, or ("") among what came inline."""
+
+    memory: str
+    whole: Whole
+    pdus: tuple[str, ...] = ()
+
+
 class Inbox:
     """One modem's memories. `memories`: the one for new messages first."""
 
@@ -57,7 +66,7 @@ class Inbox:
         self._selected = memories[0]
         self._wanted: dict[str, set[int]] = {}
         """Memories to look into, and the places that were announced there: not every listing shows all that lies in one."""
-        self._inline: deque[str] = deque(maxlen=_MOST_KEPT)
+        self._inline: deque[Unsolicited] = deque(maxlen=_MOST_KEPT)
         self._inline_parts: deque[Arrived] = deque(maxlen=_MOST_KEPT)
         self._handed: deque[str] = deque(maxlen=_MOST_KEPT)
         """Parts of long texts that were handed over. One that is still there, or comes once more, would pass for half a text."""
@@ -75,47 +84,66 @@ class Inbox:
     def look_everywhere(self) -> None:
         """The next `collect` looks into all memories."""
         for memory in self._memories:
-            self._wanted.setdefault(memory, set())
+            self._want(memory)
 
     def notice(self, word: Unsolicited) -> bool:
         """Remember what an unsolicited word announces. True when there is something to collect."""
         if word.body and word.text.startswith(("+CDS:", "+CMT:")):
-            self._inline.append(word.body)
+            self._inline.append(word)
             return True
         place = answers.arrival(word.text)
         if place is None:
             return False
         memory, number = place
-        if memory in self._memories or len(self._assemblies) < _MOST_MEMORIES:  # some announce one they did not list
-            self._wanted.setdefault(memory, set()).add(number)
+        if not answers.MEMORY.fullmatch(memory):  # the line garbled its name
+            self.look_everywhere()
+        elif memory in self._memories or len(self._assemblies) < _MOST_MEMORIES:  # some announce one they did not list
+            self._want(memory, [number])
         return True
 
     async def collect(self, link: Dialogue, *, sweep: bool = False) -> Tally:
-        """Hand over what was announced, or (`sweep`) whatever lies in the memory for new messages.
+        """Hand over what was announced, or (`sweep`) whatever lies in the memory for new messages. Texts go in the order in
+        which they were sent, wherever they lie: a YES from before a STOP must not undo it.
 
         Raises NoAnswer and PortLost: what was not looked at is looked at the next time.
         """
         self._ignored = 0
-        tally = Tally(heard=await self._collect_inline())
+        tally = Tally(heard=await self._take_inline())
         if sweep:
-            self._wanted.setdefault(self._memories[0], set())
+            self._want(self._memories[0])
         if self._wanted and self._family.arrival_pause:
             await self._clock.sleep(self._family.arrival_pause)
+        trouble: ModemError | None = None
+        ready = [_Ready("", whole) for whole in self._inline_assembly.sort(self._inline_parts, now=self._now)]
         for memory in list(self._wanted):
             places = self._wanted.pop(memory)  # what is announced from here on is for the next time
             try:
                 room = await self._select(link, memory)
-                tally.heard += await self._empty(link, memory, room, places) if room else 0
-            except ModemError:
-                self._wanted.setdefault(memory, set()).update(places)
-                raise
+                ready += await self._look_into(link, memory, room, places, tally) if room else ()
+            except ModemError as error:
+                self._want(memory, places)
+                trouble = error
+                break
             tally.room = room if memory == self._memories[0] else tally.room
+        handed = [one for one in sorted(ready, key=_moment) if await self._hand_over(one)]
+        tally.heard += len(handed)
+        await self._remove(link, handed)
+        if trouble:
+            raise trouble
         if self._selected != self._memories[0]:
             await self._select(link, self._memories[0])
         tally.ignored = self._ignored
         return tally
 
-    async def _collect_inline(self) -> int:
+    @property
+    def _now(self) -> float:
+        return self._clock.monotonic()
+
+    def _want(self, memory: str, places: Iterable[int] = ()) -> None:
+        self._wanted.setdefault(memory, set()).update(places)
+
+    async def _take_inline(self) -> int:
+        """Hand over the reports and take the texts, which may be parts. How many that were."""
         taken = 0
         while self._inline:
             try:
@@ -124,24 +152,47 @@ class Inbox:
                 break
             self._inline.popleft()
             taken += 1
-        for whole in self._inline_assembly.sort(self._inline_parts, now=self._clock.monotonic()):
-            with contextlib.suppress(NotCommitted):  # its parts stay, for the next time
-                await self._hear.message(self._told_apart(whole.incoming))
-                self._undated.pop(whole.incoming.id, None)
-                handed = set(whole.places)
-                self._inline_parts = deque(
-                    (part for part in self._inline_parts if part.place not in handed), maxlen=_MOST_KEPT
-                )
-                taken += 1
         return taken
 
-    async def _hand_over_pdu(self, text: str) -> None:
-        match _decoded(text):
-            case StatusReport() as report:
+    async def _hand_over(self, one: _Ready) -> bool:
+        """Whether it is on record. Else it stays where it is, for the next time."""
+        try:
+            await self._hear.message(self._told_apart(one.whole.incoming))
+        except NotCommitted:
+            return False
+        places = one.whole.places
+        if not one.memory:
+            self._undated.pop(one.whole.incoming.id, None)
+            left = (part for part in self._inline_parts if part.place not in places)
+            self._inline_parts = deque(left, maxlen=_MOST_KEPT)
+        elif len(places) > 1:
+            self._handed.extend(one.pdus)
+        return True
+
+    async def _remove(self, link: Dialogue, handed: Iterable[_Ready]) -> None:
+        """Empty the places of what is on record, the selected memory's first."""
+        left = sorted((one for one in handed if one.memory), key=lambda one: one.memory != self._selected)
+        try:
+            while left:
+                one = left[0]
+                is_selected = one.memory == self._selected or await self._select(link, one.memory)
+                if is_selected and await self._delete(link, one.whole.places):
+                    self._undated.pop(one.whole.incoming.id, None)
+                del left[0]
+        except ModemError:
+            for one in left:
+                self._want(one.memory, one.whole.places)
+            raise
+
+    async def _hand_over_pdu(self, word: Unsolicited) -> None:
+        """Nobody can read it once more. A report of which the line lost some may call delivered what is not."""
+        is_whole = answers.came_whole(word.text, word.body)
+        match _decoded(word.body):
+            case StatusReport() as report if is_whole:
                 await self._hear.report(report)
             case Deliver() as message if message.for_people:
                 self._inline_count += 1
-                self._inline_parts.append(Arrived(self._inline_count, text, message))
+                self._inline_parts.append(Arrived(self._inline_count, word.body, message, is_whole))
             case _:
                 self._ignored += 1
 
@@ -155,10 +206,12 @@ class Inbox:
         self._selected = memory
         return answers.room(lines) or Room(0, 0)
 
-    async def _empty(self, link: Dialogue, memory: str, room: Room, announced: set[int]) -> int:
-        """Hand over what is ready in this memory and delete it. How many messages and reports that were."""
+    async def _look_into(
+        self, link: Dialogue, memory: str, room: Room, announced: set[int], tally: Tally
+    ) -> list[_Ready]:
+        """The texts that are ready in this memory. Reports are handed over and deleted as they are found."""
         arrived: list[Arrived] = []
-        handed = deleted = 0
+        deleted = 0
         for listed in await self._all_stored(link, room, announced):
             stored = await self._read_surely(link, listed)
             if stored is None:
@@ -167,7 +220,7 @@ class Inbox:
                 case StatusReport() as report:
                     with contextlib.suppress(NotCommitted):  # it stays in the modem, for the next time
                         await self._hear.report(report)
-                        handed += 1
+                        tally.heard += 1
                         await self._delete(link, [stored.place])
                         deleted += 1
                 case Deliver() if stored.pdu in self._handed:
@@ -181,15 +234,10 @@ class Inbox:
                     deleted += 1
         free = room.total - room.used + deleted if room.total else None
         assembly = self._assemblies.setdefault(memory, Assembly())
-        for whole in assembly.sort(arrived, now=self._clock.monotonic(), free=free):
-            with contextlib.suppress(NotCommitted):
-                await self._hear.message(self._told_apart(whole.incoming))
-                handed += 1
-                if len(whole.places) > 1:
-                    self._handed.extend(part.pdu for part in arrived if part.place in whole.places)
-                if await self._delete(link, whole.places):
-                    self._undated.pop(whole.incoming.id, None)
-        return handed
+        return [
+            _Ready(memory, whole, tuple(part.pdu for part in arrived if part.place in whole.places))
+            for whole in assembly.sort(arrived, now=self._now, free=free)
+        ]
 
     async def _read_surely(self, link: Dialogue, stored: Stored) -> Stored | None:
         """What the line garbled is read once more: alike twice, it is what it is. None: it is left for the next time."""
@@ -254,6 +302,12 @@ class Inbox:
             return incoming
         since = self._undated.setdefault(incoming.id, self._clock.now())
         return replace(incoming, id=f"{incoming.id}-{since:x}")
+
+
+def _moment(one: _Ready) -> tuple[bool, float]:
+    """When it was sent; what nobody knows of comes last."""
+    sent_at = one.whole.incoming.sent_at
+    return sent_at is None, sent_at.timestamp() if sent_at else 0.0
 
 
 def _decoded(text: str) -> Deliver | StatusReport | None:

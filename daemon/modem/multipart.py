@@ -26,6 +26,8 @@ class Arrived:
     place: int
     pdu: str = field(repr=False)
     message: Deliver
+    is_whole: bool = True
+    """False: the line lost some of it, and what is left may say something else, by somebody else."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _join(parts: Sequence[Arrived], *, total: int) -> Whole:
             sender=first.message.sender,
             text=mend("".join(texts)),
             sent_at=first.message.sent_at,
-            complete=len(by_sequence) == total,
+            complete=len(by_sequence) == total and all(part.is_whole for part in by_sequence.values()),
         ),
         tuple(part.place for part in parts),
     )

@@ -71,3 +71,8 @@ def family_of(manufacturer: str, model: str) -> Family:
     """The family that a modem's own words put it in."""
     words = f"{manufacturer} {model}"
     return next((family for family in FAMILIES if re.search(family.pattern, words, re.IGNORECASE)), GENERIC)
+
+
+def family_named(name: str) -> Family | None:
+    """The family of that name."""
+    return next((family for family in (*FAMILIES, GENERIC) if family.name == name), None)

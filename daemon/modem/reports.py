@@ -159,6 +159,10 @@ class Ledger:
         mark = _marks(reference)[1]
         return next((text for text in reversed(await self._load()) if text.attempt == mark), None)
 
+    async def has_sent(self, device: str) -> bool:
+        """Whether the network took a text from that modem."""
+        return any(text.handle.device == device and text.handle.references for text in await self._load())
+
     async def remembers(self, at: int) -> bool:
         """Whether a text that was handed over at that moment (ms) or later would be known here."""
         texts = await self._load()
@@ -188,11 +192,15 @@ class Ledger:
         if report.delivery is Delivery.FAILED:
             where = f"part {part} of {count}: " if count > 1 else ""
             return Matched(TextOutcome(text.handle, Delivery.FAILED, code, where + detail))
-        if not text.has_gone or len(text.told) < len(set(text.handle.references)):
+        told_apart = len(set(text.handle.references))
+        if not text.has_gone or len(text.told) < told_apart:
             return Matched(None)
-        sure = set(text.told.values()) == {Delivery.DELIVERED}
+        sure = set(text.told.values()) == {Delivery.DELIVERED} and told_apart == count
         delivery = Delivery.DELIVERED if sure else Delivery.FORWARDED
-        return Matched(TextOutcome(text.handle, delivery, code, (f"all {count} parts: " if count > 1 else "") + detail))
+        where = f"all {count} parts: " if count > 1 else ""
+        if told_apart < count:
+            where = f"some of {count} parts, to which the modem gave one reference: "
+        return Matched(TextOutcome(text.handle, delivery, code, where + detail))
 
     async def answers(self, text: Text, report: StatusReport) -> bool:
         """Whether a report that fits no text of a known reference can only be about this one, which was never answered."""
@@ -222,7 +230,10 @@ class Ledger:
         if report.sent_at is None:
             return fitting[0] if len(fitting) == 1 else None
         taken_at = _ms(report.sent_at)
-        return min(fitting, key=lambda text: self._apart(text, taken_at), default=None)
+        nearest = min(fitting, key=lambda text: self._apart(text, taken_at), default=None)
+        if nearest and len(fitting) > 1 and self._apart(nearest, taken_at) > _SLACK_MS:
+            return None  # our clock is behind: that one is the nearest says nothing
+        return nearest
 
     def _could_be(self, text: Text, report: StatusReport) -> bool:
         """The same number, and the service centre took it about when we sent it. While our clock is behind the service centre's

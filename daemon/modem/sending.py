@@ -15,6 +15,7 @@ from daemon.modem.setup import try_command
 from outbox.clock import Clock
 
 _PART_TRIES, _PART_PAUSE = 3, 5.0
+_ONCE_MORE = (Kind.GARBLED, Kind.UNSUPPORTED)
 _KEEP_LINK = "AT+CMMS=2"
 
 
@@ -76,19 +77,22 @@ async def transmit(
 async def _submit(
     link: Dialogue, clock: Clock, part: Submit, service_centre: str, seconds: float, *, long: bool, begun: bool
 ) -> tuple[Submission, bool]:
-    """`begun`: earlier parts are under way, so what may pass is tried again rather than given up. So is what the line garbled,
-    and a part that may have gone out all the same: a phone shows a part once, however often it comes. Whether one such was, too."""
+    """`begun`: earlier parts are under way, so what may pass is tried again rather than given up. So is a part that may have gone
+    out all the same: a phone shows a part once, however often it comes. Whether one such was, too. What the line garbled, or
+    made a word that the modem does not know, is said once more."""
     length, pdu = part.command(service_centre)
     repeated = False
+    tries, once_more = 1, set[Kind]()
     submission = await link.submit(length, pdu, timeout=seconds)
-    for turn in range(1, _PART_TRIES):
-        if not isinstance(submission, CommandRefused):
-            break
+    while isinstance(submission, CommandRefused):
         kind = submission.fault.kind
-        if (begun and kind is Kind.RETRY) or (long and kind is Kind.UNSURE):
+        if kind in _ONCE_MORE and kind not in once_more:
+            once_more.add(kind)
+        elif tries < _PART_TRIES and ((begun and kind is Kind.RETRY) or (long and kind is Kind.UNSURE)):
             repeated = repeated or (kind is Kind.UNSURE and submission.written)
-            await clock.sleep(_PART_PAUSE * turn)
-        elif kind is not Kind.GARBLED or turn > 1:
+            await clock.sleep(_PART_PAUSE * tries)
+            tries += 1
+        else:
             break
         submission = await link.submit(length, pdu, timeout=seconds)
     return submission, repeated

@@ -3,6 +3,7 @@
 Every optional command may fail; what must hold is said in `Ready`.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from daemon.modem import answers
@@ -51,13 +52,21 @@ async def identify(link: Dialogue) -> tuple[Identity, Family]:
     return Identity(manufacturer, model, revision, imei, family.name), family
 
 
-async def prepare(link: Dialogue, clock: Clock, *, pin: str, notes: ModemNotes) -> Ready:
+async def prepare(
+    link: Dialogue,
+    clock: Clock,
+    *,
+    pin: str,
+    notes: ModemNotes,
+    on_identity: Callable[[Identity], Awaitable[None]],
+) -> Ready:
     """Everything from the greeting to a modem that takes SMS, registered or not.
 
-    Raises NeedsPerson (SIM, PIN), NoAnswer and CommandFailed (it won't do), PortLost.
+    `on_identity`: told who it is before anything that may fail. Raises NeedsPerson (SIM, PIN), NoAnswer and CommandFailed (it won't do), PortLost.
     """
     await greet(link)
     identity, family = await identify(link)
+    await on_identity(identity)
     await _radio_on(link)
     await unlock(link, clock, pin=pin, notes=notes)
     await try_command(link, "AT+CMEE=1")  # some forget it when the PIN is entered

@@ -48,7 +48,7 @@ async def test_accepted_with_the_networks_reference(tmp_path: Path) -> None:
 async def test_errors_after_the_pdu(tmp_path: Path, final: str, kind: type, scope: Scope | None) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
-        shop.modem.faults.errors["AT+CMGS"] = [final]
+        shop.modem.faults.errors["AT+CMGS"] = [final, final]
         outcome = await shop.send()
         assert isinstance(outcome, kind)
         if isinstance(outcome, Rejected):
@@ -122,6 +122,34 @@ async def test_a_message_that_the_line_garbled_once_is_sent_again(tmp_path: Path
         refused = await shop.send(message="m2")
         assert isinstance(refused, Rejected)
         assert (refused.scope, refused.code) == (Scope.MESSAGE, "CMS 304")
+
+
+@pytest.mark.parametrize("begin", [["+CMS ERROR: 500"], ["+CMS ERROR: 500"] * 2, ["COMMAND NOT SUPPORT"]])
+async def test_a_first_garbled_message_is_sent_again_whatever_was_refused_before_it(
+    tmp_path: Path, begin: list[str]
+) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.errors["AT+CMGS"] = [*begin, "+CMS ERROR: 304"]
+        assert isinstance(await shop.send("a" * 200), Accepted)
+
+
+@pytest.mark.parametrize("final", ["COMMAND NOT SUPPORT", "+CMS ERROR: 303", "+CME ERROR: 3"])
+async def test_a_modem_that_has_sent_before_is_not_given_up_for_saying_that_it_can_not(
+    tmp_path: Path, final: str
+) -> None:
+    """A bit flipped in what it was told, or it is not itself: everybody else's texts still go."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.errors["AT+CMGS"] = [final]
+        assert isinstance(await shop.send(), Accepted)
+        for killed in (False, True):
+            if killed:
+                await shop.again(killed=True)
+                await shop.ready()
+            shop.modem.faults.errors["AT+CMGS"] = [final] * 2
+            assert isinstance(await shop.send(message="m2"), Deferred)
+        assert isinstance(await shop.send(message="m3"), Accepted)
 
 
 @pytest.mark.parametrize("code", [8, 10, 21, 29, 50])

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from daemon.channels._modem_sender import address as address_of
 from daemon.channels.base import Sent
+from daemon.modem.addresses import Address, NumberType
 from outbox.model import Attempt
 from outbox.outcome import Accepted, CannotTell, Found, ReceiptState, Unknown
 from tests.support.gsm import MemoryNotes
@@ -276,6 +278,42 @@ async def test_who_wrote_and_whether_they_can_opt_out(
         await shop.clock.until(lambda: shop.record.replies)
         reply = shop.record.replies[0]
         assert (reply.address, reply.consent, reply.is_person) == (address, consent, consent is not None)
+
+
+@pytest.mark.parametrize("country", ["DE", "SE", "FI", "LU"])
+@pytest.mark.parametrize("text", ["STOP", "START"])
+async def test_digits_without_their_area_silence_no_stranger(tmp_path: Path, country: str, text: str) -> None:
+    """There they are a number of their own, somebody else's."""
+    async with open_shop(tmp_path, country=country) as shop:
+        await shop.ready()
+        shop.modem.receive(text, "8543219")
+        await shop.clock.until(lambda: shop.record.replies)
+        reply = shop.record.replies[0]
+        assert (reply.address, reply.consent, reply.is_person) == ("8543219", None, False)
+
+
+@pytest.mark.parametrize("kind", list(NumberType))
+@pytest.mark.parametrize(
+    ("country", "value", "number"),
+    [
+        ("GB", "7911123456", "+447911123456"),
+        ("FR", "612345678", "+33612345678"),
+        ("US", "4155552671", "+14155552671"),
+        ("DE", "01711234567", "+491711234567"),
+        ("DE", "8543219", None),
+    ],
+)
+def test_only_numbers_that_people_text_from_are_people(
+    kind: NumberType, country: str, value: str, number: str | None
+) -> None:
+    """What a network, or an office's own exchange, means by some digits is its own."""
+    if kind is NumberType.INTERNATIONAL:
+        value = number or f"+49{value}"
+        assert address_of(Address(value, kind), country) == (value, True)
+    elif number and kind in (NumberType.UNKNOWN, NumberType.NATIONAL):
+        assert address_of(Address(value, kind), country) == (number, True)
+    else:
+        assert address_of(Address(value, kind), country) == (value, False)
 
 
 async def test_a_reply_stays_in_the_modem_until_it_is_on_record(tmp_path: Path) -> None:

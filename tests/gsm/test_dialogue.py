@@ -290,6 +290,52 @@ async def test_a_late_answer_is_not_the_next_commands() -> None:
         assert await answer == ["+CSQ: 20,99"]
 
 
+async def test_while_late_answers_may_still_come_nothing_else_is_asked() -> None:
+    async with talking() as t, asyncio.TaskGroup() as group:
+
+        async def ask(command: str) -> None:
+            with pytest.raises(NoAnswer):
+                await t.link.command(command)
+
+        group.create_task(ask("AT+COPS?"))
+        await t.clock.advance(5)
+        t.line.syncs = False
+        for _ in range(2):
+            group.create_task(ask("AT+CMGR=3"))
+            await t.clock.advance(4)
+        assert b"AT+CMGR" not in t.line.written
+
+
+async def test_the_answer_to_a_question_that_was_repeated_is_not_the_next_commands() -> None:
+    async with talking() as t, asyncio.TaskGroup() as group:
+        t.line.syncs = False
+        answer = group.create_task(t.link.command("AT+CPMS?"))
+        await t.clock.advance(2.5)
+        assert t.line.written.count(b"AT+CMEE?\r") == 2
+        t.line.say(b"+CMEE: 1\r\n\r\nOK\r\n")
+        await t.clock.advance(2)
+        t.line.say(b"+CMEE: 1\r\n\r\nOK\r\n")
+        await t.clock.advance(2)
+        t.line.say(b'+CPMS: "SM",1,20\r\nOK\r\n')
+        assert await answer == ['+CPMS: "SM",1,20']
+
+
+async def test_a_prompt_that_did_not_come_in_time_is_still_awaited_by_the_next_command() -> None:
+    async with talking() as t, asyncio.TaskGroup() as group:
+        sending = group.create_task(t.link.submit(20, PDU, timeout=60))
+        await t.clock.advance(10)
+        assert isinstance(await sending, Silent)
+        t.line.syncs = False
+        answer = group.create_task(t.link.command("AT+CPMS?"))
+        await settle()
+        t.line.say(b"\r\n> \r\n+CMS ERROR: 500\r\n")
+        await settle()
+        t.line.say(b"+CMEE: 1\r\n\r\nOK\r\n")
+        await t.clock.advance(4)
+        t.line.say(b'+CPMS: "SM",1,20\r\nOK\r\n')
+        assert await answer == ['+CPMS: "SM",1,20']
+
+
 async def test_a_modem_that_can_not_be_asked_for_a_line_of_its_own_is_used_all_the_same() -> None:
     async with talking() as t, asyncio.TaskGroup() as group:
         t.line.syncs = False
@@ -311,3 +357,10 @@ async def test_an_answer_may_need_a_line() -> None:
         assert not answer.done()
         t.line.say(b'+CPMS: "SM",1,20\r\nOK\r\n')
         assert await answer == ['+CPMS: "SM",1,20']
+
+
+async def test_a_command_that_no_modem_could_read_is_refused_and_not_sent() -> None:
+    async with talking() as t:
+        with pytest.raises(CommandFailed, match=r"AT\+CPMS .* not sent"):
+            await t.link.command('AT+CPMS="S\xcd"')
+        assert t.line.written == b""

@@ -93,6 +93,50 @@ async def test_a_late_error_of_another_command_is_not_the_unanswered_texts(tmp_p
         assert isinstance(await look_up(shop), Found)
 
 
+@pytest.mark.parametrize("late", [1, 3, 6])
+@pytest.mark.parametrize("final", ["+CMS ERROR: 38", "ERROR"])
+async def test_a_late_refusal_amid_a_list_of_texts_deletes_none_that_nobody_read(
+    tmp_path: Path, late: float, final: str
+) -> None:
+    """Taken for the list's own end, it would put each later answer one behind: a STOP is taken for the text before it."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        await shop.clock.sleep(5)
+        began = shop.clock.monotonic()
+        shop.modem.faults.errors["AT+CMGS"] = [final]
+        shop.modem.faults.answers_later = 75
+        assert isinstance(await shop.send(), Unknown)
+        await shop.clock.sleep(75 - late / 2 - (shop.clock.monotonic() - began))
+        shop.modem.faults.slow = 0.2
+        shop.modem.faults.late["AT+CMGL=4"] = late
+        shop.modem.receive("On my way", BEN)
+        shop.modem.receive("STOP", ADA)
+        await shop.clock.until(lambda: not shop.modem.faults.late, within=5)
+        await shop.clock.sleep(120)
+        assert sorted((reply.text, reply.consent) for reply in shop.record.replies) == [
+            ("On my way", None),
+            ("STOP", "stop"),
+        ]
+        assert not any(shop.modem.state.memories.values())
+
+
+@pytest.mark.parametrize("command", ["AT+CGSMS", "AT+CREG"])
+async def test_an_error_to_another_command_does_not_undo_a_text_that_may_have_gone(
+    tmp_path: Path, command: str
+) -> None:
+    """Its own answer came, and says nothing; it would be sent again at once."""
+    async with open_shop(tmp_path, character="ec25") as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 500"] * 3
+        shop.modem.faults.errors[command] = ["+CMS ERROR: 303"]
+        for name in ("m1", "m2", "m3"):
+            assert isinstance(await shop.send(message=name), Unknown)
+        await shop.clock.sleep(80)
+        assert not shop.modem.faults.errors[command]
+        assert isinstance(await look_up(shop, message="m3"), CannotTell)
+
+
 async def test_a_late_reference_is_not_the_next_texts_after_the_service_was_killed(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()

@@ -64,6 +64,33 @@ async def test_what_waited_while_the_service_was_down(tmp_path: Path) -> None:
         assert sorted(await _texts(b, 2)) == ["first", "in the other memory"]
 
 
+@pytest.mark.parametrize(("yes", "stop"), [("SM", "SM"), ("ME", "SM"), ("inline", "SM"), ("SM", "inline")])
+async def test_texts_are_handed_over_in_the_order_in_which_they_were_sent(tmp_path: Path, yes: str, stop: str) -> None:
+    """She said YES, then STOP: read the other way round she would go on being texted."""
+    async with bench(tmp_path) as b:
+        await b.ready()
+        await b.clock.sleep(5)
+        now, words = b.clock.now(), []
+        for text, where, sent_at in (("STOP", stop, now - 60_000), ("YES", yes, now - 120_000)):
+            pdu = oracle.deliver(text, ADA, sent_at)
+            inline = f"+CMT: ,{len(pdu) // 2 - 8}\r\n{pdu}"
+            words.append(inline if where == "inline" else f'+CMTI: "{where}",{b.modem.state.put(where, pdu)}')
+        b.modem.say("\r\n".join(words))
+        assert await _texts(b, 2) == ["YES", "STOP"]
+
+
+async def test_a_memory_that_can_not_be_read_keeps_no_text_of_another(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        await b.clock.sleep(5)
+        b.modem.faults.silent.add('AT+CPMS="ME"')
+        b.modem.receive("STOP", ADA)
+        b.modem.say('+CMTI: "ME",1')
+        await b.clock.until(lambda: b.ear.messages, within=30)
+        await b.clock.until(lambda: _empty(b), within=60)
+        assert [message.text for message in b.ear.messages] == ["STOP"]
+
+
 async def test_what_was_never_announced_is_found_by_the_sweep(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.ready()
@@ -96,6 +123,19 @@ async def test_words_that_nobody_knows_amid_a_listing_cost_no_message(tmp_path: 
             await b.clock.sleep(130)
         assert await _texts(b, 8) == texts
         assert b.driver.status.ignored == 0
+
+
+@pytest.mark.parametrize("name", ["S\xcd", "s!", "", "MS"])
+async def test_a_bit_that_flipped_in_the_name_of_a_memory_costs_no_text_and_ends_nothing(
+    tmp_path: Path, name: str
+) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.state.announces = 0
+        b.modem.receive("STOP", ADA)
+        b.modem.say(f'+CMTI: "{name}",1')
+        await b.clock.until(lambda: b.ear.messages, within=70)
+        assert (await b.send()).complete
 
 
 @pytest.mark.parametrize("octets", [1, 2])
@@ -205,7 +245,7 @@ async def test_a_memory_that_was_full_after_a_night_tears_no_long_text(tmp_path:
             modem.receive(f"order {n}", ADA)
 
     async with bench(tmp_path, prepare=prepare) as b:
-        await b.clock.until(lambda: len(b.ear.messages) >= 19)
+        await b.clock.until(lambda: len(b.ear.messages) >= 19 and len(b.modem.state.memories["SM"]) == 1)
         b.modem.receive_pdu(waiting[0])
         assert (await _texts(b, 20))[-1] == long
         assert len(b.ear.messages) == 20
@@ -320,3 +360,26 @@ async def test_an_inline_text_that_can_not_be_recorded_is_kept(tmp_path: Path) -
         await b.clock.until(lambda: b.ear.messages)
         await b.clock.sleep(120)
         assert [message.text for message in b.ear.messages] == ["STOP"]
+
+
+async def test_a_report_of_which_the_line_lost_an_octet_delivers_nothing(tmp_path: Path) -> None:
+    """One of its second time: what stands where "expired" was is 0 then, "received by the phone"."""
+    whole = "07911356131313F3064D0B915155214365F762114211221340621142112254404600"
+    async with bench(tmp_path) as b:
+        await b.ready()
+        for pdu in (whole.removesuffix("404600") + "4600", whole):
+            b.modem.say(f"+CDS: 26\r\n{pdu}")
+        await b.clock.until(lambda: b.ear.reports)
+        assert [report.status for report in b.ear.reports] == [0x46]
+        assert b.driver.status.ignored == 1
+
+
+async def test_an_inline_text_of_which_the_line_lost_an_octet_is_marked(tmp_path: Path) -> None:
+    """It might be anybody's STOP."""
+    async with bench(tmp_path) as b:
+        await b.ready()
+        [pdu] = b.modem.delivers("STOP", ADA)
+        for octets in (len(pdu) // 2 - 7, len(pdu) // 2 - 8):
+            b.modem.say(f"+CMT: ,{octets}\r\n{pdu}")
+            await b.clock.sleep(5)
+        assert [(message.text, message.complete) for message in b.ear.messages] == [("STOP", False), ("STOP", True)]

@@ -10,7 +10,7 @@ from daemon.modem.command_queue import NotStarted
 from daemon.modem.dialogue import CommandRefused
 from daemon.modem.simulator import SimulatedModem
 from daemon.modem.status import Stage
-from tests.support.gsm import bench
+from tests.support.gsm import MemoryNotes, bench
 
 both_ports = pytest.mark.parametrize("kind", ["pty", "tcp"])
 ADA = "+447700900123"
@@ -42,6 +42,49 @@ async def test_a_stick_that_would_come_back_as_a_cd_rom_is_not_told_to_restart(t
         assert "AT+CFUN=1,1" not in b.modem.commands
         b.modem.faults.hung = ""
         await b.ready()
+
+
+@pytest.mark.parametrize("trouble", ["hangs from the start", "never gets ready"])
+async def test_a_stick_that_was_never_ready_is_not_told_to_restart_either(tmp_path: Path, trouble: str) -> None:
+    """It may be one that would come back as a CD-ROM, and stay one."""
+
+    def prepare(modem: SimulatedModem) -> None:
+        if trouble == "hangs from the start":
+            modem.faults.hung = "for good"
+        else:
+            modem.faults.errors["AT+CPMS"] = ["+CME ERROR: 515"] * 200
+
+    async with bench(tmp_path, kind="pty", character="e3372", prepare=prepare) as b:
+        await b.until_stage(Stage.GIVEN_UP)
+        assert "AT+CFUN=1,1" not in b.modem.commands
+        b.modem.faults.hung = ""
+        b.modem.faults.errors.clear()
+        await b.ready()
+
+
+@pytest.mark.parametrize("character", ["plain", "e3372"])
+async def test_a_stick_that_hangs_from_the_start_is_known_from_the_run_before(tmp_path: Path, character: str) -> None:
+    notes = MemoryNotes()
+    async with bench(tmp_path, kind="pty", character=character, notes=notes) as b:
+        await b.ready()
+
+    def prepare(modem: SimulatedModem) -> None:
+        modem.faults.hung = "restart"
+
+    async with bench(tmp_path, kind="pty", character=character, notes=notes, prepare=prepare) as b:
+        await b.clock.until(lambda: b.driver.status.stage in (Stage.READY, Stage.GIVEN_UP))
+        assert ("AT+CFUN=1,1" in b.modem.commands) is (character == "plain")
+
+
+async def test_a_stick_that_was_put_in_and_hangs_may_be_another_than_the_one_before(tmp_path: Path) -> None:
+    async with bench(tmp_path, kind="pty") as b:
+        await b.ready()
+        b.plug.pull()
+        await b.until_stage(Stage.ABSENT)
+        b.modem.faults.hung = "restart"
+        b.plug.put()
+        await b.until_stage(Stage.GIVEN_UP)
+        assert "AT+CFUN=1,1" not in b.modem.commands
 
 
 async def test_reopening_may_be_enough(tmp_path: Path) -> None:

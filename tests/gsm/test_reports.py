@@ -135,6 +135,14 @@ async def test_a_clock_that_is_years_behind_costs_no_receipt_and_makes_none() ->
     assert await book.judge(too_long) is None  # a day on its way; the text was sent a second ago
 
 
+async def test_while_our_clock_is_behind_a_repeated_report_delivers_no_newer_text_of_its_reference() -> None:
+    """By an hour: both texts seem to be from long before the report's moment, and the newer one is the less so."""
+    book = Book()
+    await book.taken(7, age=1_260_000)
+    await book.taken(7, age=60_000)
+    assert await book.judge(_report(7, taken_at=NOW + 2_340_000, done_at=NOW + 2_345_000)) is None
+
+
 @pytest.mark.parametrize("course", [Course.TAKEN, Course.UNANSWERED])
 @pytest.mark.parametrize("step", [7200, 3 * 365 * 86_400, -7200])
 async def test_a_clock_that_was_set_since_costs_no_receipt(step: int, course: Course) -> None:
@@ -248,6 +256,17 @@ async def test_forwarded_parts_are_no_proof() -> None:
     assert matched is not None
     assert matched.verdict is not None
     assert matched.verdict.delivery is Delivery.FORWARDED
+
+
+@pytest.mark.parametrize("references", [(0, 0, 0), (7, 8, 7)])
+async def test_parts_that_the_modem_tells_not_apart_are_never_all_delivered(references: tuple[int, ...]) -> None:
+    """Some say the same reference for each: a report on one part looks like a report on all."""
+    book = Book()
+    await book.taken(*references)
+    for reference in [*references, *references]:
+        matched = await book.judge(_report(reference))
+        assert matched is not None
+        assert matched.verdict is None or matched.verdict.delivery is Delivery.FORWARDED
 
 
 async def test_the_notes_are_small_and_hold_no_number() -> None:

@@ -151,6 +151,7 @@ async def open_shop(
     secrets: dict[str, str] | None = None,
     record: Record | None = None,
     notes: MemoryNotes | None = None,
+    country: str = "GB",
 ) -> AsyncIterator[Shop]:
     clock, rng, kept = PassingClock(), random.Random(3), notes or MemoryNotes()
     modem = SimulatedModem(clock, rng, character=character, sim=sim)
@@ -162,7 +163,7 @@ async def open_shop(
             return ModemChannel(
                 decode({"device": plug.device, **(settings or {})}, ModemSettings, where="test"),
                 secrets or {},
-                Surroundings(clock=clock, rng=rng, notes=kept, country="GB"),
+                Surroundings(clock=clock, rng=rng, notes=kept, country=country),
             )
 
         async with asyncio.TaskGroup() as group:
