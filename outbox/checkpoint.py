@@ -14,7 +14,7 @@ from outbox.queries import Queries
 _SQL = Queries("store.sql")
 
 ROWS = 24_576
-"""Rows changed between two checkpoints: 10 to 30 MiB of log, as changes come together or one at a time."""
+"""Rows changed between two checkpoints: 16 to 48 MiB of log, as changes come together or one at a time."""
 ROUNDS = 2
 """The second copies what was written during the first."""
 

@@ -1,6 +1,6 @@
 """Opens and closes the database: its lock, its pragmas, the one writer, and a few connections that only read.
 
-Durability: WAL with synchronous=FULL, one sync a commit. The pages are small (512 bytes): a commit writes whole pages, and one event touches
+Durability: WAL with synchronous=FULL, one sync a commit. The pages are small (1 KiB): a commit writes whole pages, and one event touches
 few rows on many of them. The log is brought into the database beside the writer (`outbox.checkpoint`), and at the close; idle, nothing is written at all.
 """
 

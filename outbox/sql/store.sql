@@ -1,5 +1,5 @@
 -- before_anything: what must be set before the first table is made; without effect on a file that has some.
-PRAGMA page_size = 512;
+PRAGMA page_size = 1024;
 PRAGMA journal_mode = WAL;
 PRAGMA secure_delete = ON;
 
@@ -7,7 +7,7 @@ PRAGMA secure_delete = ON;
 PRAGMA synchronous = FULL;
 PRAGMA cache_size = -4096;
 PRAGMA temp_store = MEMORY;
-PRAGMA wal_autocheckpoint = 131072;
+PRAGMA wal_autocheckpoint = 65536;
 
 -- row_views: messages and attempts as JSON arrays, in the order of outbox/rows.py; each connection has views of its own.
 CREATE TEMP VIEW message_row AS

@@ -27,7 +27,7 @@ from tests.support.outbox_box import NOW, SENT, accept_one, begin, due_ids, mess
 KEY = BoxKey.from_words("legal winner thank year wave sausage worth useful legal winner thank yellow")
 
 ORDERS = 400
-PAGE = 512
+PAGE = 1024
 
 
 async def a_week(folder: Path) -> Path:

@@ -161,6 +161,7 @@ async def test_orders_and_one_orders_story(tether: Tether) -> None:
 
 async def test_a_held_order_waits_until_it_is_released(tether: Tether) -> None:
     await taken(tether, "event", "order.placed", "--order", "B-5")
+    await settled(tether, "B-5")
     await taken(tether, "orders", "hold", "B-5", "--reason", "customer on the phone")
     await taken(tether, *posted(5))
     held = (await taken(tether, "messages", "--order", "B-5", "--state", "held", "--json")).json

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-PAGE = 512
+PAGE = 1024
 
 Damage = Callable[[Path, random.Random], None]
 

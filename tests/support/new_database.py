@@ -11,7 +11,7 @@ import outbox.salvage
 import outbox.store
 from outbox.migrate import migrate
 
-_PAGE = "PRAGMA page_size = 512"
+_PAGE = "PRAGMA page_size = 1024"
 _one_at_a_time = threading.Lock()
 
 
