@@ -211,6 +211,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     answer: str = ""
     """"yes" or "no": what the customer wrote to the question that its newest status of a question asked."""
     answer_at: int = 0
+    told_by: str = ""
+    """Who first said where it stands; "" before anybody did."""
 
 
 # ---------------------------------------------------------------- what goes out

@@ -98,6 +98,8 @@ def project(order: Order | None, posted: Posted) -> Order:
         changes["source_id"] = (event.order.source_id if names_it else None) or order.source_id
     if event.customer is not None:
         changes["customer"] = _customer(order, event.customer, posted, newer=newer)
+    if moves_status(event.type) and not order.status:
+        changes["told_by"] = posted.source
     if moves_status(event.type) and not comes_late(order, posted):
         changes |= {"status": event.type, "status_at": at, "status_source": posted.source}
         if event.type in QUESTIONS:
@@ -125,12 +127,14 @@ def _customer(order: Order, said: Customer, posted: Posted, *, newer: bool) -> C
         return merge(order.customer, said, newer=newer)
     if order.customer.phone:
         said = msgspec.structs.replace(said, country=None)
-    return merge(order.customer, said, newer=False)
+    no = {kind: may for kind, may in (said.consent or {}).items() if not may}
+    gaps = merge(order.customer, said, newer=False)
+    return msgspec.structs.replace(gaps, consent=_merged(gaps.consent, no)) if no else gaps
 
 
 def _speaks_for_it(order: Order, source: str) -> bool:
-    """Whether it said where the order stands, or told of it first and not for the sake of a payment."""
-    return source == order.status_source or (source == order.source and source != order.payment_source)
+    """Whether it said where the order stands, be it the first to do so, and so does not know of it by a payment alone."""
+    return source in (order.status_source, order.told_by or order.source)
 
 
 def _is_given_out_again(order: Order, posted: Posted) -> bool:
@@ -163,6 +167,7 @@ def _first(posted: Posted, at: int) -> Order:
         status=event.type if has_status else "",
         status_at=at if has_status else 0,
         status_source=posted.source if has_status else "",
+        told_by=posted.source if has_status else "",
         payment=event.type if pays else "",
         payment_at=at if pays else 0,
         payment_source=posted.source if pays else "",

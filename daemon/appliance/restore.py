@@ -24,6 +24,7 @@ from daemon.keys.keyring import keyring
 from daemon.planner.identity import StoreIdentities
 from daemon.upkeep.archive import Manifest
 from daemon.upkeep.errors import BackupError
+from daemon.upkeep.recover import mark_path, not_mounted
 from daemon.upkeep.seal_header import Header
 from daemon.upkeep.swap import put_in_place, set_aside
 from outbox import Outbox
@@ -174,6 +175,8 @@ async def candidate(
 ) -> AsyncIterator[Candidate]:
     """Own the database (AlreadyRunning while the service runs), open what `fetch` brings, and prove it. Raises BackupError."""
     database = settings.database
+    if absent := not_mounted(database):
+        raise BackupError(absent)
     database.parent.mkdir(parents=True, exist_ok=True)
     lock = Lock(database)
     if not wanted.look_only:
@@ -268,4 +271,5 @@ def _is_doubtful(message: Message, due: float) -> bool:
 def _replace(fresh: Path, database: Path, now: int) -> Path | None:
     aside = set_aside(database, "before-restore", now) if database.exists() else None
     put_in_place(fresh, database)
+    mark_path(database).unlink(missing_ok=True)  # it spoke of the one before
     return aside

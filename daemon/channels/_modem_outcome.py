@@ -12,7 +12,8 @@ _LOOK_AGAIN_SECONDS = 300.0
 """A SIM that a person must see to is looked at this often, so the channel mends by itself once it is done."""
 
 _FOR_GOOD = (Kind.RECIPIENT, Kind.MESSAGE, Kind.GARBLED, Kind.SUBSCRIPTION)
-_DIFFERENT_PEOPLE = 3
+_IN_A_ROW = 3
+_CAN_NOT_SEND = ("this modem can't send SMS", "use a modem that docs/modem.md lists")
 
 
 def not_now(status: Status) -> Outcome | None:
@@ -46,9 +47,7 @@ def outcome(transmission: Transmission, handle: Handle, *, can_send: bool) -> Ou
         case Kind.SIM:
             return Rejected(Scope.CHANNEL, fault.code, fault.meaning, fault.remedy)
         case Kind.UNSUPPORTED if not can_send:
-            return Rejected(
-                Scope.CHANNEL, fault.code, "this modem can't send SMS", "use a modem that docs/modem.md lists"
-            )
+            return Rejected(Scope.CHANNEL, fault.code, *_CAN_NOT_SEND)
         case Kind.UNSURE if trouble.written:
             return Unknown(fault.meaning, code=fault.code)
         case _:
@@ -61,7 +60,8 @@ def _is_for_good(trouble: CommandRefused | Silent) -> bool:
 
 
 class Refusals:
-    """Refusals that speak of this recipient or of the whole SIM: it is the SIM when different people in a row meet them."""
+    """Refusals that speak of this recipient or of the whole SIM: it is the SIM when different people in a row meet them. So it is with a modem that
+    says that it can't send, though it has: when it has said so a few times in a row."""
 
     def __init__(self) -> None:
         self._refused: set[str] = set()
@@ -70,12 +70,15 @@ class Refusals:
         """What to make of it, after those before it."""
         trouble = transmission.trouble
         fault = trouble.fault if isinstance(trouble, CommandRefused) else None
-        if fault is None or fault.kind is not Kind.SUBSCRIPTION:
+        if fault is None or fault.kind not in (Kind.SUBSCRIPTION, Kind.UNSUPPORTED):
             if transmission.references:
                 self._refused.clear()
             return so_far
-        self._refused.add(number)
-        if len(self._refused) < _DIFFERENT_PEOPLE:
+        is_able = fault.kind is Kind.SUBSCRIPTION
+        self._refused.add(number if is_able else f"{number} {len(self._refused)}")
+        if len(self._refused) < _IN_A_ROW:
             return so_far
         self._refused.clear()
-        return Rejected(Scope.CHANNEL, fault.code, fault.meaning, fault.remedy)
+        if is_able:
+            return Rejected(Scope.CHANNEL, fault.code, fault.meaning, fault.remedy)
+        return Rejected(Scope.CHANNEL, fault.code, *_CAN_NOT_SEND, after=_LOOK_AGAIN_SECONDS)

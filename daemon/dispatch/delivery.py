@@ -182,7 +182,8 @@ class Delivery:
         is_wait = to.state is State.QUEUED or (to.state is State.HELD and not self._sms.is_text(message.channel))
         if not is_wait or not self._stays_at_its_own(lane, message):
             return False
-        self._sms.forget(message)
+        if to.state is State.HELD:
+            self._sms.forget(message)
         if to.reason.code == QUIET:
             await self._recorded(lambda: self._box.spool.let_pass(message.seq))
         return True

@@ -129,6 +129,10 @@ class Dialogue:
         await self._sync()
         return await self._ask(_Pending(text, needs), timeout, enough)
 
+    async def settle(self) -> None:
+        """Let late answers pass before something that can be said only once. Raises NoAnswer or PortLost."""
+        await self._sync()
+
     async def begin(self) -> bool:
         """The first words to it, and all over again after it started anew: out of any prompt, awake, without echo. False when
         it says nothing. Raises PortLost."""

@@ -70,6 +70,7 @@ async def unlock(link: Dialogue, clock: Clock, *, pin: str, notes: ModemNotes) -
         raise NeedsPerson(_CUT_OFF if noted.startswith(_TRIED) else _WRONG_PIN)
     if left is not None and left < 2:
         raise NeedsPerson(_LAST_TRY)
+    await link.settle()  # what is noted as tried is said next
     await notes.set(_KEY, _TRIED + mark)
     await _enter(link, clock, pin, notes, mark)
 

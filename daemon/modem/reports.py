@@ -30,6 +30,8 @@ _SLACK_MS = 900_000
 _CLOSE_MS = 300_000
 """The same where no reference says which text it is."""
 _KEY = "modem.sent"
+_SENDS_KEY = "modem.sends"
+"""The modem by which a text went out last: it can send, however long ago that was."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,8 @@ class Ledger:
             text.course = course
         with contextlib.suppress(NotCommitted):
             await self._save()
+            if references and not await self._is_known_to_send(text.handle.device):
+                await self._notes.set(_SENDS_KEY, text.handle.device)
 
     async def last_unanswered(self) -> Text | None:
         """The newest text, where its answer is not known: it may still come."""
@@ -160,8 +164,12 @@ class Ledger:
         return next((text for text in reversed(await self._load()) if text.attempt == mark), None)
 
     async def has_sent(self, device: str) -> bool:
-        """Whether the network took a text from that modem."""
-        return any(text.handle.device == device and text.handle.references for text in await self._load())
+        """Whether the network ever took a text from that modem."""
+        is_lately = any(text.handle.device == device and text.handle.references for text in await self._load())
+        return is_lately or await self._is_known_to_send(device)
+
+    async def _is_known_to_send(self, device: str) -> bool:
+        return await self._notes.get(_SENDS_KEY) == device
 
     async def remembers(self, at: int) -> bool:
         """Whether a text that was handed over at that moment (ms) or later would be known here."""

@@ -211,7 +211,8 @@ def _check_hook(settings: Settings) -> None:
 
 def _will_be(folder: Path, settings: Settings) -> bool:
     """Whether that folder is there when the service starts, as far as this user may see."""
-    if folder in (RUNTIME_FOLDER, *settings.database.parents):
+    data = settings.database.parent.resolve()
+    if folder.resolve() in (RUNTIME_FOLDER, data, *data.parents):
         return True
     try:
         return stat.S_ISDIR(folder.stat().st_mode)

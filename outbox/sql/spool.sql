@@ -90,8 +90,9 @@ SELECT max(seq) FROM (SELECT seq FROM message WHERE seq > :after ORDER BY seq LI
 -- forward, before the step was noticed, counts by it already: it is younger than the old clock could be.
 UPDATE message SET due_at = CASE
         WHEN relative = 0 AND state = 'queued' AND reason_code IN ('quiet_hours', 'sms_parts', 'sms_cost', 'daily_limit')
-            THEN iif(body ->> '{message_body.policy}.timed', max(:now, queue_place), :now)
+            THEN iif(CAST(body AS TEXT) ->> '{message_body.policy}.timed', max(:now, queue_place), :now)
         ELSE due_at + iif(relative = 1, :delta, 0) END,
+    queue_place = queue_place + iif(relative = 1 AND queue_place > 0 AND queue_place = due_at, :delta, 0),
     channel_since = channel_since + iif(relative = 1 OR channel_since <> due_at, :delta, 0),
     expires_at = expires_at + iif(created_at >= :began AND :delta > 0 AND (relative = 1 OR queue_place = 0), :delta, 0)
 WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown') AND NOT (:delta > 0 AND updated_at > :noticed);

@@ -7,9 +7,12 @@ import pytest
 
 from daemon.appliance.checks.database import check_database
 from daemon.appliance.finding import Level
+from daemon.appliance.opening import Openers
+from daemon.appliance.restore import Wanted, candidate
 from daemon.config import Data, Settings
 from daemon.runtime.app import open_offline, serve
 from daemon.upkeep import mounts as tables
+from daemon.upkeep.errors import BackupError
 from outbox.clock import SystemClock
 from outbox.errors import StorageBusy
 from tests.appliance.test_doctor import examination
@@ -41,6 +44,19 @@ async def test_neither_the_service_nor_a_command_begins_anew_on_the_card(setting
     with pytest.raises(StorageBusy, match="nothing is mounted at"):
         async with open_offline(settings):
             """As a command does it."""
+    assert list(disk.iterdir()) == []
+
+
+async def test_a_restore_puts_nothing_on_the_card_beneath(settings: Settings, disk: Path) -> None:
+    """It would be hidden once the disk is there, and the old database in force."""
+    wanted = Wanted(name="latest", openers=Openers(), is_kept=True)
+
+    async def fetch(archive: Path) -> None:
+        pytest.fail("nothing is fetched")
+
+    with pytest.raises(BackupError, match=rf"nothing is mounted at {disk}"):
+        async with candidate(settings, wanted, fetch, clock=SystemClock(), rng=random.Random(1)):
+            """As `tether restore` does it."""
     assert list(disk.iterdir()) == []
 
 

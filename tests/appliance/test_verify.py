@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config import ConfigError, load
+from daemon.runtime import verify
 from daemon.runtime.app import serve
 from daemon.runtime.verify import faults
 from outbox.clock import SystemClock
@@ -91,6 +92,20 @@ async def test_what_the_service_would_refuse_is_found_before_anything_is_made(
 def test_a_folder_that_a_start_makes_may_hold_the_socket(tmp_path: Path, place: str) -> None:
     text = f'[data]\npath = "made/tether.db"\n[hook]\nsocket = "{place}"\n'
     assert not list(faults(load(written(tmp_path, text), environ={})))
+
+
+def test_it_is_the_same_folder_by_whatever_way_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`/var/run` is a link to `/run`, and a configuration may lie beside the data."""
+    monkeypatch.setattr(verify, "RUNTIME_FOLDER", tmp_path / "run" / "tether")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "var").symlink_to(tmp_path)
+    beside, by_link = (
+        '[data]\npath = "../made/tether.db"\n',
+        f'[hook]\nsocket = "{tmp_path}/var/run/tether/door.sock"\n',
+    )
+    for text in (beside, by_link):
+        (tmp_path / "etc").mkdir(exist_ok=True)
+        assert not list(faults(load(written(tmp_path / "etc", text), environ={})))
 
 
 async def test_what_is_no_database_is_not_mended_like_one(tmp_path: Path) -> None:

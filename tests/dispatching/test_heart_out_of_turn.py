@@ -131,6 +131,20 @@ async def test_a_mail_is_not_held_since_the_modem_would_have_to_hold_a_text(tmp_
         assert heart.providers.texts() == ["payment.failed", "order.ready"]
 
 
+async def test_what_staff_let_go_is_no_fraud_again_since_the_modem_looked_at_night(tmp_path: Path) -> None:
+    """They would let it go as often as the modem looked."""
+    text = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
+    async with Heart(
+        tmp_path, shop(route=[text, ROUTES[2]], quiet_hours={"from": "10:00", "to": "20:00", "media": ["sms"]})
+    ) as heart:
+        await heart.cut_the_line()
+        await heart.tell("e1")
+        let_go = (await heart.message()).id
+        heart.engine.sms._held.add(let_go)
+        await heart.pass_time(130)
+        assert let_go in heart.engine.sms._held
+
+
 async def test_a_text_that_is_held_goes_by_the_modem_once_staff_have_looked(heart: Heart) -> None:
     await restored(heart)
     await heart.tell("e1")

@@ -152,6 +152,19 @@ async def test_a_modem_that_has_sent_before_is_not_given_up_for_saying_that_it_c
         assert isinstance(await shop.send(message="m3"), Accepted)
 
 
+async def test_a_modem_that_says_again_and_again_that_it_can_not_costs_no_text(tmp_path: Path) -> None:
+    """Its SIM was exchanged for one without texts: what waits goes its next way, or waits, and does not use up its tries."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        assert isinstance(await shop.send(), Accepted)
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 303"] * 6
+        tries = [await shop.send(message=f"m{n}") for n in range(2, 5)]
+        assert [isinstance(each, Deferred) for each in tries] == [True, True, False]
+        assert isinstance(tries[2], Rejected)
+        assert (tries[2].scope, bool(tries[2].remedy), bool(tries[2].after)) == (Scope.CHANNEL, True, True)
+        assert isinstance(await shop.send(message="m5"), Accepted)
+
+
 @pytest.mark.parametrize("code", [8, 10, 21, 29, 50])
 async def test_one_barred_number_stops_nobody_else_and_three_in_a_row_stop_the_sim(tmp_path: Path, code: int) -> None:
     async with open_shop(tmp_path) as shop:

@@ -192,3 +192,27 @@ async def test_a_sim_that_says_nothing_of_use(state: str, kind: type) -> None:
     with pytest.raises(ExceptionGroup) as caught:
         await _unlock(state)
     assert isinstance(caught.value.exceptions[0], kind)
+
+
+class FallenSilent(Card):
+    """It wants its PIN, and says nothing any more when it is asked whether it still listens."""
+
+    def __init__(self) -> None:
+        super().__init__("SIM PIN")
+        self.said: list[str] = []
+
+    async def command(self, text: str, *, timeout: float = 5.0, enough: str = "") -> list[str]:
+        self.said.append(text)
+        return await super().command(text, timeout=timeout, enough=enough)
+
+    async def settle(self) -> None:
+        raise NoAnswer("AT+CMEE?")
+
+
+async def test_a_pin_that_was_never_said_does_not_count_as_tried() -> None:
+    """Else a modem without a counter of tries would want a person for a few seconds of silence after it was switched on."""
+    notes, modem = MemoryNotes(), FallenSilent()
+    with pytest.raises(NoAnswer):
+        await unlock(cast(Dialogue, modem), FakeClock(), pin="4711", notes=notes)
+    assert _entered(modem.said) == 0
+    assert "modem.pin" not in notes.kept

@@ -42,7 +42,7 @@ def test_every_preset_is_a_configuration_that_can_be_meant() -> None:
         ),
         ("odoo", "odoo-sale-order.json", "sale.order:1042:order.confirmed", "S01042", "48.50"),
         ("frappe", "frappe-sales-order.json", "SAL-ORD-2026-01042:order.ready", "B-1042", "48.50"),
-        ("salesforce", "salesforce-outbound-message.xml", "801000000000001AAA:order.ready", "00001001", None),
+        ("salesforce", "salesforce-outbound-message.xml", "04l000000000001AAA:order.ready", "00001001", None),
     ],
 )
 def test_presets_on_their_samples(preset: str, file: str, id: str, ref: str, total: str | None) -> None:
@@ -137,13 +137,20 @@ def test_salesforce_is_answered_as_it_wants_and_its_xml_can_hold_no_entities() -
 async def test_what_salesforce_says_once_more_under_another_number_is_told_once(tmp_path: Path) -> None:
     """Three changes while the line was down: each notification has an id of its own, and all of them the newest values."""
     sample = shared("samples/salesforce-outbound-message.xml").read_bytes()
+    said = [(1, b"Ready", 9), (2, b"Ready", 9), (3, b"Ready", 9), (4, b"In Production", 10), (5, b"Ready", 11)]
     async with open_front(
         tmp_path, secrets={"CRM_WEBHOOK_SECRET": "t0k"}, crm={"kind": "mapped", "preset": "salesforce"}
     ) as front:
-        for notification in (b"04l000000000001AAA", b"04l000000000002AAA", b"04l000000000003AAA"):
-            body = sample.replace(b"04l000000000001AAA", notification)
-            await front.take(AHook(source="crm", body=body, query=[("token", "t0k")]))
-        assert await front.told() == ["order.ready"]
+        for number, status, hour in said:
+            dated = b"%s</sf:Status><sf:LastModifiedDate>2026-11-24T%02d:00:00.000Z</sf:LastModifiedDate>" % (
+                status,
+                hour,
+            )
+            body = sample.replace(b"04l000000000001AAA", b"04l00000000000%dAAA" % number)
+            await front.take(
+                AHook(source="crm", body=body.replace(b"Ready</sf:Status>", dated), query=[("token", "t0k")])
+            )
+        assert await front.told() == ["order.ready", "order.in_production", "order.ready"]
         assert await front.waiting() == []
 
 

@@ -87,6 +87,18 @@ async def test_what_staff_said_is_not_overtaken_by_later_news(tmp_path: Path, ti
         assert (await due_ids(box, now=morning))[0] == first
 
 
+async def test_what_still_waits_after_the_clock_was_put_forward_holds_up_nothing(tmp_path: Path) -> None:
+    """It was to wait an hour by a clock that was an hour and a half behind: the wait goes on, and what is due at once does not wait with it."""
+    clock, forward = FakeClock(), 5_400_000
+    async with open_box(tmp_path, clock) as box:
+        await accept_one(box, planned("in an hour", due_at=NOW + 3_600_000, policy=Policy(supersede=False)), id="e1")
+        clock.step(forward / 1000)
+        await box.spool.shift(forward)
+        news = planned("at once", trigger="refund.issued", due_at=clock.now())
+        await accept_one(box, news, id="e2", at=clock.now())
+        assert await due_ids(box, now=clock.now()) == ["at once"]
+
+
 async def test_what_is_urgent_does_not_wait_for_what_waits_for_the_morning(tmp_path: Path) -> None:
     """A refund that came in the quiet hours must not keep from the customer that the balloons are on their way tonight."""
     morning, quiet = NOW + 36_000_000, Reason("quiet hours", "quiet_hours")

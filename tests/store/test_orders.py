@@ -137,6 +137,25 @@ def test_older_news_fills_in_but_never_overwrites() -> None:
     assert (order.customer.name, order.customer.phone) == ("Ada", "07700 900123")
 
 
+def test_who_took_the_order_in_may_put_a_number_right_when_it_tells_of_the_money() -> None:
+    """A till that took a deposit, and the rest when the order was being made: by then staff had said where it stands."""
+    order = fed(
+        at(1, source="pos", customer={"phone": "07700 900123"}),
+        at(2, "payment.confirmed", source="pos"),
+        at(3, "order.in_production", source="counter"),
+        at(4, "payment.confirmed", source="pos", customer={"phone": "07700 900456"}),
+    )
+    assert order.customer.phone == "07700 900456"
+
+
+def test_a_payer_s_no_to_texts_is_heeded_and_their_yes_is_not() -> None:
+    order = fed(
+        at(1, source="pos", customer={"phone": "07700 900123", "consent": {"sms": True, "email": False}}),
+        at(2, "payment.confirmed", source="stripe", customer={"consent": {"sms": False, "email": True}}),
+    )
+    assert order.customer.consent == {"sms": False, "email": False}
+
+
 def test_newer_news_overwrites_what_it_says_and_leaves_the_rest() -> None:
     order = fed(
         at(1, order={"total": "1.00", "note": "ribbon", "promised_at": "2026-11-24T12:00:00+01:00"}),
