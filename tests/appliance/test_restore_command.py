@@ -32,8 +32,10 @@ async def test_there_and_back(tmp_path: Path) -> None:
         dry = await asyncio.to_thread(shop.tether, "restore", "--dry-run")
         assert "nothing was replaced" in dry.stdout
         assert "are carried over" in dry.stdout
+        (tmp_path / "tether.db.damaged").touch()  # met while it worked, which is why it is restored
         done = await asyncio.to_thread(shop.tether, "restore", str(tmp_path / "kept" / made["name"]), "--yes")
         assert "restored" in done.stdout
+        assert "B-0" in (await asyncio.to_thread(shop.tether, "orders")).stdout, "what is there now is sound"
         await shop.start()
         orders = {order["ref"] for order in (await shop.get("/v1/orders"))["items"]}
         assert orders == {f"B-{number}" for number in range(5)}
