@@ -250,7 +250,7 @@ async def test_a_cut_after_writing_is_unknown(case: Case, vendor: Vendor, make: 
 
 async def test_no_answer_in_time_is_unknown(case: Case, vendor: Vendor, make: Make) -> None:
     vendor.faults[case.write] = "hang"
-    assert isinstance(await make(timeout="300ms").send(case.outgoing()), Unknown)
+    assert isinstance(await make(timeout="1s").send(case.outgoing()), Unknown)
 
 
 @pytest.mark.parametrize("fault", ["cut", "endless"])

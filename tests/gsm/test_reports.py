@@ -395,14 +395,3 @@ async def test_a_report_is_never_credited_to_another_text(
     for handle, number in data.draw(st.lists(st.sampled_from(sent), max_size=12)):
         report = _report(handle.references[0], number=number, taken_at=handle.stamp)
         assert await book.judge(report) == _delivered(handle)
-
-
-async def test_that_a_modem_can_send_is_known_however_long_ago_it_did() -> None:
-    """It is there for outages: a bit that flips in the first text after a quiet month must not stop it for everybody."""
-    book = Book()
-    assert not await book.ledger.has_sent("m")
-    await book.taken(7, age=WINDOW_MS + 1)
-    await book.text(course=None)
-    assert await book.ledger.has_sent("m")
-    assert await book.again().ledger.has_sent("m")
-    assert not await book.ledger.has_sent("another")
