@@ -64,7 +64,9 @@ class Refusals:
     says that it can't send, though it has: when it has said so a few times in a row."""
 
     def __init__(self) -> None:
-        self._refused: set[str] = set()
+        self._kind: Kind | None = None
+        self._numbers: list[str] = []
+        """Of those who met that kind in a row."""
 
     def judge(self, transmission: Transmission, number: str, so_far: Outcome) -> Outcome:
         """What to make of it, after those before it."""
@@ -72,13 +74,15 @@ class Refusals:
         fault = trouble.fault if isinstance(trouble, CommandRefused) else None
         if fault is None or fault.kind not in (Kind.SUBSCRIPTION, Kind.UNSUPPORTED):
             if transmission.references:
-                self._refused.clear()
+                self._numbers.clear()
             return so_far
-        is_able = fault.kind is Kind.SUBSCRIPTION
-        self._refused.add(number if is_able else f"{number} {len(self._refused)}")
-        if len(self._refused) < _IN_A_ROW:
+        if fault.kind is not self._kind:
+            self._kind, self._numbers = fault.kind, []
+        self._numbers.append(number)
+        of_the_sim = fault.kind is Kind.SUBSCRIPTION
+        if len(set(self._numbers) if of_the_sim else self._numbers) < _IN_A_ROW:
             return so_far
-        self._refused.clear()
-        if is_able:
+        self._numbers.clear()
+        if of_the_sim:
             return Rejected(Scope.CHANNEL, fault.code, fault.meaning, fault.remedy)
         return Rejected(Scope.CHANNEL, fault.code, *_CAN_NOT_SEND, after=_LOOK_AGAIN_SECONDS)

@@ -16,7 +16,7 @@ from daemon.config import ConfigError, Hook, Settings
 from daemon.runtime import listeners
 from daemon.runtime.app import open_service
 from tests.support.fake_clock import FakeClock
-from tests.support.shop import ROOT, open_shop
+from tests.support.shop import ROOT, event, open_shop
 
 ABSENT = "198.51.100.7"  # TEST-NET-2 (RFC 5737): nobody's
 
@@ -43,8 +43,15 @@ def _may_be_alone() -> bool:
     return subprocess.run([*ALONE, "ip", "link", "set", "lo", "up"], capture_output=True).returncode == 0
 
 
-async def test_the_service_works_without_the_address_and_says_what_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        (ABSENT, f"hook.host: {ABSENT} is no address of this machine now"),
+        ("tether-till.invalid", "hook.host, hook.port: can't listen on tether-till.invalid"),  # RFC 2606: nobody's
+    ],
+)
+async def test_the_service_works_without_it_and_says_what_is_missing(
+    host: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the counter takes in goes out; status and doctor say in one sentence why no till gets through."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
@@ -52,44 +59,16 @@ async def test_the_service_works_without_the_address_and_says_what_is_missing(
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         async with open_shop(tmp_path) as shop:
             shop.configure(["twilio"])
-            shop.config.write_text(shop.config.read_text().replace("[hook]\n", f'[hook]\nhost = "{ABSENT}"\n'))
+            shop.config.write_text(shop.config.read_text().replace("[hook]\n", f'[hook]\nhost = "{host}"\n'))
             await shop.start()
-            order = {"id": "1", "type": "order.ready", "order": {"ref": "B-7"}, "customer": {"phone": "07700 900123"}}
-            assert await shop.post(order) == 202
+            assert await shop.post(event(7)) == 202
             await shop.until({"sent", "delivered"})
             trouble = {each["what"]: each["why"] for each in (await shop.get("/v1/status"))["trouble"]}
             doctor = json.loads(shop.tether("doctor", "--offline", "--json", check=False).stdout)
-    assert (
-        f"no till on the network gets through: hook.host: {ABSENT} is no address of this machine now" in trouble["hook"]
-    )
+    assert f"no till on the network gets through: {why}" in trouble["hook"]
     assert [each["summary"] for each in doctor if each["check"] == "port" and each["level"] == "problem"] == [
         trouble["hook"]
     ]
-
-
-async def test_a_name_that_does_not_stand_for_this_machine_yet_is_told_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a whole service: `tether-till.invalid` (RFC 2606) is nobody's."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        async with open_shop(tmp_path) as shop:
-            shop.configure(["twilio"])
-            shop.config.write_text(
-                shop.config.read_text().replace("[hook]\n", '[hook]\nhost = "tether-till.invalid"\n')
-            )
-            await shop.start()
-            order = {"id": "1", "type": "order.ready", "order": {"ref": "B-7"}, "customer": {"phone": "07700 900123"}}
-            assert await shop.post(order) == 202
-            await shop.until({"sent", "delivered"})
-            trouble = {each["what"]: each["why"] for each in (await shop.get("/v1/status"))["trouble"]}
-            doctor = json.loads(shop.tether("doctor", "--offline", "--json", check=False).stdout)
-    assert (
-        "no till on the network gets through: hook.host, hook.port: can't listen on tether-till.invalid"
-        in trouble["hook"]
-    )
-    assert "port" in [each["check"] for each in doctor if each["level"] == "problem"]
 
 
 @pytest.mark.skipif(not _may_be_alone(), reason="no network of its own can be had here (unshare, ip)")

@@ -165,6 +165,17 @@ async def test_a_modem_that_says_again_and_again_that_it_can_not_costs_no_text(t
         assert isinstance(await shop.send(message="m5"), Accepted)
 
 
+async def test_refusals_of_two_kinds_are_not_added_up(tmp_path: Path) -> None:
+    """Twice a garbled command, and then one number that is barred, say nothing of the SIM."""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        assert isinstance(await shop.send(), Accepted)
+        for final, scope in (("+CMS ERROR: 303", None), ("+CMS ERROR: 303", None), ("+CMS ERROR: 8", Scope.RECIPIENT)):
+            shop.modem.faults.errors["AT+CMGS"] = [final] * (2 if scope is None else 1)
+            outcome = await shop.send(to="+447700900124")
+            assert getattr(outcome, "scope", None) is scope
+
+
 @pytest.mark.parametrize("code", [8, 10, 21, 29, 50])
 async def test_one_barred_number_stops_nobody_else_and_three_in_a_row_stop_the_sim(tmp_path: Path, code: int) -> None:
     async with open_shop(tmp_path) as shop:
