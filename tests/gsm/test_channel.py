@@ -170,10 +170,13 @@ async def test_refusals_of_two_kinds_are_not_added_up(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
         assert isinstance(await shop.send(), Accepted)
-        for final, scope in (("+CMS ERROR: 303", None), ("+CMS ERROR: 303", None), ("+CMS ERROR: 8", Scope.RECIPIENT)):
-            shop.modem.faults.errors["AT+CMGS"] = [final] * (2 if scope is None else 1)
-            outcome = await shop.send(to="+447700900124")
-            assert getattr(outcome, "scope", None) is scope
+        for to in (ADA, "+447700900124"):
+            shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 303"] * 2
+            assert isinstance(await shop.send(to=to), Deferred)
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 8"]
+        barred = await shop.send(to="+447700900125")
+        assert isinstance(barred, Rejected)
+        assert barred.scope is Scope.RECIPIENT
 
 
 @pytest.mark.parametrize("code", [8, 10, 21, 29, 50])
