@@ -175,7 +175,7 @@ class Apply(Operation["Message | None"]):
 
 
 class Schedule(Operation[None]):
-    """When to ask for the receipts of these attempts; None: no more."""
+    """When to ask for the receipts of these attempts, as far as any is awaited still: it may have come meanwhile by another way."""
 
     __slots__ = ("_times",)
 
@@ -188,8 +188,9 @@ class Schedule(Operation[None]):
     def apply(self, batch: Batch) -> None:
         for seq, at in self._times.items():
             attempt = batch.attempt(seq)
-            attempt.poll_at = at
-            batch.change_attempt(attempt)
+            if attempt.poll_at is not None:
+                attempt.poll_at = at
+                batch.change_attempt(attempt)
 
 
 class Receipts:
@@ -227,7 +228,7 @@ class Receipts:
         return found
 
     async def schedule(self, times: Mapping[int, int | None]) -> None:
-        """When (ms) to ask for the receipts of attempts, by their seq; None: no more."""
+        """When (ms) to ask for the receipts of attempts, by their seq, where they are awaited still; None: no more."""
         if times:
             await self._store.write(Schedule(times))
 

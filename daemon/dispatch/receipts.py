@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -171,14 +171,22 @@ class ReceiptService:
         size = channel.poll.batch
         for start in range(0, len(sent), size):
             batch = sent[start : start + size]
-            await self._box.receipts.schedule({one.attempt.seq: self._next_ask(channel, one) for one in batch})
+            updates: Sequence[ReceiptUpdate] = ()
             try:
                 updates = await channel.receipts(batch)
             except Exception:
                 log.exception("asking for receipts failed in a way it should not", channel=channel.name)
-                continue
-            for update in updates:
-                await recorded(partial(self.apply, channel, update), self._clock)
+            await self._record(channel, updates, {one.attempt.seq: self._next_ask(channel, one) for one in batch})
+
+    async def _record(
+        self, channel: Channel, updates: Sequence[ReceiptUpdate], next_asks: Mapping[int, int | None]
+    ) -> None:
+        """When to ask again, which what was said now may make needless, and all that was said: handed over together, for one commit."""
+        writes = [partial(self._box.receipts.schedule, next_asks)]
+        writes += [partial(self.apply, channel, update) for update in updates]
+        async with asyncio.TaskGroup() as group:
+            for write in writes:
+                group.create_task(recorded(write, self._clock))
 
     def _next_ask(self, channel: Channel, sent: Sent) -> int | None:
         """The schedule counts from when the provider took it, so that it survives a restart without a counter."""

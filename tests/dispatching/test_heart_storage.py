@@ -86,3 +86,12 @@ async def test_a_receipt_and_the_opt_out_that_it_tells_of_are_kept_together(hear
     attempt, *_ = await heart.attempts(await heart.message())
     assert attempt.receipt is ReceiptState.UNDELIVERED
     assert await heart.box.consent.blocked("sms", PHONE) is not None
+
+
+async def test_asking_for_a_receipt_and_what_is_said_cost_the_card_one_commit(heart: Heart) -> None:
+    await heart.tell("e1")
+    commits: list[None] = []
+    heart.box.when_committed(lambda: commits.append(None))
+    await heart.pass_time(11)
+    assert await heart.states() == [State.DELIVERED]
+    assert len(commits) == 1

@@ -177,6 +177,16 @@ async def test_receipts_are_asked_for_when_they_are_due(tmp_path: Path) -> None:
         assert await box.receipts.next_due() is None
 
 
+async def test_a_receipt_that_came_while_it_was_asked_for_is_not_asked_for_again(tmp_path: Path) -> None:
+    """The provider posts it while its answer to our question, which knows of none, is under way."""
+    async with open_box(tmp_path) as box:
+        attempt = await begin(box, await accept_one(box))
+        await box.spool.settle(attempt, Accepted("P1"), SENT, poll_at=NOW)
+        await box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1"))
+        await box.receipts.schedule({attempt.seq: NOW + 50})
+        assert await box.receipts.next_due() is None
+
+
 @pytest.mark.parametrize("receipt_first", [True, False])
 async def test_a_receipt_that_shares_a_transaction_with_its_settlement_counts(
     tmp_path: Path, receipt_first: bool
