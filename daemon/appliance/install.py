@@ -58,12 +58,14 @@ class Installer:
         return Installed(self._steps)
 
     async def uninstall(self, *, purge: bool) -> Installed:
-        """Take the service away. The configuration and the data stay, unless `purge`."""
+        """Take the service away. The configuration and the data stay, unless `purge`. The Debian package's, which came later and lay beneath it,
+        takes its place."""
         if not await self._unit.is_there():
             raise InstallError(
                 "the service is not installed here (or came with the Debian package: `apt remove tether`)"
             )
-        if self._machine.path(PACKAGE_UNIT).exists():
+        is_packaged = self._machine.path(PACKAGE_UNIT).exists()
+        if is_packaged and (purge or not self._machine.path(f"/{PLACES[UNIT]}").exists()):
             raise InstallError("the service came with the Debian package: `apt remove tether` (or `apt purge tether`)")
         for unit in (TIMER, UNIT):
             await self._machine.run("systemctl", "disable", "--now", unit, seconds=120)
@@ -73,7 +75,10 @@ class Installer:
         await self._machine.run("udevadm", "control", "--reload")
         self._releases.remove()
         self._did("the service, its units, its user's memberships and its programs are gone")
-        if purge:
+        if is_packaged:
+            await self._unit.systemctl("enable", "--now", UNIT, TIMER)
+            self._did("the Debian package's service runs in its place, on the same data")
+        elif purge:
             for folder in (CONFIG, DATA):
                 shutil.rmtree(self._machine.path(folder), ignore_errors=True)
             await self._machine.run("userdel", USER)

@@ -120,8 +120,8 @@ def _next_steps(folder: Path, hosts: list[str]) -> str:
 2. A PostgreSQL database that the [postgres] dsn in {folder}/hq.toml names:
    sudo -u postgres createuser tether-hq && sudo -u postgres createdb --owner tether-hq tether_hq
 3. tether hq doctor --config {folder}/hq.toml, then tether hq run --config {folder}/hq.toml
-   (for good: systemctl enable --now tether-hq; without the Debian package first {folder}/tether-hq.service to /etc/systemd/system/,
-   and useradd --system tether-hq)
+   (for good: systemctl enable --now tether-hq; without the Debian package first {folder}/tether-hq.service to /etc/systemd/system/, then
+   useradd --system tether-hq && cd {folder} && chgrp tether-hq . hq.toml publish.key web.key && chmod 750 . && chmod 640 hq.toml publish.key web.key)
 4. tether hq store add NAME prints the code that a store joins with."""
 
 

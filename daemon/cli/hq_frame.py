@@ -65,7 +65,8 @@ def explained() -> Iterator[None]:
     missing = [module for module in ("nats", "psycopg", "psycopg_pool") if find_spec(module) is None]
     if missing:
         raise Failure(
-            f"headquarters needs what is not installed here ({', '.join(missing)}): pip install 'tether-box[hq]'"
+            f"headquarters needs what is not installed here ({', '.join(missing)}): install the Debian package, "
+            "or the wheel with its extra (docs/fleet.md)"
         )
     try:
         yield

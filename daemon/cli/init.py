@@ -119,7 +119,14 @@ def _place(config: Path | None) -> Path:
     if (file := named(config)) is not None:
         return file
     own, system = SEARCH
-    return system if not own.exists() and os.geteuid() == 0 and system.parent.is_dir() else own
+    if own.exists() or not system.parent.is_dir():
+        return own
+    if os.geteuid() != 0:
+        raise Failure(
+            f"this machine has a configuration of its own ({system}): `sudo tether init` goes on from it. "
+            f"For another store in this folder: `tether init --config {own}`"
+        )
+    return system
 
 
 def _standing(file: Path, *, ask: bool, force: bool) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ import typer
 from daemon.appliance.accepting import ACCEPTABLE, LOST_WORDS, OLDER, UNSIGNED
 from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, named, read, settings_of, settle
 from daemon.cli.restore_words import tell_proved, tell_restored
-from daemon.cli.service import done
+from daemon.cli.service import done, is_running
 
 if TYPE_CHECKING:
     from daemon.appliance.opening import Openers
@@ -236,6 +236,11 @@ def _settings_for(
     folder = place.parent
     folder.mkdir(parents=True, exist_ok=True)
     here = settings_of(config) if place.exists() else Settings(file=place, secrets=secrets_in(folder, os.environ))
+    if settle(lambda: is_running(here)):
+        raise Failure(
+            f"the service runs on the configuration that came with it ({place}), and nothing was changed: "
+            "`sudo systemctl stop tether`, then this once more"
+        )
 
     def text_in() -> str | None:
         openers = _openers(here, words, identity)

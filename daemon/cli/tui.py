@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from daemon.config import Settings
 
 
-@app.command(epilog='Example: tether tui --url http://pi.local:8787 --token "$TETHER_TOKEN"')
+@app.command(epilog="Example: tether tui --url http://pi.local:8787  (its token in TETHER_TOKEN)")
 def tui(
     url: Annotated[
         str | None, typer.Option(help="A service elsewhere. Default: this machine's, by its socket.")
     ] = None,
     token: Annotated[
-        str, typer.Option(envvar="TETHER_TOKEN", help="Its token (scope staff; read for --read-only).")
+        str, typer.Option(envvar="TETHER_TOKEN", help="Its token (scope staff; read for --read-only). Better in the environment: `ps` shows arguments to all.")
     ] = "",
     demo: Annotated[bool, typer.Option("--demo", help="The `tether demo` that you run, whenever it runs.")] = False,
     training: Annotated[
@@ -67,7 +67,7 @@ def tui(
         )
     except ModuleNotFoundError as error:
         raise Failure(
-            f"the screen in a browser needs the extra `web`: pip install 'tether-box[web]' ({error})"
+            f"the screen in a browser needs textual-serve, which is not installed here ({error}); docs/counter.md says how"
         ) from error
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--url") from error

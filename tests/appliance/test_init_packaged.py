@@ -1,5 +1,6 @@
 """Setting up where the Debian package laid a configuration and a service already."""
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import typer
 
 from daemon.appliance import packaged, setup
+from daemon.cli.frame import Failure
 from daemon.cli.init import init
 from daemon.config import load
 from tests.appliance.test_init import ROOT, tether
@@ -72,3 +74,15 @@ def test_what_the_owner_wrote_into_the_package_s_configuration_counts(tmp_path: 
     assert done.returncode == 0, done.stdout + done.stderr
     store = load(tmp_path / "tether.toml", environ={}).store
     assert (store.country, store.timezone) == ("IE", "Europe/Dublin")
+
+
+def test_who_forgot_sudo_begins_no_second_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From then on every command in that folder meant the wrong one."""
+    (tmp_path / "etc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TETHER_CONFIG", raising=False)
+    monkeypatch.setattr("daemon.config.SEARCH", (Path("tether.toml"), tmp_path / "etc" / "tether.toml"))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Failure, match="sudo tether init"):
+        init(offline=True, yes=True)
+    assert not (tmp_path / "tether.toml").exists()

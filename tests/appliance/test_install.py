@@ -8,7 +8,8 @@ import pytest
 
 from daemon.appliance.install import Installer
 from daemon.appliance.machine import Machine, Ran
-from daemon.appliance.packaged import PACKAGE_UNIT
+from daemon.appliance.packaged import PACKAGE_UNIT, PLACES
+from daemon.appliance.unit import TIMER, UNIT
 from daemon.config import Data, Settings
 from daemon.upkeep.errors import InstallError
 from tests.support.fake_clock import FakeClock
@@ -57,3 +58,26 @@ async def test_the_package_s_service_is_not_shadowed(tmp_path: Path) -> None:
             settings, executable=Path("/bin/true"), wheel=None, links=None, start=False
         )
     assert not machine.path("etc/systemd").exists()
+
+
+async def test_what_a_wheel_installed_makes_way_for_the_package_that_came_later(tmp_path: Path) -> None:
+    """Its unit shadowed the package's for good: upgrades by apt changed nothing that ran, and `uninstall` refused."""
+    told: list[tuple[str, ...]] = []
+
+    class Noting(Willing):
+        async def run(self, *command: Any, **options: Any) -> Ran | None:
+            told.append(tuple(map(str, command)))
+            return Ran(0, "")
+
+    machine = Noting(tmp_path)
+    own = machine.path(f"/{PLACES[UNIT]}")
+    for file in (machine.path(PACKAGE_UNIT), own):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    with pytest.raises(InstallError, match="apt purge"):
+        await Installer(machine, FakeClock()).uninstall(purge=True)
+    await Installer(machine, FakeClock()).uninstall(purge=False)
+    assert not own.exists()
+    assert ("systemctl", "enable", "--now", UNIT, TIMER) in told
+    with pytest.raises(InstallError, match="came with the Debian package"):
+        await Installer(machine, FakeClock()).uninstall(purge=False)

@@ -190,3 +190,26 @@ async def test_a_backup_that_there_isn_t(tmp_path: Path) -> None:
         done = await asyncio.to_thread(shop.tether, "restore", "tether-20200101T000000Z.backup", "--yes", check=False)
         assert done.returncode == 1
         assert "tether backup --list" in done.stderr
+
+
+async def test_the_package_s_service_that_runs_is_stopped_before_its_configuration_is_replaced(tmp_path: Path) -> None:
+    """The shop's configuration on an empty database: who had said STOP was texted after the next start."""
+    (tmp_path / "new").mkdir()
+    async with open_shop(tmp_path) as shop, open_shop(tmp_path / "new") as new:
+        shop.configure(["twilio"], ROUTES, extra='[backup]\nto = "kept"\n')
+        await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")
+        made = json.loads((await asyncio.to_thread(shop.tether, "backup", "--json")).stdout)
+        words = tmp_path / "words"
+        words.write_text((await asyncio.to_thread(shop.tether, "key", "words", "--plain")).stdout)
+        new.configure([])
+        new.config.write_text(f"{setup.PACKAGED}\n{new.config.read_text()}")
+        await new.start()
+        archive = str(tmp_path / "kept" / made["name"])
+        done = await asyncio.to_thread(
+            shop.tether,
+            *("restore", archive, "--yes", "--words", str(words), "--config", str(new.config)),
+            *("--accept", "optouts,forgotten,tokens,receipts"),
+            check=False,
+        )
+        assert (done.returncode, "systemctl stop tether" in done.stderr) == (1, True), done.stderr
+        assert setup.is_packaged(new.config)

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,3 +80,10 @@ def test_what_a_verb_does_is_said_in_a_short_sentence(name: str) -> None:
     beside = [each.split()[-1] for each in ALL if each.split()[:-1] == group]
     room = 80 - len("    ") - max(len(each) for each in beside) - len("  ")
     assert not ALL[name].get_short_help_str(room).endswith("..."), f"the list of verbs would cut what {own} does"
+
+
+def test_no_example_puts_a_token_where_every_login_can_read_it() -> None:
+    """`ps` shows the arguments of a screen that is open all day."""
+    assert [name for name in ALL if "--token " in example(name)] == []
+    guide = Path(__file__).parents[2] / "docs" / "counter.md"
+    assert "--token" not in guide.read_text(encoding="utf-8")

@@ -164,3 +164,17 @@ def test_how_it_is_is_said_in_words() -> None:
     assert words["since start"] == "3 SMS sent, 1 messages and reports came in, 1 of no interest, brought back 2 times"
     assert words["last trouble"].endswith("; it passed")
     assert not any(mark in said for said in words.values() for mark in ("{", "1795515300000", "None"))
+
+
+@pytest.mark.parametrize("device", ["auto", "/dev/ttyUSB2"])
+async def test_the_unit_that_tells_of_a_failed_service_blames_no_modem_that_it_can_t_see(
+    device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The team read "no modem is plugged in" and drove to the shop, where it was."""
+    unit = (Path(__file__).parents[2] / "systemd" / "tether-failed@.service").read_text(encoding="utf-8")
+    assert "PrivateDevices=yes" in unit.splitlines()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    [finding] = await _look(Box(tmp_path), device=device)
+    assert finding.level is Level.OK
+    [hint] = await _look(Box(_usb(tmp_path, NO_DRIVER)))
+    assert "modprobe option" in hint.remedy

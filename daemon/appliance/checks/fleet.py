@@ -26,7 +26,7 @@ async def check_fleet(case: Examination) -> Sequence[Finding]:
             problem(
                 CHECK,
                 "what speaks with headquarters is not installed",
-                "pip install 'tether-box[fleet]', or install the package anew",
+                "install the Debian package or the release anew: both bring it",
             )
         ]
     from daemon.fleet.membership import keys_of, membership_of
