@@ -39,6 +39,7 @@ class Shift(Operation["int | None"]):
         }
         if not self._after:
             batch.db.execute(_SQL["shift_receipts"], values)
+        batch.db.execute(_SQL["shift_doubts"], values)
         moved = batch.db.execute(_SQL["shift"], values)
         if moved.rowcount:
             shifted = batch.db.execute(_SQL["shifted"], {"after": self._after, "upto": upto})

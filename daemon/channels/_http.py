@@ -141,7 +141,7 @@ class HttpChannel(Channel):
         sent = self.answered(sent, begun)
         if isinstance(answer, Response) and (answer.ok or answer.status in self.ABSENT) and not answer.is_page:
             return self.read_lookup(answer, sent)
-        if isinstance(answer, Response) and answer.status in {401, 402, 403, 404}:
+        if isinstance(answer, Response) and answer.status in {401, 402, 403, 404} and not answer.is_page:
             return CannotTell(f"asking the provider was refused with {answer.status}")
         again = wait_of(answer, sent.now) if isinstance(answer, Response) else None
         return CannotTell(

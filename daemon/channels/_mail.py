@@ -68,7 +68,7 @@ def compose(out: Outgoing, by: Sender) -> EmailMessage:
     mail["Date"] = format_datetime(datetime.fromtimestamp(out.now / 1000, UTC))
     mail["Message-ID"] = f"<{out.reference}@{by.host}>"
     if out.reply_to:
-        mail["Reply-To"] = out.reply_to
+        mail["Reply-To"] = in_ascii("", out.reply_to)
     for name, value in headers(out, by).items():
         mail[name] = value
     mail.set_content(out.rendered.text)

@@ -84,6 +84,8 @@ _PAGE = "a login page or another server stands between this machine and the prov
 _FIREWALL = (
     "a firewall before the provider turned this machine away: where it is the store's own, let this address through"
 )
+_FENCED = frozenset({401, 403, 406})
+"""What those say with a web page who stand before a provider: a firewall, a proxy, a host that guards itself."""
 STATUSES: Mapping[int, Verdict] = {
     400: message(),
     402: channel("the provider wants to be paid: check the account's balance"),
@@ -142,7 +144,7 @@ def judge(
     verdict = codes.get(problem.code)
     if verdict is None and response.is_page and (response.ok or 300 <= status < 400):
         verdict, code, text = channel(_PAGE, after=60), "web_page", f"answered {status} with a web page"
-    if verdict is None and response.is_page and status == 403:
+    if verdict is None and response.is_page and status in _FENCED:
         verdict, code = channel(_FIREWALL, after=300), "web_page"
     if verdict is None and 300 <= status < 400:
         verdict, code, text = channel(_PAGE, after=60), "redirect", f"answered {status} with a redirect"

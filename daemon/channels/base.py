@@ -140,6 +140,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """False: a name, a short code or a service wrote it. It opts nobody out and is not answered."""
     vouched: bool = True
     """False: who wrote was looked up, what they wrote could not be: it may silence, and never undo a silence."""
+    medium: Medium | None = None
+    """What its wish is about, where that is not what the channel `silences`."""
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
@@ -297,6 +299,11 @@ class Channel(ABC):
         if not self.address_kinds:
             return ""
         return next((addresses[kind] for kind in self.address_kinds if addresses.get(kind)), None)
+
+    @property
+    def silences(self) -> Medium:
+        """What a wish for silence that comes this way is about: by some, what they are given is a mail or a text by another hand."""
+        return next(iter(self.heeds), self.medium)
 
     def heeded(self, trigger: str) -> Sequence[Medium]:
         """Media beside its own whose opt-outs hold for what it sends of an event of that type."""

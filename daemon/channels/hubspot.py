@@ -58,6 +58,7 @@ class HubSpot(HttpChannel):
     repeat_is_harmless = True
     default_rate = 8
     default_concurrency = 4
+    heeds = ("email",)
 
     CODES: ClassVar[Mapping[str, Verdict]] = {
         **SEND_RESULTS,
@@ -93,7 +94,7 @@ class HubSpot(HttpChannel):
     # sending
 
     def heeded(self, trigger: str) -> Sequence[Medium]:
-        return ("email",) if trigger in self.settings.templates else ()
+        return self.heeds if trigger in self.settings.templates else ()
 
     async def prepare(self, out: Outgoing, *, until: float) -> Request | Outcome:
         if out.trigger in self.settings.templates and out.addresses.get("email"):

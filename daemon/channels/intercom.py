@@ -104,6 +104,8 @@ class Intercom(HttpChannel):
             opted_out = contact.dead_mail == "unsubscribed_from_emails"
             return Rejected(Scope.RECIPIENT, contact.dead_mail, "Intercom won't mail this contact", opted_out=opted_out)
         answer = await self.call(self._message(contact, out), until=until)
+        if isinstance(answer, Response) and answer.status == 410 and (survivor := _survivor(answer)):
+            answer = await self.call(self._message(Contact(id=survivor), out), until=until)
         if not isinstance(answer, Response):
             return self.clean(answer, out.addresses.values())
         if answer.status == 404 and out.now // 1000 - contact.created_at < _SETTLES:
@@ -139,10 +141,16 @@ class Intercom(HttpChannel):
         """To be mailed, with what Intercom says of mailing it."""
         if self.settings.kind != "email":
             return Contact(id=known)
-        answer = await self.ask(
-            Request(method="GET", path=f"/contacts/{known}", headers=self.headers), out, until=until
-        )
+        answer = await self._get(known, out, until, also=(410,))
+        if isinstance(answer, Response) and answer.status == 410:
+            answer = await self._get(_survivor(answer) or known, out, until)
         return answer if not isinstance(answer, Response) else _read(answer.object()) or Contact(id=known)
+
+    async def _get(
+        self, contact: str, out: Outgoing, until: float, *, also: tuple[int, ...] = ()
+    ) -> Response | Failure:
+        request = Request(method="GET", path=f"/contacts/{contact}", headers=self.headers)
+        return await self.ask(request, out, until=until, also=also)
 
     async def _by_external_id(self, external_id: str, out: Outgoing, until: float) -> Contact | Failure | None:
         path = f"/contacts/find_by_external_id/{quote(external_id, safe='')}"
@@ -151,8 +159,8 @@ class Intercom(HttpChannel):
         if not isinstance(answer, Response):
             return answer
         if answer.status == 410:
-            survivor = _CONTACT_ID.search(answer.headers.get("link", ""))
-            return await self._of_id(survivor[0], out, until) if survivor else None
+            survivor = _survivor(answer)
+            return await self._of_id(survivor, out, until) if survivor else None
         return _read(answer.object()) if answer.ok else None
 
     async def _search(self, kind: str, out: Outgoing, until: float) -> Contact | Failure | None:
@@ -218,8 +226,8 @@ class Intercom(HttpChannel):
         item = body.data.get("item")
         if not isinstance(item, dict):
             return Inbound()
-        if body.topic == "contact.unsubscribed" and item.get("email"):
-            return Inbound(replies=[Reply(address=str(item["email"]), id=body.id, consent="stop")])
+        if body.topic == "contact.unsubscribed":
+            return Inbound(replies=_unsubscribed(item, body.id))
         if body.topic in {"conversation.user.created", "conversation.user.replied"}:
             return Inbound(replies=_written(item, body.id))
         return Inbound()
@@ -261,6 +269,20 @@ def _read(row: Mapping[str, Any]) -> Contact | None:
         created_at=created if isinstance(created, int) else 0,
         dead_mail=next((mark for mark in marks if row.get(mark) is True), ""),
     )
+
+
+def _survivor(answer: Response) -> str:
+    """Into which contact the one that was asked for was merged; "" where that is not told."""
+    found = _CONTACT_ID.search(answer.headers.get("link", ""))
+    return found[0] if found else ""
+
+
+def _unsubscribed(item: Mapping[str, Any], notification: str) -> list[Reply]:
+    """The contact, or since version 2.7 what has it beside the subscription."""
+    nested = item.get("contact")
+    contact = nested if isinstance(nested, dict) else item
+    address = str(contact.get("email") or "")
+    return [Reply(address=address, id=notification, consent="stop", medium="email")] if address else []
 
 
 def _written(item: Mapping[str, Any], notification: str) -> list[Reply]:

@@ -92,7 +92,10 @@ class Outlook(OAuthChannel):
         answer = await self.ask(self._sent_items(*earlier), out, until=until, also=(403,))
         if not isinstance(answer, Response):
             return answer
-        found = next(iter(objects(answer.object().get("value"))), None)
+        listed = answer.object().get("value")
+        if answer.ok and not isinstance(listed, list):
+            return self.untold(answer, out)
+        found = next(iter(objects(listed)), None)
         if found is None:
             return self.build(out)
         return Accepted(str(found.get("internetMessageId") or ""), detail="an earlier try had arrived")

@@ -55,7 +55,7 @@ class Pusher(HttpChannel):
 
     CODES: ClassVar[Mapping[str, Verdict]] = {
         "400": message("Pusher does not take this event"),
-        "401": channel(_CREDENTIALS),
+        "401": channel(_CREDENTIALS, after=900),
         "403": channel("the app is disabled, or its messages for today are used up: dashboard.pusher.com", after=3600),
         "404": channel("PUSHER_APP_ID or cluster is wrong: dashboard.pusher.com, your app, App Keys"),
         "413": message("the text is longer than Pusher's 10 kB"),

@@ -91,8 +91,8 @@ class Ses(HttpChannel):
         "SendingPausedException": channel("sending is paused for the account: SES console, Reputation metrics"),
         "NotFoundException": channel(_TEMPLATE),
         "BadRequestException": message(),
-        "SignatureDoesNotMatch": channel(_SIGNATURE),
-        "InvalidSignatureException": channel(_SIGNATURE),
+        "SignatureDoesNotMatch": channel(_SIGNATURE, after=900),
+        "InvalidSignatureException": channel(_SIGNATURE, after=900),
         "RequestExpired": channel("set this machine's clock", after=300),
         "InvalidClientTokenId": channel(_KEYS),
         "UnrecognizedClientException": channel(_KEYS),
@@ -243,16 +243,18 @@ def _read(event: Mapping[str, Any]) -> Inbound:
         complaint = event.get("complaint")
         told = complaint if isinstance(complaint, Mapping) else {}
         people = [str(person.get("emailAddress") or "") for person in objects(told.get("complainedRecipients"))]
-        replies = [Reply(address=person, id=f"{sid}.complaint", consent="stop") for person in people if person]
+        replies = [Reply(address=person, id=f"{sid}.complaint {person}", consent="stop") for person in people if person]
     bounce = event.get("bounce")
     receipts = [_receipt(str(sid), kind, bounce)] if sid and kind in _STATES and not _passes(bounce) else []
     return Inbound(receipts=receipts, replies=replies)
 
 
 def _passes(bounce: Any) -> bool:
-    """Whether it is one of those of which the mail may be there all the same: an absent reader's notice, a mailbox full for a while."""
-    kind = (bounce.get("bounceType") or bounce.get("BounceType")) if isinstance(bounce, Mapping) else ""
-    return str(kind).upper() == "TRANSIENT"
+    """Whether the mail may be there all the same: an absent reader's notice comes as a general bounce that passes. Of a full mailbox SES
+    speaks so only when it has given up; while it tries on it says DeliveryDelay
+    (https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html)."""
+    told = {name.lower(): str(value).upper() for name, value in bounce.items()} if isinstance(bounce, Mapping) else {}
+    return told.get("bouncetype") == "TRANSIENT" and told.get("bouncesubtype", "GENERAL") == "GENERAL"
 
 
 def _receipt(sid: str, kind: str, bounce: Any) -> ReceiptUpdate:

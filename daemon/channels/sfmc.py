@@ -90,6 +90,7 @@ class Sfmc(OAuthChannel):
         self.poll = PollPlan(delays=(10, 60, 300, 1800, 7200, 43200)) if settings.templates else None
         self.tells_delivery = bool(settings.templates)
         self.repeat_is_harmless = not settings.event_definition_key
+        self.heeds = (settings.medium,)
 
     def token_request(self) -> Request:
         body = {
@@ -108,7 +109,7 @@ class Sfmc(OAuthChannel):
         return super().token_of(response)
 
     def heeded(self, trigger: str) -> Sequence[Medium]:
-        return (self.settings.medium,) if trigger in self.settings.templates else ()
+        return self.heeds if trigger in self.settings.templates else ()
 
     def address_of(self, addresses: Mapping[str, str]) -> str | None:
         """Opt-outs name what is written to: of texts the number."""

@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from daemon.channels._http import HttpChannel, is_unanswered
-from daemon.channels._verdict import Problem, Verdict, ahead, channel, later, message, recipient, throttled, unsure
+from daemon.channels._verdict import (
+    Later,
+    Problem,
+    Unsure,
+    Verdict,
+    ahead,
+    channel,
+    later,
+    message,
+    recipient,
+    throttled,
+    unsure,
+)
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, Reply, Sent
 from daemon.http import Http, Request, Response, json_request, objects
 from daemon.waits import number
@@ -180,7 +192,11 @@ def _find(response: Response, where: str, sent: Sent) -> Lookup:
     """In a page of the newest messages. What is not there is surely absent where the page goes back past the attempt."""
     answer = response.object()
     if answer.get("ok") is not True:
-        return CannotTell(f"Slack does not show the history: {answer.get('error')}")
+        error = str(answer.get("error") or "")
+        passes = not error or isinstance(Slack.CODES.get(error), Later | Unsure)
+        return CannotTell(
+            f"Slack does not show the history: {error or 'it did not say why'}", again=60 if passes else None
+        )
     for row in objects(answer.get("messages")):
         metadata = row.get("metadata")
         payload = metadata.get("event_payload") if isinstance(metadata, dict) else None

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import aiosmtplib
 import msgspec
 
-from daemon.channels._mail import compose, in_ascii, is_plain, sender
+from daemon.channels._mail import Sender, compose, in_ascii, is_plain, sender
 from daemon.channels._verdict import Failure
 from daemon.channels.base import Channel, CommonSettings, Health, Misconfigured, Outgoing
 from daemon.http import Http
@@ -28,6 +28,9 @@ _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _ACCOUNT = "check SMTP_USERNAME and SMTP_PASSWORD in .env, and host, port and security in [channels.smtp]"
 _CERTIFICATE = "is it a mail server of your own with a certificate of its own, set [channels.smtp] verify = false; else look at `host` and at this machine's clock"
 _SENDER = "the server does not let this account send as `from` in [channels.smtp]"
+_QUOTA = "the account may send no more mails for now: set daily_limit in [channels.smtp] to what the provider allows"
+_QUOTA_RENEWS = 3600
+"""Seconds."""
 _MAX_WORDS = 300
 _ENHANCED = re.compile(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
 _LOGIN_CODES = frozenset({530, 534, 535, 538})
@@ -75,7 +78,8 @@ class Smtp(Channel):
 
     def __init__(self, settings: SmtpSettings, secrets: Mapping[str, str], http: Http) -> None:
         self.settings = settings
-        self.sender = sender(settings.from_, "channels.smtp.from")
+        by = sender(settings.from_, "channels.smtp.from")
+        self.sender = Sender(by.name, in_ascii("", by.address))
         self.username = secrets.get("SMTP_USERNAME", "")
         self.password = secrets.get("SMTP_PASSWORD", "")
         if bool(self.username) != bool(self.password):
@@ -96,9 +100,9 @@ class Smtp(Channel):
             await _leave(client)
             return outcome
         except _Refused as refused:
-            return self._clean(refused.outcome, (out.to, *out.addresses.values()))
+            return self._clean(refused.outcome, _addresses(out))
         except (aiosmtplib.SMTPException, OSError) as error:
-            return self._clean(_fault(error, progress), (out.to, *out.addresses.values()))
+            return self._clean(_fault(error, progress), _addresses(out))
         finally:
             client.close()
 
@@ -116,6 +120,7 @@ class Smtp(Channel):
         return Health(ok=True, summary=f"{self.settings.host} {'knows us' if self.username else 'answers'}")
 
     async def _deliver(self, out: Outgoing, client: aiosmtplib.SMTP, progress: _Progress) -> Outcome:
+        out = msgspec.structs.replace(out, to=in_ascii("", out.to))
         mail = compose(out, self.sender)
         await self._open(client, progress)
         encoding, options = "ascii", []
@@ -123,6 +128,8 @@ class Smtp(Channel):
             encoding, options = "utf-8", ["SMTPUTF8"]
             await _step(client.ehlo(), Scope.CHANNEL, _ACCOUNT)
             if not client.supports_extension("smtputf8"):
+                if not self.sender.address.isascii():
+                    return Rejected(Scope.CHANNEL, "smtputf8", "the server takes no sender outside ASCII", _SENDER)
                 return Rejected(Scope.RECIPIENT, "smtputf8", "the server takes no addresses outside ASCII")
         await _step(client.mail(self.sender.address, options=options, encoding=encoding), Scope.CHANNEL, _SENDER)
         await _step(client.rcpt(out.to, encoding=encoding), Scope.RECIPIENT, "")
@@ -157,6 +164,11 @@ class Smtp(Channel):
     def _clean(self, said: Failure, addresses: Collection[str]) -> Failure:
         words = scrub(" ".join(said.reason.split()), self.private(), addresses)
         return msgspec.structs.replace(said, reason=words[:_MAX_WORDS])
+
+
+def _addresses(out: Outgoing) -> Collection[str]:
+    """In every form in which the server may say them."""
+    return (out.to, in_ascii("", out.to), *out.addresses.values())
 
 
 async def _step(command: Awaitable[object], scope: Scope, remedy: str) -> None:
@@ -208,9 +220,11 @@ def _refusal(code: int, words: str, scope: Scope, remedy: str) -> Failure:
     subject, detail = (int(enhanced[1]), int(enhanced[2])) if enhanced else (0, 0)
     if code in _LOGIN_CODES:
         scope, remedy = Scope.CHANNEL, _ACCOUNT
+    elif (subject, detail) == (4, 5):
+        return Rejected(Scope.CHANNEL, str(code), words, _QUOTA, after=_QUOTA_RENEWS)
     elif (subject, detail) in {(1, 7), (1, 8)}:
         scope, remedy = Scope.CHANNEL, _SENDER
-    elif subject in {1, 2} and (subject, detail) != (2, 3):
+    elif scope is not Scope.CHANNEL and subject in {1, 2} and (subject, detail) != (2, 3):
         scope, remedy = Scope.RECIPIENT, ""
     elif (subject, detail) in {(3, 4), (2, 3)}:
         scope, remedy = Scope.MESSAGE, "the mail is too large for this server"

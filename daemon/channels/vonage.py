@@ -48,6 +48,7 @@ _RECEIPTS: Mapping[str, ReceiptState] = {
     "undeliverable": ReceiptState.UNDELIVERED,
     "deleted": ReceiptState.UNDELIVERED,
 }
+_WORST_FIRST = (ReceiptState.UNDELIVERED, None, ReceiptState.SENT, ReceiptState.DELIVERED, ReceiptState.READ)
 _OPTED_OUT = frozenset({"9", "1240"})
 _DEAD_NUMBERS = frozenset({"3", "1190"})
 _WAIT = re.compile(r"\[\s*(\d+)\s*\]")
@@ -152,15 +153,19 @@ class Vonage(HttpChannel):
         outcome, parts = super().read(response, out), objects(response.object().get("messages"))
         taken = _taken(parts)
         if isinstance(outcome, Accepted) and len(parts) > 1:
-            self._awaited[out.reference] = {str(part.get("message-id")) for part in parts}
-            if len(self._awaited) > _MOST_IN_PART:
-                del self._awaited[next(iter(self._awaited))]
+            self._await(out.reference, {str(part.get("message-id") or "") for part in parts})
         if isinstance(outcome, Accepted) or not taken:
             return outcome
         self._in_part.append(out.reference)
         if isinstance(outcome, Deferred):
             return Unknown(f"{taken} of {len(parts)} parts were taken: {outcome.reason}", _PARTIAL)
         return outcome
+
+    def _await(self, reference: str, ids: set[str]) -> None:
+        """Those parts of a text are not known to have arrived."""
+        self._awaited[reference] = ids
+        if len(self._awaited) > _MOST_IN_PART:
+            del self._awaited[next(iter(self._awaited))]
 
     def _of_whole_texts(self, said: Inbound) -> Inbound:
         """Without the news that a part of a text arrived whose others were refused, did not arrive, or have not yet: its reference is the
@@ -199,14 +204,19 @@ class Vonage(HttpChannel):
         return self._records(("date_start", _iso(since)), ("date_end", _iso(until)))
 
     def read_lookup(self, response: Response, sent: Sent) -> Lookup:
-        for row in objects(response.object().get("records")):
-            if row.get("client_ref") == sent.reference:
-                return Found(str(row.get("message_id") or ""), _RECEIPTS.get(str(row.get("status"))))
+        """Of a text in several parts no more is known than of the one that is worst off."""
+        rows = [row for row in objects(response.object().get("records")) if row.get("client_ref") == sent.reference]
+        if rows:
+            told = [(str(row.get("message_id") or ""), _RECEIPTS.get(str(row.get("status")))) for row in rows]
+            if len(told) > 1:
+                self._await(sent.reference, {id for id, state in told if state is not ReceiptState.DELIVERED})
+            return Found(*min(told, key=lambda each: _WORST_FIRST.index(each[1])))
         late = sent.now - sent.attempt.started_at > 300_000
         return CannotTell("Vonage's reports do not list it", again=None if late else 120)
 
     def receipts_request(self, sent: Sequence[Sent]) -> Request | None:
-        ids = [each.attempt.provider_id for each in sent if each.attempt.provider_id]
+        asked = (self._awaited.get(each.reference) or {each.attempt.provider_id} for each in sent)
+        ids = [id for each in asked for id in sorted(each) if id]
         return self._records(("id", ",".join(ids))) if ids and self.settings.reports else None
 
     def read_receipts(self, response: Response, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
@@ -270,7 +280,8 @@ def _check_sig(fields: Mapping[str, Any], secret: str) -> None:
     kind = _HASHES.get(len(given))
     if kind is None:
         raise InboundRefused(
-            "the callback is not signed: ask Vonage to sign them, and put VONAGE_SIGNATURE_SECRET in .env"
+            "the callback is not signed: ask Vonage to sign them, and put VONAGE_SIGNATURE_SECRET in .env",
+            status=503 if "message_uuid" in fields else 401,  # of this format some come unsigned, and again signed
         )
     good = [hmac.new(secret.encode(), signed, kind).hexdigest()]
     if kind == "md5":

@@ -84,7 +84,10 @@ class WooCommerce(HttpChannel):
         answer = await self.ask(listed, out, until=until)
         if not isinstance(answer, Response):
             return answer
-        for note in objects(answer.json()):
+        notes = answer.json()
+        if not isinstance(notes, list):
+            return self.untold(answer, out)
+        for note in objects(notes):
             if _mark(out) in str(note.get("note")):
                 return Accepted(str(note.get("id") or ""), detail="an earlier try had arrived")
         return self.build(out)
@@ -97,9 +100,11 @@ class WooCommerce(HttpChannel):
         if not isinstance(answer, Response):
             return None if isinstance(answer, Rejected) else answer
         order = answer.object()
-        if out.order_ref != out.order_source_id and order.get("number") == out.order_ref:
-            return None
         billing = order.get("billing")
+        if out.order_ref != out.order_source_id and order.get("number") == out.order_ref:
+            if isinstance(billing, dict) and not str(billing.get("email") or "").strip():
+                return Rejected(Scope.RECIPIENT, "no_address", "the shop's order has no mail address to send a note to")
+            return None
         if not isinstance(billing, dict):
             return None
         placed_by = str(billing.get("email") or "").strip().casefold()

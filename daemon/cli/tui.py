@@ -19,7 +19,11 @@ def tui(
         str | None, typer.Option(help="A service elsewhere. Default: this machine's, by its socket.")
     ] = None,
     token: Annotated[
-        str, typer.Option(envvar="TETHER_TOKEN", help="Its token (scope staff; read for --read-only). Better in the environment: `ps` shows arguments to all.")
+        str,
+        typer.Option(
+            envvar="TETHER_TOKEN",
+            help="Its token (scope staff; read for --read-only). Better in the environment: `ps` shows arguments to all.",
+        ),
     ] = "",
     demo: Annotated[bool, typer.Option("--demo", help="The `tether demo` that you run, whenever it runs.")] = False,
     training: Annotated[

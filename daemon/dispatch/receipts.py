@@ -67,7 +67,7 @@ class ReceiptService:
         silence = None
         if update.opted_out:
             why = update.detail or update.code or "the provider says they opted out"
-            silence = Silence(channel.medium, why, channel.title)
+            silence = Silence(channel.silences, why, channel.title)
         message = await self._box.receipts.apply(channel.name, update, self._go_on(channel, update), silence)
         lane = self._lanes.get(channel.name)
         if lane and message is not None and update.state is ReceiptState.UNDELIVERED and not lane.is_cloud:
@@ -104,7 +104,7 @@ class ReceiptService:
         await self._box.replies.take(
             channel.name,
             reply,
-            medium=channel.medium,
+            medium=reply.medium or channel.silences,
             actor=channel.title,
             unclear=reply.is_person
             and reply.consent is None

@@ -97,6 +97,11 @@ UPDATE message SET due_at = CASE
     expires_at = expires_at + iif(created_at >= :began AND :delta > 0 AND (relative = 1 OR queue_place = 0), :delta, 0)
 WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown') AND NOT (:delta > 0 AND updated_at > :noticed);
 
+-- shift_doubts: move when what this run sent, and what is not known to have arrived, left: it is looked for by that time.
+UPDATE attempt SET started_at = started_at + :delta
+WHERE seq IN (SELECT last_attempt FROM message WHERE seq > :after AND seq <= :upto AND state IN ('sending', 'unknown'))
+    AND started_at >= :began AND NOT (:delta > 0 AND started_at > :noticed);
+
 -- shift_receipts: move when the receipts of what this run sent are asked for, and from when that is counted.
 UPDATE attempt SET poll_at = poll_at + :delta, finished_at = finished_at + :delta
 WHERE poll_at IS NOT NULL AND finished_at >= :began AND NOT (:delta > 0 AND finished_at > :noticed);

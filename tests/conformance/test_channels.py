@@ -195,8 +195,11 @@ async def test_a_login_page_is_never_a_yes(case: Case, vendor: Vendor, make: Mak
     assert "page" in outcome.reason
 
 
-async def test_a_firewalls_page_says_nothing_of_the_credentials(case: Case, vendor: Vendor, make: Make) -> None:
-    page = Answer(403, "<!DOCTYPE html><title>Request blocked</title>", {"Content-Type": "text/html; charset=utf-8"})
+@pytest.mark.parametrize("status", [401, 403, 406])
+async def test_a_firewalls_page_says_nothing_of_the_credentials(
+    case: Case, vendor: Vendor, make: Make, status: int
+) -> None:
+    page = Answer(status, "<!DOCTYPE html><title>Request blocked</title>", {"Content-Type": "text/html; charset=utf-8"})
     outcome = await send_answered(case, vendor, make, page)
     assert isinstance(outcome, Rejected)
     assert outcome.scope == "channel"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.channels.base import Channel
+from daemon.channels.base import Channel, Reply
 from daemon.dispatch.breaker import FIRST_WAIT, THRESHOLD
 from daemon.dispatch.prepare import Preparer
 from outbox.model import Due, Rendered, State
@@ -253,6 +253,25 @@ async def test_who_unsubscribed_there_is_mailed_by_nobody(tmp_path: Path) -> Non
         assert [request.channel for request in heart.providers.arrived] == ["vonage"]
         assert await heart.box.consent.blocked("email", "ada@example.com")
         assert not await heart.box.consent.blocked("crm", "ada@example.com")
+
+
+@pytest.mark.parametrize("by", ["reply", "receipt"])
+async def test_who_asks_there_for_silence_later_is_mailed_by_nobody(tmp_path: Path, by: str) -> None:
+    """Pressed in the mail of a system that is no mail channel by its medium, or told by it afterwards: the next channel mailed them."""
+    channels = {"woocommerce": {"concurrency": 1}, "sendgrid": {"concurrency": 1}}
+    routes = [{"on": "order.*", "to": "customer", "via": ["woocommerce", "sendgrid"]}]
+    async with Heart(tmp_path, shop(channels=channels, route=routes)) as heart:
+        await heart.tell("e1")
+        (request,) = heart.providers.arrived
+        if by == "receipt":
+            await heart.receipt(request, UNDELIVERED, opted_out=True)
+        else:
+            channel = heart.engine.lanes["woocommerce"].channel
+            assert channel is not None
+            await heart.engine.receipts.reply(channel, Reply(address="ada@example.com", id="n1", consent="stop"))
+        assert [request.channel for request in heart.providers.arrived] == ["woocommerce"]
+        assert await heart.box.consent.blocked("email", "ada@example.com") is not None
+        assert await heart.box.consent.blocked("crm", "ada@example.com") is None
 
 
 async def test_what_comes_in_while_the_pump_looks_when_the_next_is_due_leaves_in_time(

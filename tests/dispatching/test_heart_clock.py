@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from daemon.channels.base import Sent
 from outbox.model import State
-from outbox.outcome import Deferred
+from outbox.outcome import Absent, Deferred, Found, Lookup
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
+from tests.support.scripted import CUT
 
 
 async def test_waits_move_with_a_stepped_clock(heart: Heart) -> None:
@@ -166,3 +168,20 @@ async def test_a_clock_that_goes_back_while_it_runs_is_not_believed(tmp_path: Pa
         assert not heart.watch.trusted()
         await heart.pass_time(3700)
         assert heart.watch.trusted()
+
+
+@pytest.mark.parametrize("step", [3600, -3600])
+async def test_what_left_by_a_clock_that_was_wrong_is_looked_for_when_it_left(heart: Heart, step: int) -> None:
+    """A provider that lists numbers and times; the time server answered just after the text had left."""
+
+    async def by_time(sent: Sent) -> Lookup:
+        since = heart.clock.now() - sent.attempt.started_at
+        return Found(heart.providers.arrived[0].provider_id) if 0 <= since <= 60_000 else Absent()
+
+    channel: Any = heart.engine.lanes["twilio"].channel
+    channel.lookup = by_time
+    heart.providers.will("twilio", CUT, arrives=True)
+    await heart.tell("e1")
+    await heart.step_clock(step)
+    await heart.pass_time(10)
+    assert len(heart.providers.left) == 1

@@ -20,7 +20,9 @@ from daemon.http import open_http
 from daemon.runtime.verify import verify
 from outbox import Outbox, ReplyRow
 from outbox.model import Message, Order, State
+from tests.conformance.cases.intercom import CONTACT, posted
 from tests.support.at_vendor import bench
+from tests.support.channel_case import EMAIL
 from tests.support.fake_clock import FakeClock
 from tests.support.gsm import MemoryNotes
 from tests.support.outbox_box import NOW, PHONE, accept_one, open_box, planned, send
@@ -290,3 +292,14 @@ async def test_the_answer_outlives_the_move_of_the_order(tmp_path: Path) -> None
 async def state(box: Outbox, id: str) -> State:
     (message,) = await box.views.messages_by_id([id])
     return message.state
+
+
+@pytest.mark.parametrize("nested", [False, True])
+async def test_who_unsubscribes_from_intercoms_mails_is_silenced_by_mail(tmp_path: Path, nested: bool) -> None:
+    """Its messages in the shop's own page stopped, and every mail went on."""
+    contact = {"type": "contact", "id": CONTACT, "email": EMAIL}
+    async with counter(tmp_path, "intercom") as desk:
+        inbound = desk.channel.receive(posted("contact.unsubscribed", {"contact": contact} if nested else contact))
+        await desk.receipts.apply_inbound(desk.channel, inbound)
+        assert await desk.box.consent.blocked("email", EMAIL) is not None
+        assert await desk.box.consent.blocked("chat", EMAIL) is None

@@ -101,5 +101,7 @@ def test_nobody_is_sent_to_an_index_for_a_name_that_is_not_ours() -> None:
     """It is on none ("Private :: Do Not Upload"): whoever takes the name there would be installed by our owners."""
     assert "Private :: Do Not Upload" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     files = [path for folder in ("daemon", "docs", "tui") for path in (ROOT / folder).rglob("*.*")]
-    told = [path for path in files if path.suffix in (".py", ".md") and "install 'tether-box" in path.read_text("utf-8")]
+    told = [
+        path for path in files if path.suffix in (".py", ".md") and "install 'tether-box" in path.read_text("utf-8")
+    ]
     assert told == []

@@ -1,5 +1,7 @@
 """Intercom: finding or making the contact before the message."""
 
+from typing import Any
+
 import pytest
 
 from daemon.channels.base import InboundRefused
@@ -50,6 +52,23 @@ async def test_a_merged_contact_is_followed() -> None:
     merged = Answer(410, b"{}", {"Link": f'<https://api.intercom.io/contacts/{CONTACT}>; rel="contact"'})
     async with bench("intercom", {FIND: merged}) as at:
         assert isinstance(await at.channel.send(at.out(addresses={"intercom": "cust-77"})), Accepted)
+        assert at.body("messages")["to"]["id"] == CONTACT
+
+
+async def test_a_contact_known_by_its_own_id_is_followed_when_it_was_merged() -> None:
+    link = {"Link": f'<https://api.intercom.io/contacts/{CONTACT}>; rel="contact"'}
+    async with bench("intercom") as at:
+        is_new = CONTACT.encode()
+
+        class Merged(dict[str, Answer]):
+            """Who writes to the old id is told of the new one."""
+
+            def items(self) -> Any:
+                new = is_new in at.vendor.seen[-1].body
+                return {"/messages": says({"id": "19"}) if new else Answer(410, b"{}", link)}.items()
+
+        at.vendor.steps = Merged()
+        assert await at.channel.send(at.out(addresses={"intercom": "1" * 24})) == Accepted("19")
         assert at.body("messages")["to"]["id"] == CONTACT
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from daemon.http import Answer as WireAnswer
 from daemon.http import Request
-from outbox.outcome import CannotTell, Found
+from outbox.outcome import CannotTell, Found, ReceiptState
 from tests.conformance.cases.plivo import UUID
 from tests.conformance.cases.slack import REFERENCE
 from tests.conformance.cases.twilio import SID
@@ -192,3 +192,54 @@ async def test_a_text_that_is_known_to_be_another_is_not_taken_for_this_one(
         assert told(await it.channel.lookup(asked)) == f"found:{row[id]}"
         asked = msgspec.structs.replace(asked, others=frozenset({"another", row[id]}))
         assert told(await it.channel.lookup(asked)) == "absent"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "worst", "state"),
+    [
+        (("delivered", "failed"), 1, ReceiptState.UNDELIVERED),
+        (("delivered", "accepted"), 1, None),
+        (("delivered", "delivered"), 0, ReceiptState.DELIVERED),
+    ],
+)
+async def test_a_long_text_that_is_looked_up_has_arrived_when_all_of_it_has(
+    statuses: tuple[str, str], worst: int, state: ReceiptState | None
+) -> None:
+    ids = [f"{VONAGE[:-1]}{number}" for number in (1, 2)]
+    rows = [{"message_id": id, "client_ref": REFERENCE, "status": it} for id, it in zip(ids, statuses, strict=True)]
+    async with bench("vonage", {"^GET": says({"records": rows})}, reports=True) as it:
+        assert await it.channel.lookup(sent(it.out(), channel="vonage")) == Found(ids[worst], state)
+
+
+async def test_all_parts_of_a_long_text_are_asked_for() -> None:
+    first, second = (f"{VONAGE[:-1]}{number}" for number in (1, 2))
+    rows = [
+        {"message_id": first, "client_ref": REFERENCE, "status": "delivered"},
+        {"message_id": second, "client_ref": REFERENCE, "status": "failed", "error_code": "6"},
+    ]
+    async with bench("vonage", {"^POST": taken("0", "0"), "^GET": says({"records": rows})}, reports=True) as it:
+        out = it.out()
+        await it.channel.send(out)
+        (update,) = await it.channel.receipts([sent(out, first, channel="vonage")])
+        assert (update.state, update.provider_id) == (ReceiptState.UNDELIVERED, second)
+        assert dict(parse_qsl(it.vendor.seen[-1].query))["id"] == f"{first},{second}"
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [("internal_error", 60), ("rate_limited", 60), ("fatal_error", 60), ("", 60), ("missing_scope", None)],
+)
+async def test_slack_s_trouble_of_the_moment_is_not_its_last_word(error: str, again: float | None) -> None:
+    """The history would have shown the message a minute later: it was posted twice."""
+    async with bench("slack", {"conversations.history": says({"ok": False, "error": error})}) as it:
+        answer = await it.channel.lookup(sent(it.out(), channel="slack"))
+    assert isinstance(answer, CannotTell)
+    assert answer.again == again
+
+
+async def test_a_firewall_s_page_is_not_the_provider_s_word() -> None:
+    page = Answer(403, "<!DOCTYPE html><title>Request blocked</title>", {"Content-Type": "text/html"})
+    async with bench("twilio", {"^GET": page}) as it:
+        answer = await it.channel.lookup(sent(it.out(), channel="twilio"))
+    assert isinstance(answer, CannotTell)
+    assert answer.again == 60

@@ -37,5 +37,9 @@ async def test_a_later_try_that_finds_none_or_may_not_look_sends(answer: Answer)
 async def test_a_later_try_that_can_not_look_waits() -> None:
     async with bench("outlook", {SENT: Answer(503, b"{}")}) as at:
         assert isinstance(await at.channel.send(at.out(attempt=2)), Deferred)
+    for unread in (Answer(200, b'{"value": [{"intern'), says({})):
+        async with bench("outlook", {SENT: unread}) as at:
+            assert isinstance(await at.channel.send(at.out(attempt=2)), Deferred)
+            assert not any(line.endswith("/sendMail") for line in at.lines())
     async with bench("outlook", {SENT: Answer(503, b"{}")}, save_to_sent_items=False) as at:
         assert isinstance(await at.channel.send(at.out(attempt=2)), Accepted)

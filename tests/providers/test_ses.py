@@ -229,12 +229,21 @@ async def test_sns_events_are_read_when_their_signature_holds(receiving: Any, ke
         )
     ]
     got = await receiving(posted(key, COMPLAINT, version=version))
-    assert got.replies == [Reply(address=EMAIL, id=f"{ID}.complaint", consent="stop")]
+    assert got.replies == [Reply(address=EMAIL, id=f"{ID}.complaint {EMAIL}", consent="stop")]
     got = await receiving(posted(key, {"eventType": "Rendering Failure", "mail": {"messageId": ID}}, version=version))
     assert got.receipts[0].state is ReceiptState.UNDELIVERED
-    passing = {**BOUNCE, "bounce": {"bounceType": "Transient", "bounceSubType": "MailboxFull"}}
-    assert not (await receiving(posted(key, passing, version=version))).receipts
+    passing = {**BOUNCE, "bounce": {"bounceType": "Transient", "bounceSubType": "General"}}
+    assert not (await receiving(posted(key, passing, version=version))).receipts, "an absent reader's notice"
+    full = {**BOUNCE, "bounce": {"bounceType": "Transient", "bounceSubType": "MailboxFull"}}
+    (gave_up,) = (await receiving(posted(key, full, version=version))).receipts
+    assert (gave_up.state, gave_up.code, gave_up.bad_address) == (ReceiptState.UNDELIVERED, "MailboxFull", False)
     assert len(receiving.seen) == 1, "the certificate is fetched once"
+
+
+async def test_each_of_several_who_complained_is_silenced(receiving: Any, key: RSAPrivateKey) -> None:
+    both = [{"emailAddress": EMAIL}, {"emailAddress": "bob@example.com"}]
+    got = await receiving(posted(key, {**COMPLAINT, "complaint": {"complainedRecipients": both}}))
+    assert len({reply.id for reply in got.replies}) == 2, "what comes with a known id is not heard"
 
 
 async def test_a_subscription_is_confirmed_at_amazon_only(receiving: Any, key: RSAPrivateKey) -> None:

@@ -123,7 +123,7 @@ async def test_what_it_mails_or_texts_heeds_who_wants_none_of_it() -> None:
     both = {"email": "ada@example.com", "phone": "+447700900123"}
     for medium, address in (("email", both["email"]), ("sms", both["phone"])):
         async with bench("sfmc", medium=medium) as at:
-            assert at.channel.heeded("order.ready") == (medium,)
+            assert (at.channel.heeded("order.ready"), at.channel.silences) == ((medium,), medium)
             assert at.channel.heeded("order.placed") == ()
             assert at.channel.address_of(both) == address
     async with bench("sfmc", medium="sms") as at:

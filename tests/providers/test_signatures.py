@@ -166,6 +166,17 @@ def test_vonage_messages() -> None:
         vonage(known["signature_secret"]).receive(inbound(known["body"] + " ", head))
 
 
+def test_a_vonage_call_of_the_messages_format_that_comes_unsigned_is_to_come_again() -> None:
+    """Vonage doesn't sign each of them, and only what was answered 5xx comes again: an opt-out was lost."""
+    for body, status in (
+        ('{"message_uuid":"aaaa","status":"rejected"}', 503),
+        ('{"messageId":"0A","status":"failed"}', 401),
+    ):
+        with pytest.raises(InboundRefused) as refused:
+            vonage("s3cret").receive(inbound(body, {"Content-Type": "application/json"}))
+        assert refused.value.status == status
+
+
 def jwt(secret: str, body: str, **claims: Any) -> dict[str, str]:
     def part(value: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")

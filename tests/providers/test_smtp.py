@@ -201,6 +201,22 @@ async def test_a_shop_whose_own_domain_is_outside_ascii_mails(room: Mailroom, po
     assert isinstance(outcome, Accepted)
 
 
+async def test_a_host_outside_ascii_goes_by_any_server(room: Mailroom) -> None:
+    ada = "ada@bücher.example"
+    async with running(room, enable_SMTPUTF8=False) as port:
+        channel = smtp(port, **{"from": "Ballons <hallo@bällerei.example>"})
+        outcome = await channel.send(outgoing(to=ada, addresses={"email": ada}, reply_to="hallo@bücher.example"))
+    assert isinstance(outcome, Accepted)
+    assert room.recipients == ["ada@xn--bcher-kva.example"]
+    assert b"Reply-To: hallo@xn--bcher-kva.example" in room.mails[0].splitlines()
+
+
+async def test_a_sender_outside_ascii_is_no_customer_s_fault(room: Mailroom) -> None:
+    async with running(room, enable_SMTPUTF8=False) as port:
+        channel = smtp(port, **{"from": "Ballons <jörg@example.com>"})
+        assert told(await channel.send(mail())) == "rejected:channel"
+
+
 async def test_a_server_that_knows_no_smtputf8_cannot_reach_such_an_address(room: Mailroom) -> None:
     async with running(room, enable_SMTPUTF8=False) as port:
         outcome = await smtp(port).send(outgoing(to="jörg@example.com", addresses={"email": "jörg@example.com"}))
@@ -220,6 +236,7 @@ async def test_an_account_logs_in(room: Mailroom, port: int) -> None:
     ("command", "answer", "meaning"),
     [
         ("MAIL", "553 5.7.1 sender not owned", "rejected:channel"),
+        ("MAIL", "550 5.1.0 sender rejected", "rejected:channel"),
         ("MAIL", "451 4.3.0 try later", "deferred"),
         ("MAIL", "530 5.7.0 authentication required", "rejected:channel"),
         ("RCPT", "550 5.1.1 no such user", "rejected:recipient"),
@@ -229,6 +246,7 @@ async def test_an_account_logs_in(room: Mailroom, port: int) -> None:
         ("RCPT", "450 4.2.0 greylisted", "deferred"),
         ("DATA", "554 5.7.1 spam", "rejected:message"),
         ("DATA", "552 5.3.4 too big", "rejected:message"),
+        ("DATA", "550 5.4.5 Daily user sending limit exceeded", "rejected:channel"),
         ("DATA", "550 5.1.1 no such user after all", "rejected:recipient"),
         ("DATA", "451 4.7.0 slow down", "deferred"),
     ],

@@ -31,8 +31,12 @@ async def test_a_later_try_looks_for_the_earlier_one_first(again: dict[str, obje
         assert len(at.lines()) == 3
 
 
-async def test_a_later_try_that_can_not_look_does_not_send() -> None:
-    async with bench("woocommerce", {LIST: Answer(503, b"")}) as at:
+@pytest.mark.parametrize(
+    "answer", [Answer(503, b""), Answer(200, b'[{"id": 281, "note": "Ord'), Answer(200, b""), says({})]
+)
+async def test_a_later_try_that_can_not_look_does_not_send(answer: Answer) -> None:
+    """A list that was cut, on the line that cut the first answer, showed no note: the shop mailed again."""
+    async with bench("woocommerce", {LIST: answer}) as at:
         assert isinstance(await at.channel.send(at.out(attempt=2)), Deferred)
         assert len(at.lines()) == 2
 
@@ -44,6 +48,16 @@ async def test_an_order_that_is_not_the_shop_s_moves_on(source_id: str) -> None:
         assert not at.vendor.seen
     assert isinstance(outcome, Rejected)
     assert outcome.scope is Scope.MESSAGE
+
+
+async def test_an_order_without_a_mail_address_gets_no_note_that_nobody_would_read() -> None:
+    """Taken by telephone: the shop mails nobody, and says that the note is there."""
+    own = {"id": 1042, "number": "B-1042", "billing": {"email": ""}}
+    async with bench("woocommerce", {ORDER: says(own)}) as at:
+        outcome = await at.channel.send(at.out(order_ref="B-1042"))
+        assert at.lines() == ["GET /wp-json/wc/v3/orders/1042"]
+    assert isinstance(outcome, Rejected)
+    assert outcome.scope is Scope.RECIPIENT
 
 
 @pytest.mark.parametrize("ref", ["1042", "S01042"])

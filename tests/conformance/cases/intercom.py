@@ -80,7 +80,7 @@ CASE = Case(
         ),
         Hook(
             request=posted("contact.unsubscribed", {"type": "contact", "id": CONTACT, "email": EMAIL}),
-            replies=[Reply(address=EMAIL, id="notif_1", consent="stop")],
+            replies=[Reply(address=EMAIL, id="notif_1", consent="stop", medium="email")],
         ),
         Hook(request=posted("ping", {"type": "ping"})),
     ],

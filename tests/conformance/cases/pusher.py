@@ -55,7 +55,7 @@ CASE = Case(
         "500": "deferred",
         "503": "deferred",
     },
-    rows=[(Answer(401, "Invalid signature: you should have sent HmacSHA256Hex(...)"), "rejected:channel")],
+    rows=[(Answer(401, "Invalid signature: you should have sent HmacSHA256Hex(...)"), "rejected:channel@900")],
     hooks=[
         Hook(
             request=posted([CONFIRMED, {"name": "channel_vacated", "channel": CHANNEL}]),

@@ -70,6 +70,7 @@ CASE = Case(
     rows=[
         (error("TooManyRequestsException", "Maximum sending rate exceeded"), "deferred:throttled@1"),
         (error("DailyQuota", ""), "rejected:channel@600"),
+        (error("InvalidSignatureException", "Signature expired"), "rejected:channel@900"),
         (says({"__type": "com.amazonaws.sesv2#BadRequestException", "Message": "no"}, 400), "rejected:message"),
         (says({"message": "Missing Authentication Token"}, 403), "rejected:channel"),
     ],
