@@ -2,10 +2,8 @@
 
 import asyncio
 import errno
-import os
 import random
 import termios
-import tty
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +18,7 @@ from daemon.modem.errors import NoAnswer, PortLost
 from daemon.modem.port import open_port
 from daemon.modem.simulator import SimulatedModem, on_pty, on_tcp
 from daemon.modem.status import Stage
-from tests.support.gsm import Ear, MemoryNotes, PassingClock, plugged
+from tests.support.gsm import Ear, MemoryNotes, PassingClock, deaf_port, plugged
 
 
 @pytest.mark.parametrize(
@@ -107,21 +105,17 @@ async def test_pulling_it_out_ends_reading_and_writing(tmp_path: Path, kind: str
 async def test_the_modem_is_found_among_other_ports(tmp_path: Path) -> None:
     clock, rng = PassingClock(), random.Random(1)
     modem = SimulatedModem(clock, rng)
-    ours, theirs = os.openpty()  # a port where nobody answers
-    tty.setraw(theirs)
-    (tmp_path / "a-scale").symlink_to(os.ttyname(theirs))
-    async with plugged("pty", modem, clock, rng, tmp_path), asyncio.TaskGroup() as group:
-        passing = group.create_task(clock.pass_by())
-        devices = await probe.candidates([str(tmp_path / "*")])
-        assert devices == [str(tmp_path / "a-scale"), str(tmp_path / "modem")]
-        assert await probe.find(devices, 115200, clock) == str(tmp_path / "modem")
-        with pytest.raises(NoAnswer, match="a-scale"):
-            await probe.find(devices[:1], 115200, clock)
-        with pytest.raises(PortLost, match="no modem is plugged in"):
-            await probe.find([], 115200, clock)
-        passing.cancel()
-    os.close(ours)
-    os.close(theirs)
+    with deaf_port(tmp_path / "a-scale", clock.traffic):
+        async with plugged("pty", modem, clock, rng, tmp_path), asyncio.TaskGroup() as group:
+            passing = group.create_task(clock.pass_by())
+            devices = await probe.candidates([str(tmp_path / "*")])
+            assert devices == [str(tmp_path / "a-scale"), str(tmp_path / "modem")]
+            assert await probe.find(devices, 115200, clock) == str(tmp_path / "modem")
+            with pytest.raises(NoAnswer, match="a-scale"):
+                await probe.find(devices[:1], 115200, clock)
+            with pytest.raises(PortLost, match="no modem is plugged in"):
+                await probe.find([], 115200, clock)
+            passing.cancel()
 
 
 def test_only_ports_of_makers_of_modems_are_tried_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +151,7 @@ async def test_auto_finds_it_and_finds_it_again_elsewhere(tmp_path: Path) -> Non
     clock, rng, stop = PassingClock(), random.Random(1), asyncio.Event()
     modem = SimulatedModem(clock, rng)
     driver = Driver(Config(device=AUTO, probe=(str(tmp_path / "*"),)), Ear(), MemoryNotes(), clock)
-    with clock.traffic.watched():
+    with clock.traffic.watched("pty"):
         asyncio.get_running_loop().set_default_executor(clock.threads)
         async with asyncio.TaskGroup() as group:
             passing = group.create_task(clock.pass_by())
@@ -177,20 +171,17 @@ async def test_auto_finds_it_and_finds_it_again_elsewhere(tmp_path: Path) -> Non
 async def test_why_a_port_can_not_be_opened_is_told_also_where_it_is_looked_for(tmp_path: Path) -> None:
     """ModemManager holds the one that takes commands; at the stick's others nobody answers."""
     clock, rng, stop = PassingClock(), random.Random(1), asyncio.Event()
+    modem = SimulatedModem(clock, rng)
     driver = Driver(Config(device=AUTO, probe=(str(tmp_path / "*"),)), Ear(), MemoryNotes(), clock)
-    ours, theirs = os.openpty()
-    tty.setraw(theirs)
-    (tmp_path / "ttyUSB0").symlink_to(os.ttyname(theirs))
-    async with plugged("pty", SimulatedModem(clock, rng), clock, rng, tmp_path) as plug, asyncio.TaskGroup() as group:
-        held = await open_port(plug.device, 115200)
-        passing = group.create_task(clock.pass_by())
-        running = group.create_task(driver.run(stop))
-        await clock.until(lambda: driver.status.stage is Stage.ABSENT)
-        assert "another program holds it" in driver.status.reason
-        held.close()
-        await clock.until(lambda: driver.status.stage is Stage.READY)
-        stop.set()
-        await running
-        passing.cancel()
-    os.close(ours)
-    os.close(theirs)
+    with deaf_port(tmp_path / "ttyUSB0", clock.traffic):
+        async with plugged("pty", modem, clock, rng, tmp_path) as plug, asyncio.TaskGroup() as group:
+            held = await open_port(plug.device, 115200)
+            passing = group.create_task(clock.pass_by())
+            running = group.create_task(driver.run(stop))
+            await clock.until(lambda: driver.status.stage is Stage.ABSENT)
+            assert "another program holds it" in driver.status.reason
+            held.close()
+            await clock.until(lambda: driver.status.stage is Stage.READY)
+            stop.set()
+            await running
+            passing.cancel()

@@ -2,7 +2,9 @@
 
 import asyncio
 import heapq
+import os
 import random
+import tty
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -14,7 +16,7 @@ from unittest.mock import patch
 from daemon.modem.config import Config
 from daemon.modem.dialogue import CommandRefused, Taken
 from daemon.modem.driver import Driver
-from daemon.modem.errors import NotCommitted
+from daemon.modem.errors import NotCommitted, PortLost
 from daemon.modem.multipart import Incoming
 from daemon.modem.pdu import StatusReport, submits
 from daemon.modem.port import StreamPort
@@ -25,29 +27,51 @@ from daemon.modem.status import Stage
 from tests.support.fake_clock import FakeClock, settle
 
 _IDLE = 0.004
-_IN_FLIGHT = 0.4
-"""Real seconds that octets may take through a port of this machine before they count as lost."""
+_IN_FLIGHT = 2.0
+"""Real seconds that octets may take through a port of this machine, which others keep busy, before they count as lost."""
 
 
 class Traffic:
     """Counts the octets that were written to a port and have not come out at its other end: while there are some, nobody is
-    waiting, however slow this machine is just now."""
+    waiting, however slow this machine is just now. What is under way when a port is lost or closed never comes out, nor does what a modem
+    says on a pty that nobody has opened."""
 
     def __init__(self) -> None:
         self.in_flight = 0
         self.moved = 0
+        self._open: set[StreamPort] = set()
 
     def _count(self, octets: int) -> None:
-        self.in_flight += octets
+        self.in_flight = max(self.in_flight + octets, 0)
         self.moved += 1
 
+    def arrived(self, octets: int) -> None:
+        self._count(-octets)
+
+    def _lost(self, port: StreamPort) -> None:
+        self._open.discard(port)
+        self.in_flight = 0
+
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def watched(self, kind: str) -> Iterator[None]:
         read, write, feed, init = StreamPort.read, StreamPort.write, Wire.feed, Wire.__init__
+        begin, close = StreamPort.__init__, StreamPort.close
+
+        def counted_begin(port: StreamPort, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            begin(port, reader, writer)
+            self._open.add(port)
+
+        def counted_close(port: StreamPort) -> None:
+            self._lost(port)
+            close(port)
 
         async def counted_read(port: StreamPort) -> bytes:
-            data = await read(port)
-            self._count(-len(data))
+            try:
+                data = await read(port)
+            except PortLost:
+                self._lost(port)
+                raise
+            self.arrived(len(data))
             return data
 
         async def counted_write(port: StreamPort, data: bytes) -> None:
@@ -55,23 +79,42 @@ class Traffic:
             await write(port, data)
 
         def counted_feed(wire: Wire, data: bytes) -> None:
-            self._count(-len(data))
+            self.arrived(len(data))
             feed(wire, data)
 
         def counted_init(wire: Wire, faults: Any, clock: Any, rng: Any, out: Callable[[bytes], None], cut: Any) -> None:
             def counted_out(data: bytes) -> None:
-                self._count(len(data))
+                if self._open or kind == "tcp":
+                    self._count(len(data))
                 out(data)
 
             init(wire, faults, clock, rng, counted_out, cut)
 
         with (
+            patch.object(StreamPort, "__init__", counted_begin),
+            patch.object(StreamPort, "close", counted_close),
             patch.object(StreamPort, "read", counted_read),
             patch.object(StreamPort, "write", counted_write),
             patch.object(Wire, "feed", counted_feed),
             patch.object(Wire, "__init__", counted_init),
         ):
             yield
+
+
+@contextmanager
+def deaf_port(link: Path, traffic: Traffic) -> Iterator[None]:
+    """A port where nobody answers: a scale, say, or one of a stick's other ports."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    link.symlink_to(os.ttyname(theirs))
+    loop = asyncio.get_running_loop()
+    loop.add_reader(ours, lambda: traffic.arrived(len(os.read(ours, 4096))))
+    try:
+        yield
+    finally:
+        loop.remove_reader(ours)
+        os.close(ours)
+        os.close(theirs)
 
 
 class CountingExecutor(ThreadPoolExecutor):
@@ -213,7 +256,7 @@ async def plugged(
     """The simulator on a "pty" or on "tcp"."""
     on = on_pty(modem, folder / "modem", clock, rng) if kind == "pty" else on_tcp(modem, clock, rng)
     asyncio.get_running_loop().set_default_executor(clock.threads)
-    with clock.traffic.watched():
+    with clock.traffic.watched(kind):
         async with on as plug:
             yield plug
 
