@@ -28,6 +28,10 @@ log = structlog.get_logger(__name__)
 
 EVERY = 30.0
 NOTE = "trouble."
+UNROUTED_FOR = 86_400.0
+"""Seconds for which a type that no route names needs a person after the last of it came: a slip is not for good."""
+OF_THIS_RUN = ("type ", "clock of ", "texts to ")
+"""How the keys begin of what is known of since the start only: whether it is over that the last run told of, nobody knows."""
 BACKUP_OLD_MS = 50 * 3_600_000
 SOURCE_BEHIND = 600.0
 BY_A_PERSON = "paused by "
@@ -79,8 +83,9 @@ class TroubleWatch:
     async def _recall(self) -> None:
         """What the last run told."""
         for key, words in (await self._box.notes.all(NOTE)).items():
-            if words:
-                self._told[key.removeprefix(NOTE)] = words
+            what = key.removeprefix(NOTE)
+            if words and not what.startswith(OF_THIS_RUN):
+                self._told[what] = words
         self._is_recalled = True
 
     async def look(self) -> None:
@@ -160,7 +165,7 @@ class TroubleWatch:
                 f"{source}'s clock is {spoken(ahead / 1000)} ahead: set it right. What it tells counts as having happened just now"
             )
         for event_type, count in self._box.spool.unrouted.items():
-            if near := nearly_event_type(event_type):
+            if (near := nearly_event_type(event_type)) and self._came_lately(event_type):
                 wrong[f"type {event_type}"] = (
                     f"{count} came as {event_type!r}, which no route names: nobody heard. Did the till mean {near!r}?"
                 )
@@ -172,6 +177,9 @@ class TroubleWatch:
             if why := key_trouble(settings):
                 wrong["backup key"] = f"{why} (sudo tether key words)"
         return wrong
+
+    def _came_lately(self, event_type: str) -> bool:
+        return self._clock.monotonic() - self._box.spool.unrouted_at[event_type] < UNROUTED_FOR
 
     def _clocks_ahead(self) -> Mapping[str, int]:
         """While our own clock is wrong, nobody else's is known to be."""
