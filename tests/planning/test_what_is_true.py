@@ -113,6 +113,17 @@ def test_nobody_is_told_how_they_get_what_nobody_said(renderer: Renderer) -> Non
 
 
 @pytest.mark.parametrize(
+    ("locale", "item", "of_one"), [("de", "Sternballons", "fehlt"), ("es", "Globos estrella", "se nos ha agotado")]
+)
+@pytest.mark.parametrize("medium", ["sms", "email"])
+def test_what_ran_out_may_be_several(renderer: Renderer, locale: str, item: str, of_one: str, medium: Any) -> None:
+    given = event("order.out_of_stock", data={"item": item})
+    text = told(renderer, "order.out_of_stock", locale, medium, event=given)
+    assert item in text
+    assert of_one not in text
+
+
+@pytest.mark.parametrize(
     ("name", "called"),
     [
         ("The Party Company Ltd", "The Party Company Ltd"),
