@@ -16,7 +16,7 @@ from daemon.config import ConfigError, Settings
 from daemon.dispatch.board import ChannelStatus
 from daemon.intake.row import SourceRow
 from daemon.upkeep import recovery_note
-from daemon.upkeep.backup_note import key_trouble, last_backup
+from daemon.upkeep.backup_note import backup_trouble, key_trouble, last_backup
 from daemon.upkeep.messenger import TEAM
 from daemon.wire.durations import spoken
 from daemon.wire.event_types import nearly_event_type
@@ -32,7 +32,6 @@ UNROUTED_FOR = 86_400.0
 """Seconds for which a type that no route names needs a person after the last of it came: a slip is not for good."""
 OF_THIS_RUN = ("type ", "clock of ", "texts to ")
 """How the keys begin of what is known of since the start only: whether it is over that the last run told of, nobody knows."""
-BACKUP_OLD_MS = 50 * 3_600_000
 SOURCE_BEHIND = 600.0
 BY_A_PERSON = "paused by "
 """How the reason of a pause begins that somebody made on purpose: no news to them."""
@@ -169,13 +168,10 @@ class TroubleWatch:
                 wrong[f"type {event_type}"] = (
                     f"{count} came as {event_type!r}, which no route names: nobody heard. Did the till mean {near!r}?"
                 )
-        if settings.backup.to and (last := last_backup(settings)) is not None:
-            if last.error:
-                wrong["backup"] = f"the backup failed: {last.error}"
-            elif self._clock.now() - last.at > BACKUP_OLD_MS:
-                wrong["backup"] = "no backup was made for two days"
-            if why := key_trouble(settings):
-                wrong["backup key"] = f"{why} (sudo tether key words)"
+        if trouble := backup_trouble(settings, self._clock.now()):
+            wrong["backup"] = trouble
+        if settings.backup.to and last_backup(settings) is not None and (why := key_trouble(settings)):
+            wrong["backup key"] = f"{why} (sudo tether key words)"
         return wrong
 
     def _came_lately(self, event_type: str) -> bool:
