@@ -100,6 +100,9 @@ _READINGS = {
     for wish, words in wishes.items()
     for word in words
 }
+_OF_ORDERS_TOO = frozenset({"CANCEL", "CANCELAR", "YES"})
+"""With a number beside them they speak of an order, or of how many. (Beside STOP stands the short code that it is written to in France.)"""
+
 _AROUND = re.compile(rf"^(?:(?:{'|'.join(_POLITE)}) )+|(?: (?:{'|'.join(_POLITE)}))+$")
 
 _UNCLEAR = re.compile(
@@ -141,6 +144,8 @@ _ANSWERS: dict[str, dict[Wish, str]] = {
 def read(text: str) -> Reading | None:
     """What the message asks for; None for anything else, which is for the staff to read."""
     words = _plain(text)
+    if _bare(words) in _OF_ORDERS_TOO and any(map(str.isdecimal, text)):
+        return None
     exact = _READINGS.get(words)
     if exact is not None:
         return exact

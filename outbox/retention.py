@@ -22,7 +22,7 @@ FARTHEST_MS = 3 * 365 * 86_400_000
 
 class PruneSlice(Operation["tuple[Removed, int | None]"]):
     """Of the next orders (after an event number) whose newest event is older than `before`, remove those with nothing open that are not promised
-    for later."""
+    for later, and of which nobody wrote since."""
 
     __slots__ = ("_after", "_before", "_limit")
 
@@ -81,8 +81,8 @@ class Retention:
         self._store = store
 
     async def prune(self, *, before: int, slice: int = SLICE) -> Removed:
-        """Remove orders with nothing open that changed last, and were promised for, before that moment (ms), with all that belongs to them; in small
-        transactions between which others go on."""
+        """Remove orders with nothing open that changed last, were promised for, and were written about, before that moment (ms), with all that
+        belongs to them; in small transactions between which others go on."""
         removed = await self._store.write(PruneRest(before))
         after: int | None = 0
         while after is not None:

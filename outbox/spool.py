@@ -39,6 +39,8 @@ class Spool:
         self.source_clocks = SourceClocks()
         self.unrouted: Counter[str] = Counter()
         """By type that no route names, how many events came since the start."""
+        self.unrouted_at: dict[str, float] = {}
+        """When the last of each came (monotonic)."""
 
     @property
     def on_ready(self) -> Callable[[Mapping[str, int]], None]:
@@ -86,6 +88,7 @@ class Spool:
         self.source_clocks.heard(posted)
         if acceptance.unrouted and (posted.event.type in self.unrouted or len(self.unrouted) < MOST_TYPES):
             self.unrouted[posted.event.type] += 1
+            self.unrouted_at[posted.event.type] = self._store.clock.monotonic()
 
     # ------------------------------------------------------------ what may go
 

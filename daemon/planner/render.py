@@ -147,7 +147,7 @@ class Renderer:
         place = self._find(name, medium, chain, audience)
         formats = _formats(self.store, _spoken(place.locale, wanted, self.store.locale))
         if audience == "customer":
-            event, order = _looking_ahead(event, order, self.store.zone, now)
+            event, order = _looking_ahead(_as_news(event, template), order, self.store.zone, now)
         values = self._values(event, order, formats, audience, self._wording(medium, audience, plain=plain))
         values |= {"text": text, "subject": subject, "medium": medium, "language": place.locale, "audience": audience}
         words = self._run(place.name, values, formats)
@@ -251,6 +251,13 @@ class Renderer:
             return RenderError(name, 0, "the file is not UTF-8")
         where, line = _line(error.__traceback__, self.files)
         return RenderError(where or name, line, explain(error))
+
+
+def _as_news(event: Event, template: str) -> Event:
+    """What staff bring on its way is an event of theirs: by its text it is known what it tells of."""
+    if not template or not event.type.startswith("staff."):
+        return event
+    return msgspec.structs.replace(event, type=template)
 
 
 def _looking_ahead(event: Event, order: Order, zone: ZoneInfo, now: int) -> tuple[Event, Order]:

@@ -15,6 +15,7 @@ from outbox.errors import StorageBusy, StorageFull
 log = structlog.get_logger(__name__)
 
 FIRST_AFTER = 300.0
+"""Seconds until the first round, and until the clock is looked at again that could not be believed."""
 EVERY = 24 * 3600.0
 
 
@@ -39,12 +40,14 @@ class Housekeeping:
     async def run(self, stop: asyncio.Event) -> None:
         wait = FIRST_AFTER
         while not await self._clock.wait(stop, wait):
-            if self._trusted():
-                try:
-                    await self.round()
-                except (StorageBusy, StorageFull) as error:
-                    log.warning("the daily round was broken off; the next one goes on from there", error=str(error))
+            if not self._trusted():
+                wait = FIRST_AFTER
+                continue
             wait = EVERY
+            try:
+                await self.round()
+            except (StorageBusy, StorageFull) as error:
+                log.warning("the daily round was broken off; the next one goes on from there", error=str(error))
 
     async def round(self) -> int:
         """Remove what is older than `[data] retention`; returns how many orders went."""

@@ -8,6 +8,9 @@ import msgspec
 from daemon.config import ConfigError, Settings
 from daemon.keys.keyring import known
 
+OLD_HOURS = 50
+"""The timer makes one a day: after two were missed somebody should look."""
+
 
 class LastBackup(msgspec.Struct, frozen=True, kw_only=True):
     """What is noted beside the database of the newest try: the doctor and the trouble watch read it."""
@@ -31,6 +34,31 @@ def last_backup(settings: Settings) -> LastBackup | None:
         return msgspec.json.decode(note_path(settings).read_bytes(), type=LastBackup)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def backup_trouble(settings: Settings, now: int) -> str:
+    """Why there is no backup that is new enough, where some are wanted; "" for nothing."""
+    if not settings.backup.to:
+        return ""
+    last = last_backup(settings)
+    if last is None:
+        never = "no backup was ever made: `sudo tether backup` makes one, or says why not"
+        return never if _is_old(_wanted_since(settings, now), now) else ""
+    if last.error:
+        return f"the backup failed: {last.error}"
+    return "no backup was made for two days" if _is_old(last.at, now) else ""
+
+
+def _is_old(at: int, now: int) -> bool:
+    return now - at > OLD_HOURS * 3_600_000
+
+
+def _wanted_since(settings: Settings, now: int) -> int:
+    """When (ms) the configuration was last written: backups have been wanted since then at the least."""
+    try:
+        return now if settings.file is None else round(settings.file.stat().st_mtime * 1000)
+    except OSError:
+        return now
 
 
 def key_trouble(settings: Settings) -> str:

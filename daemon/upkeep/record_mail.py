@@ -9,6 +9,7 @@ import structlog
 
 from daemon.config import ConfigError, Settings
 from daemon.keys.heads import Head
+from daemon.planner.moments import instant, local
 from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
 
@@ -108,10 +109,10 @@ class RecordMail:
         settings = self._settings()
         if settings.record.mail_at is None:
             return None
-        now = datetime.fromtimestamp(self._clock.now() / 1000, settings.store.zone)
-        hour, minute = divmod(settings.record.mail_at, 60)
-        today = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        return today if today <= now else today - timedelta(days=1)
+        zone, now = settings.store.zone, self._clock.now()
+        today = local(now, zone).date()
+        moments = [instant(day, settings.record.mail_at, zone) for day in (today - timedelta(days=1), today)]
+        return local(max(moment for moment in moments if moment <= now), zone)
 
     def _wait(self) -> float:
         due = self._newest_due()

@@ -16,7 +16,7 @@ from daemon.config import ConfigError, Settings
 from daemon.dispatch.board import ChannelStatus
 from daemon.intake.row import SourceRow
 from daemon.upkeep import recovery_note
-from daemon.upkeep.backup_note import key_trouble, last_backup
+from daemon.upkeep.backup_note import backup_trouble, key_trouble, last_backup
 from daemon.upkeep.messenger import TEAM
 from daemon.wire.durations import spoken
 from daemon.wire.event_types import nearly_event_type
@@ -28,7 +28,10 @@ log = structlog.get_logger(__name__)
 
 EVERY = 30.0
 NOTE = "trouble."
-BACKUP_OLD_MS = 50 * 3_600_000
+UNROUTED_FOR = 86_400.0
+"""Seconds for which a type that no route names needs a person after the last of it came: a slip is not for good."""
+OF_THIS_RUN = ("type ", "clock of ", "texts to ")
+"""How the keys begin of what is known of since the start only: whether it is over that the last run told of, nobody knows."""
 SOURCE_BEHIND = 600.0
 BY_A_PERSON = "paused by "
 """How the reason of a pause begins that somebody made on purpose: no news to them."""
@@ -79,8 +82,9 @@ class TroubleWatch:
     async def _recall(self) -> None:
         """What the last run told."""
         for key, words in (await self._box.notes.all(NOTE)).items():
-            if words:
-                self._told[key.removeprefix(NOTE)] = words
+            what = key.removeprefix(NOTE)
+            if words and not what.startswith(OF_THIS_RUN):
+                self._told[what] = words
         self._is_recalled = True
 
     async def look(self) -> None:
@@ -160,18 +164,18 @@ class TroubleWatch:
                 f"{source}'s clock is {spoken(ahead / 1000)} ahead: set it right. What it tells counts as having happened just now"
             )
         for event_type, count in self._box.spool.unrouted.items():
-            if near := nearly_event_type(event_type):
+            if (near := nearly_event_type(event_type)) and self._came_lately(event_type):
                 wrong[f"type {event_type}"] = (
                     f"{count} came as {event_type!r}, which no route names: nobody heard. Did the till mean {near!r}?"
                 )
-        if settings.backup.to and (last := last_backup(settings)) is not None:
-            if last.error:
-                wrong["backup"] = f"the backup failed: {last.error}"
-            elif self._clock.now() - last.at > BACKUP_OLD_MS:
-                wrong["backup"] = "no backup was made for two days"
-            if why := key_trouble(settings):
-                wrong["backup key"] = f"{why} (sudo tether key words)"
+        if trouble := backup_trouble(settings, self._clock.now()):
+            wrong["backup"] = trouble
+        if settings.backup.to and last_backup(settings) is not None and (why := key_trouble(settings)):
+            wrong["backup key"] = f"{why} (sudo tether key words)"
         return wrong
+
+    def _came_lately(self, event_type: str) -> bool:
+        return self._clock.monotonic() - self._box.spool.unrouted_at[event_type] < UNROUTED_FOR
 
     def _clocks_ahead(self) -> Mapping[str, int]:
         """While our own clock is wrong, nobody else's is known to be."""

@@ -228,3 +228,28 @@ async def test_a_round_that_finds_no_room_is_broken_off(
         await clock.advance(FIRST_AFTER + EVERY)
         stop.set()
     assert len(tried) == 2
+
+
+async def test_a_round_that_the_clock_kept_back_comes_once_that_is_right(
+    tmp_path: Path, store: FakeBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A box that is off at night is never up for a whole day: its next look never came, and nothing was ever removed."""
+    settings, clock = await a_shop(tmp_path, store), FakeClock()
+    rounds: list[int] = []
+    right = False
+
+    async def round() -> int:
+        rounds.append(clock.now())
+        return 0
+
+    async with open_own_box(tmp_path, clock) as box, asyncio.TaskGroup() as group:
+        housekeeping = Housekeeping(box, lambda: settings, clock, lambda: right)
+        monkeypatch.setattr(housekeeping, "round", round)
+        stop = asyncio.Event()
+        group.create_task(housekeeping.run(stop))
+        await clock.advance(FIRST_AFTER)
+        assert rounds == []
+        right = True
+        await clock.advance(FIRST_AFTER)
+        stop.set()
+    assert len(rounds) == 1

@@ -12,7 +12,7 @@ import pytest
 from daemon.config import Backup, ConfigError, Settings
 from daemon.upkeep import mounts as mount_tables
 from daemon.upkeep.backup import back_up, back_up_there
-from daemon.upkeep.backup_note import last_backup
+from daemon.upkeep.backup_note import backup_trouble, last_backup
 from daemon.upkeep.backup_store import Folder
 from daemon.upkeep.errors import BackupError
 from tests.support.fake_clock import FakeClock
@@ -46,6 +46,19 @@ async def test_whatever_keeps_a_backup_from_being_made_is_noted(settings: Settin
     assert noted is not None
     assert words in noted.error
     assert noted.succeeded_at == clock.now()
+
+
+async def test_backups_that_were_never_made_are_told(settings: Settings) -> None:
+    """Their timer was never enabled, and only who asked the doctor knew."""
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    os.utime(settings.folder / "tether.toml", (clock.now() / 1000, clock.now() / 1000))
+    clock.step(2 * 86_400)
+    assert backup_trouble(settings, clock.now()) == ""
+    clock.step(86_400)
+    assert backup_trouble(settings, clock.now()).startswith("no backup was ever made")
+    await back_up_there(settings, clock)
+    assert backup_trouble(settings, clock.now()) == ""
 
 
 async def test_a_mount_point_without_its_stick_is_no_place_for_backups(

@@ -122,3 +122,9 @@ def test_a_mail_to_nobody_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"audiences\.owner"):
         check_record(Settings(record=Record(mail_at=TimeOfDay(450))))
     check_record(Settings(record=Record(mail_at=TimeOfDay(450)), audiences={"owner": {"email": "o@example.com"}}))
+
+
+async def test_once_in_the_night_in_which_its_hour_comes_twice() -> None:
+    midnight = 1_792_882_800_000  # in London, on 25 October 2026: at 02:00 it is 01:00 again
+    _, post = await mails("01:30", 5, clock=FakeClock(midnight))
+    assert [at - midnight for at, *_ in post.taken] == [90 * 60_000]

@@ -16,9 +16,10 @@ from daemon.dispatch.sms.guard import SmsGuard
 from daemon.intake.row import SourceRow
 from daemon.upkeep.backup_note import LastBackup, note_path
 from daemon.upkeep.messenger import GiveBack, Messenger, costs_nothing
-from daemon.upkeep.trouble import EVERY, TroubleWatch, check_trouble
+from daemon.upkeep.trouble import EVERY, UNROUTED_FOR, TroubleWatch, check_trouble
 from outbox import Outbox
 from outbox.errors import StorageBusy
+from outbox.model import Order, Plan, Posted
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 from tests.support.at_vendor import bench
 from tests.support.fake_clock import FakeClock, settle
@@ -232,6 +233,29 @@ async def test_a_source_whose_clock_runs_ahead_is_told_of_and_is_over_when_it_is
     right = posted("e3", source="till-2", at=now, occurred_at="2026-11-24T10:15:00Z")
     await team.box.spool.accept(right, plans())
     assert (await watch.vitals()).trouble == {}
+
+
+def nobody_hears(told: Posted, before: Order | None, after: Order) -> Plan:
+    return Plan(unrouted=True)
+
+
+async def test_a_type_that_came_once_by_mistake_is_no_trouble_for_good(team: Team) -> None:
+    """One slip of a till's: the heartbeat said "fail" from then on, and nobody saw the box go dark."""
+    watch = team.watch()
+    await team.box.spool.accept(posted("e1", "order.redy"), nobody_hears)
+    await team.pass_time(watch, 300)
+    assert [words.split(",")[0] for words in team.told] == ["1 came as 'order.redy'"]
+    await team.clock.advance(UNROUTED_FOR)
+    await team.pass_time(watch, 60)
+    assert watch.standing == {}
+
+
+async def test_what_only_the_last_run_knew_of_is_not_called_over(team: Team) -> None:
+    await team.box.spool.accept(posted("e1", "order.redy"), nobody_hears)
+    await team.pass_time(team.watch(), 300)
+    team.box.spool.unrouted.clear()  # as a start does
+    await team.pass_time(team.watch(), 300)
+    assert len(team.told) == 1
 
 
 async def test_over_before_it_could_be_told_is_not_told(team: Team) -> None:

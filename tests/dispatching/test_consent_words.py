@@ -90,6 +90,10 @@ def test_help(text: str, language: str) -> None:
         "👍",
         "12",
         "can you cancel my order?",
+        "Cancel 1042",
+        "please cancel #1042",
+        "Cancelar 1042",
+        "Yes, 12",
     ],
 )
 def test_anything_else_is_for_staff(text: str) -> None:
@@ -129,6 +133,7 @@ def test_what_may_be_a_wish_for_silence_is_for_staff_to_decide(text: str) -> Non
         "non-stop",
         "I can't stop",
         "can you cancel my order?",
+        "Cancel 1042",
         "STOP",
         "no text came",
         "👍",

@@ -71,3 +71,17 @@ async def test_a_text_that_left_by_a_clock_that_was_ahead_hides_no_other_of_the_
         guard = SmsGuard(Settings(), box, lambda name: "sms", lambda name: True)
         await guard.recall(["twilio"], NOW - 1)
         assert guard.status(NOW).parts_today == 3
+
+
+async def test_a_day_s_money_that_is_used_up_is_told(tmp_path: Path) -> None:
+    """Only parts were: at the usual prices the money is gone long before, and texts waited for midnight without a word."""
+    async with bench("twilio") as at, open_box(tmp_path, at.clock) as box:
+        settings = Settings(sms=Sms(daily_cost=Amount("0.05"), prices={"twilio": {"*": "0.03"}, "modem": {"*": "0"}}))
+        guard = SmsGuard(settings, box, lambda name: "sms", lambda name: True)
+        await guard.recall(["modem", "twilio"], NOW - 1)
+        asked = await accept_one(box, planned("m1"))
+        out = msgspec.structs.replace(at.out(), to=PHONE)
+        assert guard.trouble(NOW) == {}
+        assert isinstance(await guard.admit("twilio", asked, 0, out, NOW), Spent)
+        assert isinstance(await guard.admit("twilio", asked, 0, out, NOW), Transition)
+        assert "daily_cost" in guard.trouble(NOW)["texts"]

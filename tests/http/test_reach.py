@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from outbox import Outbox
@@ -220,3 +221,40 @@ async def test_news_whose_event_has_another_till_s_number_is_told_as_it_was(face
     assert ("Gold star" in says["B-1"], "Silver moon" in says["B-1042"]) == (True, True)
     (planned,) = (await face.post(f"{ORDER}/contact/preview", {"phone": "07700 900456"}, as_="desk")).json["messages"]
     assert "Silver moon" in planned["text"]
+
+
+async def test_a_wrong_number_that_is_taken_back_costs_the_right_one_nothing_of_the_news(
+    face: Face, store: SmallStore
+) -> None:
+    """The text to the right one asked what to do about "something"."""
+    asked = event(type="order.out_of_stock", data={"item": "Silver moon"})
+    asked["customer"] = {"name": "Kofi"}
+    await face.post("/v1/events", asked)
+    await store.clock.advance(1)
+    await face.post(f"{ORDER}/contact", {"phone": "07700 900456", "id": "k-1"}, as_="desk")
+    assert (await face.post(f"{ORDER}/undo", {"event_id": "k-1"}, as_="desk")).status == 200
+    (planned,) = (await face.post(f"{ORDER}/contact/preview", {"phone": "07700 900457"}, as_="desk")).json["messages"]
+    assert "Silver moon" in planned["text"]
+
+
+async def test_what_staff_had_not_told_after_all_says_the_sum_that_it_said(face: Face, store: SmallStore) -> None:
+    """A part was paid back, and their text said "your payment"."""
+    refund = {"amount": "5.00", "currency": "GBP"}
+    await face.post("/v1/events", event("e-1", "refund.issued", data=refund))
+    (waiting,) = await store.messages()
+    await face.post(f"{ORDER}/told", {"message_id": waiting.id, "id": "t-1"}, as_="desk")
+    assert (await face.post(f"{ORDER}/undo", {"event_id": "t-1"}, as_="desk")).status == 200
+    (again,) = [each for each in await store.messages() if each.state is State.QUEUED]
+    (told,) = await store.box.views.events(again.event_id, source="counter")
+    assert msgspec.json.decode(told.raw)["data"] == refund
+
+
+@pytest.mark.parametrize("wish", [{"phone": "07700 900456"}, {"email": "kofi@example.com"}])
+async def test_a_delay_tells_its_new_time_to_whom_staff_found_a_way(face: Face, store: SmallStore, wish: Json) -> None:
+    """It said that nobody knows it yet."""
+    late = event(type="order.delayed", order={"promised_at": "2026-11-24T17:00:00Z"})
+    late["customer"] = {"name": "Kofi"}
+    await face.post("/v1/events", late)
+    await store.clock.advance(1)
+    (planned,) = (await face.post(f"{ORDER}/contact/preview", wish, as_="desk")).json["messages"]
+    assert "17:00" in planned["text"].partition("-----")[0]

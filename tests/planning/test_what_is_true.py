@@ -35,6 +35,14 @@ def test_a_time_that_is_over_when_it_goes_out_is_not_promised(renderer: Renderer
     assert time not in told(renderer, "order.ready", **waits, now=NOW + 9 * HOUR)
 
 
+@pytest.mark.parametrize("kind", ["staff.contact", "staff.message"])
+def test_nor_is_one_where_staff_bring_the_news_hours_later(renderer: Renderer, kind: str) -> None:
+    waits = order(status="order.ready", fulfilment="delivery", promised_at=NOW + HOUR)
+    for hours, told_it in ((0, True), (4, False)):
+        text = told(renderer, "order.ready", event=event(kind), order=waits, now=NOW + hours * HOUR)
+        assert ("11:15" in text) is told_it
+
+
 def test_a_delay_tells_its_new_time_though_that_is_over_when_it_goes_out(renderer: Renderer) -> None:
     """Without it, it would say that nobody knows the time yet, and that it will be told."""
     new = datetime.fromtimestamp((NOW + HOUR) / 1000, UTC)
@@ -87,10 +95,32 @@ def test_a_cancelled_order_gives_back_no_negative_sum(renderer: Renderer) -> Non
     assert "£48.50" in mail.text
 
 
+def test_nor_does_a_refund_that_staff_bring_on_its_way(renderer: Renderer) -> None:
+    given = event("staff.contact", data={"amount": "-48.50", "currency": "GBP"})
+    assert "refunded £48.50" in told(renderer, "refund.issued", event=given, order=order())
+
+
+def test_a_cancellation_that_staff_bring_on_its_way_promises_nothing(renderer: Renderer) -> None:
+    given = {"event": event("staff.contact"), "order": order(status="order.cancelled", promised_at=NOW + HOUR)}
+    mail = renderer.render("order.cancelled", "email", "en", **given)
+    assert "11:15" not in f"{mail.text}{mail.html}"
+
+
 def test_nobody_is_told_how_they_get_what_nobody_said(renderer: Renderer) -> None:
     given = event("order.changed", data={"changed": ["fulfilment"]})
     for locale, word in (("en", "collect"), ("de", "Abholung"), ("fr", "retirer"), ("es", "recoges")):
         assert word not in told(renderer, "order.changed", locale, event=given, order=order())
+
+
+@pytest.mark.parametrize(
+    ("locale", "item", "of_one"), [("de", "Sternballons", "fehlt"), ("es", "Globos estrella", "se nos ha agotado")]
+)
+@pytest.mark.parametrize("medium", ["sms", "email"])
+def test_what_ran_out_may_be_several(renderer: Renderer, locale: str, item: str, of_one: str, medium: Any) -> None:
+    given = event("order.out_of_stock", data={"item": item})
+    text = told(renderer, "order.out_of_stock", locale, medium, event=given)
+    assert item in text
+    assert of_one not in text
 
 
 @pytest.mark.parametrize(

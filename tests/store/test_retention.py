@@ -85,6 +85,19 @@ async def test_an_order_that_is_promised_for_another_century_by_mistake_goes_lik
         assert (await box.retention.prune(before=NOW + 1)).orders == 1
 
 
+async def test_what_a_customer_wrote_lately_does_not_go_with_their_old_order(tmp_path: Path) -> None:
+    """Half a year after the party they ask about the pump: the night took their words before anybody had read them."""
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
+        await send(box, await accept_one(box, planned("m1"), id="e1", customer=CUSTOMER))
+        clock.step(181 * 86400)
+        assert await box.replies.add("twilio", Reply(address=PHONE, text="may I keep the pump?")) == "B-1"
+        assert await box.retention.prune(before=clock.now() - 180 * DAY) == Removed()
+        assert [each.text for each in (await box.replies.list(unread=True, limit=9)).items] == ["may I keep the pump?"]
+        clock.step(181 * 86400)
+        assert (await box.retention.prune(before=clock.now() - 180 * DAY)).replies == 1
+
+
 async def test_an_order_with_several_events_goes_with_all_of_them(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         for n in range(3):

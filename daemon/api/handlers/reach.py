@@ -4,14 +4,15 @@ What staff do here are events of source `counter` like their steps: on record wi
 the same undo.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from daemon.api.handlers.by_hand import act, manual_plan, order_of, own_id, told_in
 from daemon.api.handlers.preview import prospect
-from daemon.api.handlers.staff import SOURCE, UNSENT, contact_event, posted, told_event, untold_event
+from daemon.api.handlers.staff import SOURCE, UNSENT, Said, contact_event, posted, told_event, untold_event
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
@@ -99,7 +100,7 @@ async def contact(call: Call[NoQuery, Contact]) -> StatusSet:
     untold = await _untold(services, order, wish)
     event_id = wish.id or own_id(call)
     before = await services.box.views.events(event_id, source=SOURCE)
-    event = contact_event(order.ref, event_id, customer, await _said(services, untold, before))
+    event = contact_event(order.ref, event_id, customer, await _said(services, order, untold, before))
     return await act(call, event, _again(services, wish, untold), wish.grace)
 
 
@@ -107,7 +108,7 @@ async def contact_preview(call: Call[NoQuery, Contact]) -> Preview:
     order, wish, services = await order_of(call), call.body, call.services
     customer = _customer(services, wish)
     untold = await _untold(services, order, wish)
-    event = contact_event(order.ref, "preview", customer, await _said(services, untold))
+    event = contact_event(order.ref, "preview", customer, await _said(services, order, untold))
     told = posted(event, now=services.clock.now(), actor="")
     return Preview(await prospect(services, order, told, _again(services, wish, untold)))
 
@@ -138,20 +139,19 @@ async def _untold(services: Services, order: Order, wish: Contact) -> Message | 
     return message if message is not None and message.state in NOT_REACHED else None
 
 
-async def _said(
-    services: Services, untold: Message | None, before: Sequence[StoredEvent] = ()
-) -> Mapping[str, Any] | None:
+async def _said(services: Services, order: Order, untold: Message | None, before: Sequence[StoredEvent] = ()) -> Said:
     """What the untold event said beyond its order, which the text may need. `before`: the event of this very call, where it is repeated:
     what was untold then is under way now."""
     if before:
         first = present.decoded(before[0])
-        return None if first is None else first.data
-    if untold is None:
-        return None
-    event = await told_in(services, untold)
-    if event is None or not event.data:
-        return None
-    return {name: value for name, value in event.data.items() if name != "by_hand"}
+        return Said() if first is None else Said(first.data, first.order.promised_at)
+    if untold is None or (event := await told_in(services, untold)) is None:
+        return Said()
+    data = {name: value for name, value in (event.data or {}).items() if name != "by_hand"}
+    told_the_time = untold.trigger == "order.delayed" and event.order.promised_at is not None
+    if not told_the_time or order.promised_at is None:
+        return Said(data)
+    return Said(data, datetime.fromtimestamp(order.promised_at / 1000, UTC))
 
 
 def _again(services: Services, wish: Contact, untold: Message | None) -> Planner:
@@ -217,7 +217,8 @@ async def untell(call: Call[NoQuery, Any], story: Story, told: Message) -> None:
             kept += ["due_at", "relative"]
         return Plan([msgspec.structs.replace(again, **{name: getattr(before, name) for name in kept})])
 
-    event = untold_event(story.order.ref, told.event_id)
+    said = await _said(services, story.order, before)
+    event = untold_event(story.order.ref, told.event_id, said)
     told_back = posted(event, now=services.clock.now(), actor=call.caller.actor)
     await services.engine.door.accept(told_back, plan)
 

@@ -75,9 +75,16 @@ def message_event(ref: str, wish: ManualMessage, event_id: str) -> Event:
     return Event(id=event_id, type=MESSAGE, order=OrderFields(ref=ref), data=_data(wish.data, by_hand))
 
 
-def contact_event(ref: str, event_id: str, customer: Customer | None, data: Mapping[str, Any] | None) -> Event:
-    """`data`: what the text of the news needs beyond the order."""
-    return Event(id=event_id, type=CONTACT, order=OrderFields(ref=ref), customer=customer, data=_data(data, {}))
+class Said(msgspec.Struct, frozen=True):
+    """What news said that its text needs beyond the order: its data, and, of a delay that told a new time, the time that holds now."""
+
+    data: Mapping[str, Any] | None = None
+    promised_at: datetime | None = None
+
+
+def contact_event(ref: str, event_id: str, customer: Customer | None, said: Said) -> Event:
+    order = OrderFields(ref=ref, promised_at=said.promised_at)
+    return Event(id=event_id, type=CONTACT, order=order, customer=customer, data=_data(said.data, {}))
 
 
 def told_event(ref: str, event_id: str, how: str, note: str) -> Event:
@@ -85,8 +92,9 @@ def told_event(ref: str, event_id: str, how: str, note: str) -> Event:
     return Event(id=event_id, type=TOLD, order=OrderFields(ref=ref), data=_data(None, by_hand))
 
 
-def untold_event(ref: str, told_id: str) -> Event:
-    return Event(id=f"{BACK}{told_id}"[:200], type=UNTOLD, order=OrderFields(ref=ref))
+def untold_event(ref: str, told_id: str, said: Said) -> Event:
+    order = OrderFields(ref=ref, promised_at=said.promised_at)
+    return Event(id=f"{BACK}{told_id}"[:200], type=UNTOLD, order=order, data=_data(said.data, {}))
 
 
 def deletion(ref: str, undone_id: str) -> Event:

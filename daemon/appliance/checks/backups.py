@@ -7,10 +7,7 @@ from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.config import Settings
 from daemon.keys.keyring import WORDS
-from daemon.upkeep.backup_note import key_trouble, last_backup
-
-OLD_HOURS = 50
-"""The timer makes one a day: after two were missed somebody should look."""
+from daemon.upkeep.backup_note import OLD_HOURS, key_trouble, last_backup
 
 
 async def check_backups(case: Examination) -> Sequence[Finding]:

@@ -21,7 +21,7 @@ from daemon.dispatch.prepare import PassOver
 from daemon.dispatch.sms.destination import destination, refusal
 from daemon.dispatch.sms.pumping import WINDOW_MS, Pumping, block_of
 from daemon.dispatch.sms.spending import Spending, Spent
-from daemon.dispatch.sms.tariff import Tariff
+from daemon.dispatch.sms.tariff import ELSEWHERE, Tariff
 from daemon.iso import country_trouble
 from daemon.planner.sms_text import measure
 from outbox import Outbox
@@ -63,6 +63,7 @@ class SmsGuard:
         self._box = box
         self._medium_of = medium_of
         self._usable = usable
+        self._channels: tuple[str, ...] = ()
         self._held: set[str] = set()
         """Messages that were held as fraud: when they come again, staff have let them go."""
 
@@ -73,6 +74,7 @@ class SmsGuard:
     async def recall(self, channels: Collection[str], since: int) -> None:
         """Count what left since the store's midnight, by the record and nothing else: all of it as of that day, also what left by a clock
         that was hours ahead."""
+        self._channels = tuple(channels)
         texts = await self._box.views.texts_since(since, channels)
         self._begin()
         for text in texts:
@@ -139,7 +141,7 @@ class SmsGuard:
             "our texts: more of them are held (tether messages --state held; tether retry ID lets one go)"
             for block in self.pumping.alarms(now)
         }
-        if used_up := self.spending.exceeded_by(1, Decimal(0), now):
+        if used_up := self.spending.exceeded_by(1, self._usual_cost(), now):
             wrong["texts"] = f"{used_up}: what has no other way waits until midnight"
         return wrong
 
@@ -157,6 +159,12 @@ class SmsGuard:
 
     def _cost(self, channel: str, to: str, parts: int) -> Decimal:
         return parts * self._tariff.price(channel, destination(to).country)
+
+    def _usual_cost(self) -> Decimal:
+        """Of one part to the cheapest country, by the dearest channel: with less than that left of the day, texts wait."""
+        countries = self.countries or (ELSEWHERE,)
+        prices = (min(self._tariff.price(channel, country) for country in countries) for channel in self._channels)
+        return max(prices, default=Decimal(0))
 
     def _otherwise(self, message: Message, via_index: int, reason: Reason, now: int) -> Transition:
         other = next_via_index(message, self._is_another_medium, after=via_index)
