@@ -144,6 +144,16 @@ async def test_what_a_till_writes_is_no_text_of_the_shops(shop: Shop) -> None:
     assert replayed.returncode == 0
 
 
+async def test_no_text_of_the_shops_leads_where_a_till_wants(face: Face) -> None:
+    """Who holds a till's token wants the button in the shop's own mail: an order's page stays with it, whoever tells of it next."""
+    evil = event("e-1", "order.changed", order={"url": "https://evil.example/pay"})
+    assert (await face.post("/v1/events", evil, as_="till-2")).status == 202
+    assert (await face.get("/v1/orders/B-1042")).json["url"] is None
+    own = event("e-2", "order.changed", order={"url": "https://shop.example/my/1042"})
+    assert (await face.post("/v1/events", own, as_="owner")).status == 202
+    assert (await face.get("/v1/orders/B-1042")).json["url"] == "https://shop.example/my/1042"
+
+
 async def test_staffs_own_acts_are_no_tokens(face: Face) -> None:
     """A till's token wants what it wrote to stand in an order's story as what staff wrote."""
     forged = event(type="staff.message", data={"text": "We owe you a refund"})

@@ -8,6 +8,8 @@ provider would make the provider's own a duplicate.
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
+import msgspec
+
 from daemon.api.plumbing.route import GRANTS, Caller, Scope
 from daemon.api.schema.event import Event
 from daemon.api.schema.problem import Problem
@@ -74,4 +76,10 @@ def posted(
         allowed = ", ".join(bounds.types)
         raise Problem(403, f"the token {caller.name!r} may tell only of {allowed}, not of {event.type}", field="type")
     plain = not _may_write(caller.scopes, bounds)
-    return Posted(source, event, raw, now, caller.person, caller.name, bounds.own_orders, plain)
+    told = _without_page(event) if plain else event
+    return Posted(source, told, raw, now, caller.person, caller.name, bounds.own_orders, plain)
+
+
+def _without_page(event: Event) -> Event:
+    """Without the page that it names for its order: that would stay with the order, and the texts of others would lead to it."""
+    return msgspec.structs.replace(event, order=msgspec.structs.replace(event.order, url=None))
