@@ -4,6 +4,7 @@ The envelope is `{"type", "timestamp", "data"}` with `webhook-id` as the id, unl
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,13 +40,13 @@ class Pos(Source):
         heard, unread = [], []
         for index, one in enumerate(value if isinstance(value, list) else [value]):
             try:
-                heard.append(_heard(one, body.id))
+                heard.append(_heard(one, body.id, self.store.zone))
             except Unreadable as error:
                 unread.append(f"event {index}: {error}")
         return Reading(events=tuple(heard), unread=tuple(unread))
 
 
-def _heard(value: Any, id: str) -> Heard:
+def _heard(value: Any, id: str, zone: tzinfo) -> Heard:
     """Raises Unreadable."""
     if not isinstance(value, dict):
         raise Unreadable("it is no JSON object")
@@ -54,7 +55,10 @@ def _heard(value: Any, id: str) -> Heard:
         named = {"id": id, "type": place["type"].need(), "occurred_at": value.get("timestamp")}
         value = named | value["data"]
     place = Place(value)
-    return Heard(_read(Event, place), tuple(place.odd))
+    event = _read(Event, place)
+    order = msgspec.structs.replace(event.order, promised_at=_placed(event.order.promised_at, zone))
+    event = msgspec.structs.replace(event, order=order, occurred_at=_placed(event.occurred_at, zone))
+    return Heard(event, tuple(place.odd))
 
 
 def _read(kind: type[S], place: Place) -> S:
@@ -80,3 +84,8 @@ def _read(kind: type[S], place: Place) -> S:
             if inner:  # else nothing is said: PHP writes that as an empty list
                 place.odd.append(trouble)
     return kind(**found)
+
+
+def _placed(at: datetime | None, zone: tzinfo) -> datetime | None:
+    """A time that names no zone is by the store's clock."""
+    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=zone).astimezone(UTC)

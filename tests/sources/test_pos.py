@@ -71,3 +71,17 @@ async def test_a_value_of_a_wrong_kind_costs_only_itself(tmp_path: Path) -> None
             "event 3: customer.consent[...]: Expected bool, got str",
             "event 4: it is no JSON object",
         ]
+
+
+async def test_a_time_without_a_zone_is_on_the_stores_clock(tmp_path: Path) -> None:
+    """A till in New York tells of ready at ten by its own clock, hours before the order was placed: it came late, and nobody was told."""
+    order = {"ref": "B-1", "promised_at": "2026-07-01T15:00:00"}
+    async with open_front(tmp_path, secrets={"TILL_WEBHOOK_SECRET": SECRET}, till={"kind": "pos"}) as front:
+        for id, at in (("e1", "2026-07-01T12:00:00"), ("e2", "2026-07-01T11:00:00Z")):
+            await front.take(signed({**PLAIN, "id": id, "order": order, "occurred_at": at}, id))
+            (event,) = await front.box.views.events(id)
+            told = msgspec.json.decode(event.raw)
+            assert (told["occurred_at"], told["order"]["promised_at"]) == (
+                "2026-07-01T11:00:00Z",
+                "2026-07-01T14:00:00Z",
+            )
