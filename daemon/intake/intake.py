@@ -21,7 +21,7 @@ from daemon.intake.polling.calls import Caller
 from daemon.intake.polling.polled import OF_THE_KEY, Fault, Polled, fault_of
 from daemon.intake.polling.poller import Poller
 from daemon.intake.polling.reader import Reader
-from daemon.intake.polling.record import PollRecord
+from daemon.intake.polling.record import POLLED, PollRecord
 from daemon.intake.recorder import Recorder
 from daemon.intake.row import SourceRow, row_of
 from outbox import Kept, Outbox
@@ -174,6 +174,11 @@ class Intake:
         if kept.cut or kept.state != "waiting":
             raise IllegalMove(
                 f"number {kept.seq} {'was too large to be kept whole' if kept.cut else f'is {kept.state}'}"
+            )
+        if kept.reason.startswith(POLLED):
+            return (
+                f"it was asked for, and has no body to read: `tether sources sync {kept.source} --since 3d` asks again, "
+                f"`tether sources quarantine --drop {kept.seq}` closes this"
             )
         source = self._source(kept.source)
         retry = False
