@@ -256,11 +256,18 @@ class Intake:
         while not stop.is_set():
             self._fetch.clear()
             try:
-                for kept in await self._box.quarantine.retries(limit=RETRIES):
-                    await self._fetch_again(kept)
+                await self._fetch_all()
             except OutboxError as error:
                 log.warning("records that webhooks named can't be taken at present", why=str(error))
             await self._clock.wait(self._fetch, RETRY_EVERY)
+
+    async def _fetch_all(self) -> None:
+        """Each once: those that can't be had keep no later one waiting."""
+        after = 0
+        while found := await self._box.quarantine.retries(limit=RETRIES, after=after):
+            for kept in found:
+                await self._fetch_again(kept)
+            after = found[-1].seq
 
     async def _fetch_again(self, kept: Kept) -> None:
         try:
@@ -268,7 +275,7 @@ class Intake:
         except (NotFound, IllegalMove) as error:
             reason = str(error)
             await self._box.quarantine.explain(kept.seq, reason)
-        if reason:
+        if reason not in ("", kept.reason):
             log.warning("a record that a webhook named is not there yet", source=kept.source, why=reason)
 
     def rows(self) -> list[SourceRow]:
