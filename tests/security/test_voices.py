@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from outbox.model import State
 from tests.support.face import Face, event, opened, serving
 from tests.support.shop import Shop, open_shop
 from tests.support.small_store import open_store, store_settings
@@ -152,6 +153,16 @@ async def test_no_text_of_the_shops_leads_where_a_till_wants(face: Face) -> None
     own = event("e-2", "order.changed", order={"url": "https://shop.example/my/1042"})
     assert (await face.post("/v1/events", own, as_="owner")).status == 202
     assert (await face.get("/v1/orders/B-1042")).json["url"] == "https://shop.example/my/1042"
+
+
+async def test_what_a_till_wrote_is_not_staffs_word_when_a_step_is_taken_back(face: Face) -> None:
+    """Who holds a till's token waits for a slip at the counter: what the customer is told once more is not in the till's words either."""
+    asked = event("e-1", "order.customization_needed", data={"question": QUESTION})
+    await face.post("/v1/events", asked, as_="till-2")
+    await face.post("/v1/orders/B-1042/status", {"status": "order.ready", "id": "k-1"}, as_="desk")
+    assert (await face.post("/v1/orders/B-1042/undo", {"event_id": "k-1"}, as_="desk")).status == 200
+    waits = [each for each in await face.store.messages() if each.state is State.QUEUED and each.audience == "customer"]
+    assert [(each.trigger, each.policy.plain) for each in waits] == [("order.customization_needed", True)]
 
 
 async def test_staffs_own_acts_are_no_tokens(face: Face) -> None:

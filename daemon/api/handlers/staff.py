@@ -101,8 +101,8 @@ def _data(given: Mapping[str, Any] | None, by_hand: Mapping[str, Any]) -> dict[s
     return data or None
 
 
-def posted(event: Event, *, now: int, actor: str, begins: bool = False) -> Posted:
-    return Posted(SOURCE, event, encode(event), now, actor, begins=begins)
+def posted(event: Event, *, now: int, actor: str, begins: bool = False, plain: bool = False) -> Posted:
+    return Posted(SOURCE, event, encode(event), now, actor, begins=begins, plain=plain)
 
 
 def grace_of(stored: StoredEvent, default: float) -> float:
@@ -209,6 +209,8 @@ def step_back(story: Story, undone: StoredEvent, back: Return) -> StatusChange:
     """The earlier status once more, with all that its text needs: what was said with it, staff's own words, and the time that holds then."""
     event, promised = decoded(back.earlier), promised_before(story, undone)
     data = dict(event.data or {}) if event else {}
+    plain: bool
+    """Whether they were to be told without sentences of its sender's own."""
     by_hand = data.pop("by_hand", {})
     if promised is None and event and event.order.promised_at and story.order.promised_at:
         promised = datetime.fromtimestamp(story.order.promised_at / 1000, UTC)
@@ -247,12 +249,13 @@ def way_back(story: Story, undone: StoredEvent) -> Return | None:
     if not earlier:
         return None
     last = max(earlier, key=_happened)
-    unheard = frozenset(
-        (each.recipient, each.template)
+    replaced = [
+        each
         for each in story.messages
         if each.trigger == last.type and each.state is State.SUPERSEDED and each.updated_at >= undone.received_at
-    )
-    return Return(last.type, last, unheard)
+    ]
+    unheard = frozenset((each.recipient, each.template) for each in replaced)
+    return Return(last.type, last, unheard, any(each.policy.plain for each in replaced))
 
 
 def _happened(event: StoredEvent) -> tuple[int, int]:
