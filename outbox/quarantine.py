@@ -151,9 +151,9 @@ class Quarantine:
             raise NotFound(f"nothing is kept under the number {seq}")
         return _kept(row)
 
-    async def retries(self, *, limit: int) -> Sequence[Kept]:
-        """Those that are to be read again by themselves, the oldest first."""
-        return [_kept(row) for row in await self._store.rows(_SQL["retries"], limit=limit)]
+    async def retries(self, *, limit: int, after: int = 0) -> Sequence[Kept]:
+        """Those with a number above `after` that are to be read again by themselves, the oldest first."""
+        return [_kept(row) for row in await self._store.rows(_SQL["retries"], limit=limit, after=after)]
 
 
 def _kept(row: tuple[int, int, str, Standing, str, int, int, int, int, str, bytes]) -> Kept:

@@ -176,7 +176,12 @@ def _read_again(config: Path | None, which: str, source: str | None) -> None:
     ids = [row.id for row in reversed(_waiting(config, source))] if which == "all" else [which]
     left = 0
     for id in ids:
-        answer = read(done(settings_of(config), keeping.read_again(id)), Reread)
+        try:
+            answer = read(done(settings_of(config), keeping.read_again(id)), Reread)
+        except Failure as refusal:
+            if which != "all":
+                raise
+            answer = Reread(id, closed=False, reason=str(refusal))
         left += not answer.closed
         print(f"{id}: {'understood' if answer.closed else answer.reason}")
     if left:

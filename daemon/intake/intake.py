@@ -21,7 +21,7 @@ from daemon.intake.polling.calls import Caller
 from daemon.intake.polling.polled import OF_THE_KEY, Fault, Polled, fault_of
 from daemon.intake.polling.poller import Poller
 from daemon.intake.polling.reader import Reader
-from daemon.intake.polling.record import PollRecord
+from daemon.intake.polling.record import POLLED, PollRecord
 from daemon.intake.recorder import Recorder
 from daemon.intake.row import SourceRow, row_of
 from outbox import Kept, Outbox
@@ -175,6 +175,11 @@ class Intake:
             raise IllegalMove(
                 f"number {kept.seq} {'was too large to be kept whole' if kept.cut else f'is {kept.state}'}"
             )
+        if kept.reason.startswith(POLLED):
+            return (
+                f"it was asked for, and has no body to read: `tether sources sync {kept.source} --since 3d` asks again, "
+                f"`tether sources quarantine --drop {kept.seq}` closes this"
+            )
         source = self._source(kept.source)
         retry = False
         try:
@@ -251,11 +256,18 @@ class Intake:
         while not stop.is_set():
             self._fetch.clear()
             try:
-                for kept in await self._box.quarantine.retries(limit=RETRIES):
-                    await self._fetch_again(kept)
+                await self._fetch_all()
             except OutboxError as error:
                 log.warning("records that webhooks named can't be taken at present", why=str(error))
             await self._clock.wait(self._fetch, RETRY_EVERY)
+
+    async def _fetch_all(self) -> None:
+        """Each once: those that can't be had keep no later one waiting."""
+        after = 0
+        while found := await self._box.quarantine.retries(limit=RETRIES, after=after):
+            for kept in found:
+                await self._fetch_again(kept)
+            after = found[-1].seq
 
     async def _fetch_again(self, kept: Kept) -> None:
         try:
@@ -263,7 +275,7 @@ class Intake:
         except (NotFound, IllegalMove) as error:
             reason = str(error)
             await self._box.quarantine.explain(kept.seq, reason)
-        if reason:
+        if reason not in ("", kept.reason):
             log.warning("a record that a webhook named is not there yet", source=kept.source, why=reason)
 
     def rows(self) -> list[SourceRow]:

@@ -4,7 +4,8 @@ The envelope is `{"type", "timestamp", "data"}` with `webhook-id` as the id, unl
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import UTC, datetime, tzinfo
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,7 +13,11 @@ from daemon.config import ConfigError, Store
 from daemon.intake import signatures
 from daemon.intake.base import Body, Heard, Hook, Reading, Source, SourceSettings, Unreadable
 from daemon.intake.values import Place, json_of
-from outbox.model import Event
+from outbox.model import Customer, Event, OrderFields
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_PARTS: Mapping[str, type[msgspec.Struct]] = {"order": OrderFields, "customer": Customer}
 
 
 class Pos(Source):
@@ -35,23 +40,52 @@ class Pos(Source):
         heard, unread = [], []
         for index, one in enumerate(value if isinstance(value, list) else [value]):
             try:
-                heard.append(Heard(_event(one, body.id)))
+                heard.append(_heard(one, body.id, self.store.zone))
             except Unreadable as error:
                 unread.append(f"event {index}: {error}")
         return Reading(events=tuple(heard), unread=tuple(unread))
 
 
-def _event(value: Any, id: str) -> Event:
-    if (
-        isinstance(value, dict)
-        and isinstance(value.get("data"), dict)
-        and "order" in value["data"]
-        and "order" not in value
-    ):
+def _heard(value: Any, id: str, zone: tzinfo) -> Heard:
+    """Raises Unreadable."""
+    if not isinstance(value, dict):
+        raise Unreadable("it is no JSON object")
+    if isinstance(value.get("data"), dict) and "order" in value["data"] and "order" not in value:
         place = Place(value)
         named = {"id": id, "type": place["type"].need(), "occurred_at": value.get("timestamp")}
         value = named | value["data"]
-    try:
-        return msgspec.convert(value, Event)
-    except msgspec.ValidationError as error:
-        raise Unreadable(str(error).replace(" - at `$.", ": `").replace("`", "")) from error
+    place = Place(value)
+    event = _read(Event, place)
+    order = msgspec.structs.replace(event.order, promised_at=_placed(event.order.promised_at, zone))
+    event = msgspec.structs.replace(event, order=order, occurred_at=_placed(event.occurred_at, zone))
+    return Heard(event, tuple(place.odd))
+
+
+def _read(kind: type[S], place: Place) -> S:
+    """An object less what is of a wrong kind, which is noted. Raises Unreadable for what is needed, and for a consent that can't be
+    understood: it may be a refusal."""
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        inner = place[field.name]
+        if field.name not in place.value:
+            if field.required:
+                raise Unreadable(f"{inner.path} is missing")
+            continue
+        try:
+            is_part = field.name in _PARTS and isinstance(inner.value, dict)
+            found[field.name] = (
+                _read(_PARTS[field.name], inner) if is_part else msgspec.convert(inner.value, field.type)
+            )
+        except msgspec.ValidationError as error:
+            what, _, where = str(error).replace("`", "").partition(" - at $")
+            trouble = f"{inner.path}{where}: {what}"
+            if field.required or (inner and field.name == "consent"):
+                raise Unreadable(trouble) from error
+            if inner:  # else nothing is said: PHP writes that as an empty list
+                place.odd.append(trouble)
+    return kind(**found)
+
+
+def _placed(at: datetime | None, zone: tzinfo) -> datetime | None:
+    """A time that names no zone is by the store's clock."""
+    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=zone).astimezone(UTC)

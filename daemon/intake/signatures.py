@@ -197,7 +197,7 @@ def _field(body: bytes, path: str) -> str:
     """A member of a JSON body by its dotted path, as text; "" without one."""
     try:
         value: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None

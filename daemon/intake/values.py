@@ -27,7 +27,13 @@ _BASIC_DAY = re.compile(r"20\d{6}")
 _BASIC_TIME = re.compile(r"(20\d{6})(\d{4}(?:\d\d)?)")
 """The same with the time of day, and nothing between them. As an epoch it would lie in 1976 or in the 27th century."""
 _OFFSET = re.compile(r"([+-]\d\d)(\d\d)$")
-_CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
+_CHARSET = re.compile(
+    r"charset=\"?("
+    r"utf[-_]?(?:8|16|32)(?:[-_]?[bl]e)?|us-ascii|iso[-_]?8859[-_]?\d{1,2}|latin[-_]?\d{1,2}|(?:windows|cp)[-_]?\d{3,5}|koi8[-_][rtu]"
+    r"|big5|gb\w{1,5}|shift[-_]jis|euc[-_](?:jp|kr))\b",
+    re.IGNORECASE,
+)
+"""No other: a stranger may name any codec of Python's, and some of them take hours for a body, or are none of texts."""
 
 
 class Place:

@@ -40,6 +40,8 @@ def without_links(text: str, hosts: Collection[str] = ()) -> str:
     a domain (`foam.Please`) is taken apart by a space instead."""
     text = text[:_LONGEST]
     plain = _comparable(text)
+    if len(plain) > _LONGEST:
+        text = plain = plain[:_LONGEST]
     if "." not in plain and ":" not in plain:
         return text
     cleaned = _cleaned(plain, hosts)

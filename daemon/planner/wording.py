@@ -32,7 +32,7 @@ class Wording(msgspec.Struct, frozen=True):
     def name(self, text: str) -> str:
         """What something is called, which is shown in any case."""
         if self.plain:
-            text = without_links(text)[:LONGEST_NAME]
+            text = without_links(text[:LONGEST_NAME])
         return text if self.hosts is None else without_links(text, self.hosts)
 
     def word(self, text: str) -> str:

@@ -27,6 +27,6 @@ ORDER BY seq DESC LIMIT :limit;
 -- get: one with its body.
 SELECT seq, at, source, state, reason, retry, times, cut, length(body), headers, body FROM quarantine WHERE seq = :seq;
 
--- retries: those that are to be read again by themselves, the oldest first.
+-- retries: those above that number that are to be read again by themselves, the oldest first.
 SELECT seq, at, source, state, reason, retry, times, cut, length(body), headers, body FROM quarantine
-WHERE state = 'waiting' AND retry = 1 ORDER BY seq LIMIT :limit;
+WHERE state = 'waiting' AND retry = 1 AND seq > :after ORDER BY seq LIMIT :limit;

@@ -117,6 +117,15 @@ async def test_signatures_that_are_no_text_hold_as_little_as_others(
     assert [each for each in caplog.records if each.exc_info] == []
 
 
+@pytest.mark.parametrize("body", [b'{"token": "\xff"}', b'{"\xff": 1}'])
+async def test_a_body_that_is_no_text_holds_no_token(body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """A stranger fills the journal: each was a fault with its traceback, which no limit of wrong credentials holds back."""
+    settings = store_settings(sources={"crm": {"kind": "zoho"}}, secrets={"CRM_WEBHOOK_SECRET": "known"})
+    async with opened(settings) as face:
+        assert (await face.call("POST", "/v1/hooks/crm", raw=body, as_=None)).status == 401
+    assert [each for each in caplog.records if each.exc_info] == []
+
+
 async def hook(face: Face, body: bytes) -> int:
     headers = signed_by_till(face.store, body)
     return (await face.call("POST", "/v1/hooks/webshop?key=1", raw=body, as_=None, headers=headers)).status

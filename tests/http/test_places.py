@@ -14,6 +14,7 @@ from daemon.api.plumbing.unvouched import (
     EACH_WAITING,
     MOST,
     MOST_OF_STRANGERS,
+    MOST_WAITING,
     PATIENCE_S,
     UnvouchedBodies,
 )
@@ -236,4 +237,18 @@ async def test_waiting_has_an_end_and_a_limit() -> None:
     assert len(at.refused) == EACH_WAITING + 1
     for n in range(EACH):
         await at.end(f"{n}")
+    assert at.bodies.reading == 0
+
+
+async def test_strangers_that_wait_leave_room_for_who_proved_themselves() -> None:
+    """Nine addresses that send no body to hooks kept every shop's own webhook out."""
+    at = Bodies()
+    for n in range(MOST_OF_STRANGERS + MOST_WAITING):
+        await at.read(f"s{n}", f"10.0.{n // EACH_WAITING}.1")
+    assert len(at.reading) == MOST_OF_STRANGERS
+    await at.read("shop", "10.9.0.9", known=True)
+    assert at.reading[-1] == "shop"
+    await at.clock.advance(PATIENCE_S)
+    for name in list(at.reading):
+        await at.end(name)
     assert at.bodies.reading == 0

@@ -177,3 +177,18 @@ async def test_undo_of_what_the_undo_of_a_later_step_told(face: Face, order: str
 async def test_undo_of_what_staff_did_not_do(face: Face, order: str) -> None:
     answer = await staff(face, "undo", {"event_id": "e-1"})
     assert (answer.status, answer.fields) == (404, ["event_id"])
+
+
+async def test_undo_of_what_a_forgotten_customer_had_is_too_late_and_no_fault(face: Face, order: str) -> None:
+    done = (await staff(face, "status", {"status": "order.ready"})).json
+    await face.store.box.people.forget("ada@example.com", actor="Mia")
+    await face.store.clock.advance(9)
+    assert (await staff(face, "undo", {"event_id": done["event_id"]})).status == 409
+
+
+async def test_undo_of_a_step_whose_data_has_a_name_of_ours(face: Face, order: str) -> None:
+    """An integration's own word for who did it: that step could not be undone, nor the next one."""
+    await staff(face, "status", {"status": "order.ready", "data": {"by_hand": "Ada"}, "id": "k-1"})
+    await staff(face, "status", {"status": "order.completed", "id": "k-2"})
+    for id in ("k-2", "k-1"):
+        assert (await staff(face, "undo", {"event_id": id})).status == 200

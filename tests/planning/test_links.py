@@ -91,6 +91,11 @@ def test_a_field_as_long_as_an_event_may_be_is_looked_through_at_once() -> None:
         assert len(without_links(text)) <= 8000
 
 
+def test_what_takes_more_room_once_it_is_plain_is_no_longer_for_that() -> None:
+    """Unicode has characters that stand for four and more: as many as a field may have would be looked through four times as long."""
+    assert without_links("。" + "㏂" * 1000) == "." + ("a.m." * 1000)[:3999]
+
+
 @pytest.fixture(scope="module")
 def renderer(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
     own = tmp_path_factory.mktemp("texts")

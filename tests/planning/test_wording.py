@@ -6,6 +6,7 @@ import pytest
 
 from daemon.config import Settings
 from daemon.planner.render import Renderer
+from daemon.planner.wording import LONGEST_NAME, Wording
 from outbox.model import Event, Item, Medium, Order, OrderFields
 
 SENTENCE = "Your parcel is held: ring us at once and have your card at hand"
@@ -48,6 +49,22 @@ def test_values_go_in() -> None:
 def test_what_was_ordered_is_named_as_far_as_a_name_goes() -> None:
     assert SENTENCE[:50] in text("email", "order.ready", plain=True)
     assert SENTENCE * 2 not in text("email", "order.ready", plain=True)
+
+
+def test_a_name_is_looked_through_as_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty names of 4000 characters in one event of a till kept the service from all else for minutes, and again after each start.
+    And a link of theirs began where a name was cut."""
+    cut = "x" * (LONGEST_NAME - len(" evil.com")) + " evil.com"
+    assert "evil.com" not in Wording(plain=True).name(f"{cut}_")
+    looked: list[int] = []
+
+    def look(text: str) -> str:
+        looked.append(len(text))
+        return text
+
+    monkeypatch.setattr("daemon.planner.wording.without_links", look)
+    assert Wording(plain=True).name("a." * 2000) == "a." * (LONGEST_NAME // 2)
+    assert looked == [LONGEST_NAME]
 
 
 def test_the_team_reads_all_of_it() -> None:

@@ -13,6 +13,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from daemon.api.plumbing import voices
+from daemon.api.plumbing.route import Caller
+from daemon.api.schema.body import convert
+from daemon.api.schema.event import Event
+from daemon.api.schema.problem import Problem
+from outbox.model import State
 from tests.support.face import Face, event, opened, serving
 from tests.support.shop import Shop, open_shop
 from tests.support.small_store import open_store, store_settings
@@ -142,6 +148,41 @@ async def test_what_a_till_writes_is_no_text_of_the_shops(shop: Shop) -> None:
     assert not any("evil-shop" in one.text for one in shop.sandbox.messages)
     replayed = await tether(shop, "replay", "--since", "2026-01-01T00:00:00Z")
     assert replayed.returncode == 0
+
+
+async def test_no_text_of_the_shops_leads_where_a_till_wants(face: Face) -> None:
+    """Who holds a till's token wants the button in the shop's own mail: an order's page stays with it, whoever tells of it next."""
+    evil = event("e-1", "order.changed", order={"url": "https://evil.example/pay"})
+    assert (await face.post("/v1/events", evil, as_="till-2")).status == 202
+    assert (await face.get("/v1/orders/B-1042")).json["url"] is None
+    own = event("e-2", "order.changed", order={"url": "https://shop.example/my/1042"})
+    assert (await face.post("/v1/events", own, as_="owner")).status == 202
+    assert (await face.get("/v1/orders/B-1042")).json["url"] == "https://shop.example/my/1042"
+
+
+async def test_what_a_till_wrote_is_not_staffs_word_when_a_step_is_taken_back(face: Face) -> None:
+    """Who holds a till's token waits for a slip at the counter: what the customer is told once more is not in the till's words either."""
+    asked = event("e-1", "order.customization_needed", data={"question": QUESTION})
+    await face.post("/v1/events", asked, as_="till-2")
+    await face.post("/v1/orders/B-1042/status", {"status": "order.ready", "id": "k-1"}, as_="desk")
+    assert (await face.post("/v1/orders/B-1042/undo", {"event_id": "k-1"}, as_="desk")).status == 200
+    waits = [each for each in await face.store.messages() if each.state is State.QUEUED and each.audience == "customer"]
+    assert [(each.trigger, each.policy.plain) for each in waits] == [("order.customization_needed", True)]
+
+
+def test_who_may_only_post_events_at_the_door_is_no_staff() -> None:
+    """A till's program on the box itself, in a group that may post events, wants what no till's token may."""
+    sam = Caller("counter", frozenset({"events"}), "sam (uid 1001)", "sam (uid 1001)")
+    root = Caller("counter", frozenset({"admin"}), "root (uid 0)", "root (uid 0)")
+    url = "https://evil.example/pay"
+    asked = convert(event(type="order.customization_needed", data={"question": QUESTION}, order={"url": url}), Event)
+    theirs = voices.posted(sam, asked, b"{}", now=0, sources=())
+    assert (theirs.plain, theirs.event.order.url) == (True, None)
+    ours = voices.posted(root, asked, b"{}", now=0, sources=())
+    assert (ours.plain, ours.event.order.url) == (False, url)
+    with pytest.raises(Problem) as refused:
+        voices.posted(sam, convert(event(type="staff.message"), Event), b"{}", now=0, sources=())
+    assert refused.value.status == 403
 
 
 async def test_staffs_own_acts_are_no_tokens(face: Face) -> None:

@@ -82,7 +82,7 @@ async def test_what_is_kept(face: Face) -> None:
     async with face.session.post(f"{face.url}/v1/quarantine/1/replay", headers=headers) as answer:
         again = await answer.json()
         assert (again["id"], again["closed"]) == ("1", False)
-        assert "required field id" in again["reason"]
+        assert "id is missing" in again["reason"]
     async with face.session.post(f"{face.url}/v1/quarantine/3/drop", headers=headers) as answer:
         assert answer.status == 409
 

@@ -1,5 +1,6 @@
 """CRMs: what changed is told by name, what it says is fetched; status words are the store's; our own writes come back as nothing."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,32 @@ async def test_what_a_key_that_expired_could_not_fetch_is_fetched_with_the_next(
         http.answer = lambda request: json_response(record())
         assert await fetch(front) == [""]
         assert await front.events() == [("44001122:order.ready", "B-1042")]
+
+
+async def test_records_that_the_key_may_not_read_keep_no_later_one_from_being_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are tried for ever; the oldest so many of all sources were all that was."""
+    stop = asyncio.Event()
+
+    def answer(request: Request) -> Response:
+        return (
+            json_response(record()) if request.path.endswith("/44001122") else json_response({"message": "scope"}, 403)
+        )
+
+    async def rests(event: asyncio.Event, seconds: float) -> bool:
+        stop.set()
+        return False
+
+    monkeypatch.setattr("daemon.intake.intake.RETRIES", 3)
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(answer), crm=HUBSPOT) as front:
+        for number in (1, 2, 3):
+            await front.take(hubspot_hook(change(objectId=number)))
+        await front.take(hubspot_hook(change()))
+        monkeypatch.setattr(front.clock, "wait", rests)
+        await front.intake.run(stop)
+        assert await front.events() == [("44001122:order.ready", "B-1042")]
+        assert len(await front.waiting()) == 3
 
 
 async def test_without_a_key_an_order_is_known_by_the_records_id(tmp_path: Path) -> None:

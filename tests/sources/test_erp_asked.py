@@ -92,3 +92,21 @@ async def test_no_content_is_an_answer_with_nothing_new(tmp_path: Path) -> None:
     async with open_front(tmp_path, http=http, erp=ERP) as front:
         assert await front.poll("erp") == 60
         assert front.intake.rows()[0].problem == ""
+
+
+async def test_what_staff_dropped_does_not_come_back_with_the_next_question(tmp_path: Path) -> None:
+    """A row that nobody understands was written down with every question of the night, and could not be read again."""
+    rows = [{"id": "1", "type": "klar", "changed": "2026-11-24T10:15:00Z"}]
+    erp = {**ERP, "statuses": {"open": "order.placed"}, "unknown": "keep"}
+    async with open_front(tmp_path, http=FakeHttp(lambda request: json_response(rows)), erp=erp) as front:
+        for _ in range(3):
+            await front.poll("erp")
+            await front.clock.advance(60)
+        (kept,) = (await front.box.quarantine.list(limit=5)).items
+        assert kept.times == 1
+        whole = await front.box.quarantine.get(kept.seq)
+        assert "tether sources sync erp" in await front.intake.reread(whole)
+        assert await front.waiting() == [kept.reason]
+        await front.box.quarantine.close(kept.seq, "dropped", actor="Ada")
+        await front.poll("erp")
+        assert await front.waiting() == []

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from outbox.quarantine import LARGEST_BODY
 from tests.support.shop import Shop, open_shop
 from tests.support.sources import base64_hmac
 
@@ -72,6 +73,7 @@ async def test_webhooks_become_messages_and_the_commands_see_it_all(shop: Shop, 
     for _ in range(2):
         assert await post(shop, "/v1/hooks/webshop", body, **signature) == 200
     odd = json.dumps({"id": 1, "status": "klar", "order": "E-1", "phone": "07700 900124"}).encode()
+    assert await post(shop, "/v1/hooks/erp?token=t0k", b"[" * LARGEST_BODY + b"[") == 200
     assert await post(shop, "/v1/hooks/erp?token=t0k", odd) == 200
     assert await post(shop, "/v1/hooks/erp?token=wrong", odd) == 401
     messages = await shop.until({"sent", "delivered", "superseded"})
@@ -100,7 +102,10 @@ async def _commands(shop: Shop, tmp_path: Path, odd: bytes) -> None:
     assert "not in the `statuses` table" in shop.tether("sources", "try", "erp", str(file), check=False).stderr
     shop.config.write_text(shop.config.read_text().replace('ready = "order.ready"', 'klar = "order.ready"'))
     shop.tether("reload")
-    assert "understood" in shop.tether("sources", "quarantine", "--replay", "all").stdout
+    again = shop.tether("sources", "quarantine", "--replay", "all", check=False)
+    assert again.returncode == 1
+    assert "too large to be kept whole" in again.stdout
+    assert f"{kept}: understood" in again.stdout, "what was refused keeps none of those behind it from being read"
     messages = await shop.until({"sent", "delivered", "superseded"})
     assert [m["order_ref"] for m in messages if m["trigger"] == "order.ready"] == ["E-1", "W-727"]
     replayed = shop.tether("replay", "--since", "1h").stdout

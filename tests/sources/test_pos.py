@@ -40,3 +40,48 @@ async def test_a_signed_event_is_taken_once_by_its_id(tmp_path: Path, body: Any,
         for _ in range(2):
             await front.take(signed(body, "msg_1"))
         assert (await front.events(), await front.waiting()) == ([(id, "B-1") for id in ids], [])
+
+
+async def test_a_value_of_a_wrong_kind_costs_only_itself(tmp_path: Path) -> None:
+    """PHP writes what is empty as a list: such a till was answered 200, and nobody was told."""
+    order = {"ref": "B-1", "total": 48.5, "note": "Red", "items": [{"name": "Arch", "quantity": None}]}
+    ready = {**PLAIN, "order": order, "customer": [], "data": []}
+    wrong = [
+        {**PLAIN, "order": {"total": "1.00"}},
+        {**PLAIN, "id": 7},
+        {**PLAIN, "order": "B-1"},
+        {**PLAIN, "customer": {"phone": "07700 900123", "consent": {"sms": "no"}}},
+        1,
+    ]
+    async with open_front(tmp_path, secrets={"TILL_WEBHOOK_SECRET": SECRET}, till={"kind": "pos"}) as front:
+        await front.take(signed(ready, "msg_1"))
+        assert (await front.events(), await front.waiting()) == ([("e1", "B-1")], [])
+        (event,) = await front.box.views.events("e1")
+        told = msgspec.json.decode(event.raw)
+        assert told["order"] == {"ref": "B-1", "note": "Red"}
+        assert told["unread"] == [
+            "order.total: Expected str | null, got float",
+            "order.items[0].quantity: Expected int | float | str, got null",
+        ]
+        await front.take(signed(wrong, "msg_2"))
+        assert (await front.waiting())[0].split("; ") == [
+            "event 0: order.ref is missing",
+            "event 1: id: Expected str, got int",
+            "event 2: order: Expected object, got str",
+            "event 3: customer.consent[...]: Expected bool, got str",
+            "event 4: it is no JSON object",
+        ]
+
+
+async def test_a_time_without_a_zone_is_on_the_stores_clock(tmp_path: Path) -> None:
+    """A till in New York tells of ready at ten by its own clock, hours before the order was placed: it came late, and nobody was told."""
+    order = {"ref": "B-1", "promised_at": "2026-07-01T15:00:00"}
+    async with open_front(tmp_path, secrets={"TILL_WEBHOOK_SECRET": SECRET}, till={"kind": "pos"}) as front:
+        for id, at in (("e1", "2026-07-01T12:00:00"), ("e2", "2026-07-01T11:00:00Z")):
+            await front.take(signed({**PLAIN, "id": id, "order": order, "occurred_at": at}, id))
+            (event,) = await front.box.views.events(id)
+            told = msgspec.json.decode(event.raw)
+            assert (told["occurred_at"], told["order"]["promised_at"]) == (
+                "2026-07-01T11:00:00Z",
+                "2026-07-01T14:00:00Z",
+            )

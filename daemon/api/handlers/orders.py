@@ -116,7 +116,7 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
         change = staff.step_back(found, event, back)
         again = staff.status_event(ref, change, f"{staff.BACK}{event.id}"[:200])
         wait = staff.left_of(back.earlier, float(services.settings.counter.grace), services.clock.now())
-        await _move(call, again, found.order, back.unheard, wait, change.text)
+        await _move(call, again, found.order, back.unheard, wait, change.text, plain=back.plain)
     elif staff.began(found, event):
         status = staff.DELETED
         await _move(call, staff.deletion(ref, event.id), found.order, frozenset(), 0.0)
@@ -124,13 +124,20 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
 
 
 async def _move(
-    call: Call[NoQuery, Undo], event: Event, order: Order, hear: staff.Hearers, wait: float, text: str | None = None
+    call: Call[NoQuery, Undo],
+    event: Event,
+    order: Order,
+    hear: staff.Hearers,
+    wait: float,
+    text: str | None = None,
+    *,
+    plain: bool = False,
 ) -> None:
     """Another status instead of the one undone; only `hear` are told of it, customers in the words of `text` where there are some, and not
-    before `wait` seconds are over, in which that can be undone as well."""
+    before `wait` seconds are over, in which that can be undone as well. `plain`: without sentences of who told of it first."""
     services = call.services
     now = max(services.clock.now(), order.status_at + 1)
-    posted = staff.posted(event, now=now, actor=call.caller.actor)
+    posted = staff.posted(event, now=now, actor=call.caller.actor, plain=plain)
     plan: Planner = services.engine.planning.plan
     if text is not None:
         plan = staff.in_own_words(plan, text)

@@ -109,15 +109,21 @@ def _data(given: Mapping[str, Any] | None, by_hand: Mapping[str, Any]) -> dict[s
     return data or None
 
 
-def posted(event: Event, *, now: int, actor: str, begins: bool = False) -> Posted:
-    return Posted(SOURCE, event, encode(event), now, actor, begins=begins)
+def posted(event: Event, *, now: int, actor: str, begins: bool = False, plain: bool = False) -> Posted:
+    return Posted(SOURCE, event, encode(event), now, actor, begins=begins, plain=plain)
 
 
 def grace_of(stored: StoredEvent, default: float) -> float:
     """The seconds that event could be undone in."""
-    data = msgspec.json.decode(stored.raw).get("data") or {}
-    given = (data.get("by_hand") or {}).get("grace")
-    return float(default if given is None else given)
+    told = msgspec.json.decode(stored.raw) if stored.raw else {}
+    given = _by_hand(told.get("data")).get("grace")
+    return float(given) if isinstance(given, int | float) else default
+
+
+def _by_hand(data: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What the calls of staff put there; a client's own word of that name is none of it."""
+    found = (data or {}).get("by_hand")
+    return found if isinstance(found, dict) else {}
 
 
 # ---------------------------------------------------------------- plans
@@ -211,16 +217,18 @@ class Return(msgspec.Struct, frozen=True):
     status: str
     earlier: StoredEvent
     unheard: Hearers
+    plain: bool
+    """Whether they were to be told without sentences of its sender's own."""
 
 
 def step_back(story: Story, undone: StoredEvent, back: Return) -> StatusChange:
     """The earlier status once more, with all that its text needs: what was said with it, staff's own words, and the time that holds then."""
     event, promised = decoded(back.earlier), promised_before(story, undone)
     data = dict(event.data or {}) if event else {}
-    by_hand = data.pop("by_hand", {})
+    text = _by_hand(data).get("text") if back.earlier.source == SOURCE else None
+    data.pop("by_hand", None)
     if promised is None and event and event.order.promised_at and story.order.promised_at:
         promised = datetime.fromtimestamp(story.order.promised_at / 1000, UTC)
-    text = by_hand.get("text") if back.earlier.source == SOURCE else None
     return StatusChange(back.status, promised_at=promised, data=data or None, text=text)
 
 
@@ -255,12 +263,13 @@ def way_back(story: Story, undone: StoredEvent) -> Return | None:
     if not earlier:
         return None
     last = max(earlier, key=_happened)
-    unheard = frozenset(
-        (each.recipient, each.template)
+    replaced = [
+        each
         for each in story.messages
         if each.trigger == last.type and each.state is State.SUPERSEDED and each.updated_at >= undone.received_at
-    )
-    return Return(last.type, last, unheard)
+    ]
+    unheard = frozenset((each.recipient, each.template) for each in replaced)
+    return Return(last.type, last, unheard, any(each.policy.plain for each in replaced))
 
 
 def _happened(event: StoredEvent) -> tuple[int, int]:

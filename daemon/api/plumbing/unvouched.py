@@ -17,6 +17,8 @@ MOST_OF_STRANGERS = 4
 EACH, EACH_KNOWN = 2, 4
 """Of one address."""
 MOST_WAITING, EACH_WAITING = 128, 16
+MOST_STRANGERS_WAITING = 96
+"""The rest is kept for the same."""
 PATIENCE_S = 15.0
 RETRY = {"Retry-After": "10"}
 
@@ -51,7 +53,7 @@ class UnvouchedBodies:
     async def place(self, guest: Guest, size: int) -> AsyncIterator[None]:
         """Wait for a place to read so many bytes, and hold it. Raises Problem 503."""
         waiter = _Waiter(guest, size, next(self._numbers))
-        if len(self._waiting) >= MOST_WAITING or self._waiting_of[guest.address] >= EACH_WAITING:
+        if self._is_full(guest):
             raise self._turned_away(guest)
         self._waiting.append(waiter)
         self._waiting_of[guest.address] += 1
@@ -63,6 +65,14 @@ class UnvouchedBodies:
         finally:
             self._leave(waiter)
             self._let_in()
+
+    def _is_full(self, guest: Guest) -> bool:
+        strangers = sum(not each.guest.known for each in self._waiting)
+        return (
+            len(self._waiting) >= MOST_WAITING
+            or self._waiting_of[guest.address] >= EACH_WAITING
+            or (not guest.known and strangers >= MOST_STRANGERS_WAITING)
+        )
 
     def _turned_away(self, guest: Guest) -> Problem:
         self._tally.count("bodies", address=guest.address)

@@ -8,6 +8,8 @@ provider would make the provider's own a duplicate.
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
+import msgspec
+
 from daemon.api.plumbing.route import GRANTS, Caller, Scope
 from daemon.api.schema.event import Event
 from daemon.api.schema.problem import Problem
@@ -60,18 +62,31 @@ def posted(
     source = caller.name if beneath is None else f"{caller.name}/{beneath}"
     raw = harmless.json_escaped(raw)
     bounds = caller.bounds
-    if bounds is None:
+    if bounds is None and (caller.name not in _AT_THE_DOOR or caller.may(Scope.STAFF)):
         return Posted(source, event, raw, now, caller.person)
+    _refuse_ours(event)
+    if bounds is None:
+        return Posted(source, _without_page(event), raw, now, caller.person, plain=True)
     if taken := name_taken(caller.name, sources):
         raise Problem(
             403, f"this token can post no events: {taken}; make one with another name: `tether token new NAME`"
         )
-    if event.type.startswith(_OUR_TYPES):
-        raise Problem(403, "what staff do by hand has calls of its own under /v1/orders", field="type")
-    if event.order.ref.startswith(STRAY):
-        raise Problem(403, f"an order whose number begins with {STRAY!r} would stand in no list", field="order.ref")
     if bounds.types and not any(fnmatchcase(event.type, pattern) for pattern in bounds.types):
         allowed = ", ".join(bounds.types)
         raise Problem(403, f"the token {caller.name!r} may tell only of {allowed}, not of {event.type}", field="type")
     plain = not _may_write(caller.scopes, bounds)
-    return Posted(source, event, raw, now, caller.person, caller.name, bounds.own_orders, plain)
+    told = _without_page(event) if plain else event
+    return Posted(source, told, raw, now, caller.person, caller.name, bounds.own_orders, plain)
+
+
+def _refuse_ours(event: Event) -> None:
+    """What no machine tells of. Raises Problem 403."""
+    if event.type.startswith(_OUR_TYPES):
+        raise Problem(403, "what staff do by hand has calls of its own under /v1/orders", field="type")
+    if event.order.ref.startswith(STRAY):
+        raise Problem(403, f"an order whose number begins with {STRAY!r} would stand in no list", field="order.ref")
+
+
+def _without_page(event: Event) -> Event:
+    """Without the page that it names for its order: that would stay with the order, and the texts of others would lead to it."""
+    return msgspec.structs.replace(event, order=msgspec.structs.replace(event.order, url=None))

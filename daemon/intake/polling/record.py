@@ -7,6 +7,9 @@ from daemon.intake.recorder import Recorder
 from outbox import Outbox
 from outbox.model import Order
 
+POLLED = "polled: "
+"""How the reason begins of what was asked for: no body is kept with it, only what could not be understood."""
+MOST_KEPT = 1000
 PAGE = 500
 _OVER = frozenset({"order.completed", "order.cancelled", DELETED})
 
@@ -18,13 +21,23 @@ class PollRecord:
         self._source = source
         self._recorder = recorder
         self._box = box
+        self._kept: dict[str, None] = {}
 
     async def tell(self, reading: Reading, asked: int) -> Sequence[str]:
         """Take what was read; the refs of the orders of which something was news."""
         told = await self._recorder.tell(self._source, reading, asked=asked)
         for reason in told.unread:
-            await self._box.quarantine.keep(self._source.name, reason.encode(), headers={}, reason=f"polled: {reason}")
+            await self._keep(reason)
         return told.news
+
+    async def _keep(self, reason: str) -> None:
+        """Once since the start: what is asked for overlaps, and what staff dropped is not to come back with the next question."""
+        if reason in self._kept:
+            return
+        await self._box.quarantine.keep(self._source.name, reason.encode(), headers={}, reason=f"{POLLED}{reason}")
+        self._kept[reason] = None
+        if len(self._kept) > MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
 
     async def born(self) -> int:
         return await self._recorder.born(self._source.name)
