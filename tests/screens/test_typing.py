@@ -244,3 +244,15 @@ async def test_two_enters_while_the_screen_is_held_up_answer_a_box_once() -> Non
         await counter.see("B-1042 is on hold")
         assert len(counter.posted("/hold")) == 1
         assert app.screen_stack[-1] is app.page
+
+
+@pytest.mark.parametrize("keys", ["\rn", "n\r"])
+async def test_enter_answers_no_box_that_came_while_it_was_on_its_way(keys: str) -> None:
+    """A screen that is held up hears of both at once: the board still had the Enter when the box came, and the box took it."""
+    async with opened(tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await typist.rest()
+        await typist.types(keys, [0, 0.45], {0})
+        await typist.rest()
+        assert not counter.service.posts
+        await counter.see("making → READY")
