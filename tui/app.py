@@ -80,7 +80,7 @@ class CounterApp(App[int]):
         *(Binding(str(number), f"go('{page}')", show=False) for number, (page, _) in enumerate(TABS, 1)),
         Binding("u", "undo", text("undo"), show=False),
         Binding("question_mark,f1", "help", text("help"), show=False),
-        Binding("ctrl+c", "leave", text("quit"), show=False, priority=True),
+        Binding("ctrl+c,ctrl+q", "leave", text("quit"), show=False, priority=True),
     ]
 
     def __init__(

@@ -188,6 +188,17 @@ async def test_leaving_says_what_is_not_done_yet() -> None:
         await counter.see("Press ^c again to leave. Messages go out all the same.")
 
 
+async def test_no_other_key_leaves_without_asking() -> None:
+    """Textual's own ^q did, in the middle of a word."""
+    async with opened() as counter:
+        await counter.press("m")
+        await counter.type("Your arch is")
+        await counter.press("ctrl+q")
+        assert counter.app.return_code is None
+        await counter.press("escape")
+        await counter.see("Press ^c again to leave.")
+
+
 async def test_a_step_whose_answer_is_lost_is_done_once_and_that_is_said() -> None:
     async with opened() as counter:
         counter.service.lose = 1
