@@ -9,6 +9,8 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textual.events import Paste
+from textual.widgets import TextArea
 
 from tests.support.counter import Counter, opened
 from tests.support.sample_shop import NOW, SampleShop
@@ -256,3 +258,17 @@ async def test_enter_answers_no_box_that_came_while_it_was_on_its_way(keys: str)
         await typist.rest()
         assert not counter.service.posts
         await counter.see("making → READY")
+
+
+async def test_what_is_pasted_into_a_box_stays_there_when_one_types_on() -> None:
+    async with opened(tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await typist.rest()
+        await typist.types("m", [0])
+        await counter.until(lambda: isinstance(counter.app.focused, TextArea))
+        area = counter.app.screen.query_one(TextArea)
+        counter.app.post_message(Paste("Your arch is blue"))
+        await counter.until(lambda: area.text == "Your arch is blue")
+        await typist.types("!", [1.0])
+        await counter.until(lambda: area.text == "Your arch is blue!")
+        assert not counter.app.omnibox.text

@@ -76,10 +76,10 @@ class Keyboard:
 
     async def paste(self, text: str) -> bool:
         """Text that came at once is text, wherever no field takes it: a box with a field does."""
+        self._hand.forget()  # it is for what the key before it opened, which was a command then
         where = self._where(None)
         if where.in_field or not isinstance(self._app.screen, Page | Box):
             return False
-        self._hand.forget()
         if where.has_field and (field := self._field()) is not None:
             self._into(field)
             return False
