@@ -210,6 +210,8 @@ class CounterApp(App[int]):
             self._ahead.disturbed()
         if isinstance(event, events.Key) and not event.is_forwarded:
             self.app_focus = True
+            if self._changed:
+                self._draw()  # lists have at once what comes: the cursor is to be where its thing is before a key is looked at
             if await self.keyboard.take(event):
                 return
             self._meant_for[event] = self.screen
