@@ -236,6 +236,22 @@ async def test_in_other_words_to_a_number_typed_or_by_a_way_that_is_chosen() -> 
         assert sent["text"].endswith("Balloon Loft Bring a bag.")
 
 
+async def test_other_words_that_were_not_taken_are_not_written_again() -> None:
+    async with opened(size=(120, 40)) as counter:
+        counter.service.refuse["/v1/orders/B-1039/contact"] = (507, "the disk is full")
+        await counter.press("0", "f")
+        await counter.see("send it by e-mail")
+        await counter.press("down", "e")
+        await counter.see("are ready to collect")
+        await counter.type(" Bring a bag.")
+        await counter.press("enter", "enter")
+        await counter.see("NOT DONE: B-1039: another way to reach them.", passing=1)
+        await counter.press("f")
+        await counter.see("send it by e-mail")
+        await counter.press("down", "e")
+        await counter.see("Bring a bag.")
+
+
 async def test_other_words_want_a_way_to_go_by() -> None:
     async with opened(size=(120, 40)) as counter:
         await counter.press("0", "f")
