@@ -1,6 +1,7 @@
 """A customer who could not be told is helped: by an address, another way, or by whoever stands at the counter."""
 
 import pytest
+from textual.widgets import Input
 
 from tests.support.counter import Counter, opened
 from tests.support.sample_shop import DAY, NOW, SampleShop, moment, reasoned
@@ -250,6 +251,15 @@ async def test_other_words_that_were_not_taken_are_not_written_again() -> None:
         await counter.see("send it by e-mail")
         await counter.press("down", "e")
         await counter.see("Bring a bag.")
+
+
+async def test_a_number_that_one_comes_back_to_goes_on() -> None:
+    async with opened(size=(120, 40)) as counter:
+        await counter.press("0", "f")
+        await counter.see("send it by e-mail")
+        await counter.type("0770090045")
+        await counter.press("down", "up", "6")
+        assert counter.app.screen.query_one("#address", Input).value == "07700900456"
 
 
 async def test_other_words_want_a_way_to_go_by() -> None:
