@@ -16,6 +16,7 @@ from textual.worker import Worker
 from tui.line.hand import Hand, Meaning, Where
 from tui.line.omnibox import Omnibox
 from tui.line.tempo import Tempo
+from tui.line.text import one_line
 from tui.screens.box import Box
 from tui.screens.page import Page
 from tui.wording.words import WARN
@@ -84,7 +85,7 @@ class Keyboard:
             self._into(field)
             return False
         await self._close_boxes()
-        self._insert("".join(filter(str.isprintable, " ".join(text.split()))))
+        self._insert(one_line(text))
         return True
 
     # ------------------------------------------------------------ what is on top
