@@ -272,3 +272,14 @@ async def test_what_is_pasted_into_a_box_stays_there_when_one_types_on() -> None
         await typist.types("!", [1.0])
         await counter.until(lambda: area.text == "Your arch is blue!")
         assert not counter.app.omnibox.text
+
+
+async def test_who_presses_again_since_nothing_is_seen_yet_notes_one_call() -> None:
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await _at_rest_on(counter, "0")
+        await typist.rest()
+        await _slowly(typist, "cc", 0.8)
+        await typist.rest()
+        await typist.rest()
+        assert len(counter.posted("/told")) == 1
