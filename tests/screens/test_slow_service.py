@@ -2,6 +2,9 @@
 
 import asyncio
 
+from textual.events import Key
+from textual.widgets import Input
+
 from tests.support.counter import opened
 from tests.support.sample_shop import MINUTE, NOW, SampleShop
 
@@ -25,3 +28,27 @@ async def test_a_conversation_that_comes_late_is_not_shown_as_a_strangers() -> N
         answers.set()
         await counter.pilot.pause()
         assert "we, automatically" not in counter.text
+
+
+async def test_other_words_to_a_number_that_is_still_looked_at_hold_no_key_up() -> None:
+    async with opened(size=(120, 40)) as counter:
+        await counter.press("0", "f")
+        await counter.see("send it by e-mail")
+        await counter.type("07700900456")
+        await counter.press("down")
+        await counter.see("e other words")
+        answers, asked = asyncio.Event(), asyncio.Event()
+
+        async def late() -> None:
+            asked.set()
+            await answers.wait()
+
+        counter.service.delay = late
+        counter.app.post_message(Key("e", "e"))
+        await counter.until(asked.is_set)
+        counter.app.post_message(Key("up", None))
+        await counter.pilot.pause()
+        has_gone_up = isinstance(counter.app.focused, Input)
+        answers.set()
+        await counter.see("are ready to collect")
+        assert has_gone_up

@@ -1,6 +1,7 @@
 """The box that helps where a customer can't be told: what could reach them, in the order likely to help."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from textual import on
@@ -214,11 +215,11 @@ class FixBox(Box[Help | None]):
             tells = hears(self._preview, self.session.name_of(self._order.ref))
             self.answer(Help("contact", self._typed, words, tells))
 
-    async def action_other_words(self) -> None:
+    def action_other_words(self) -> None:
         """To what was typed, else by the way that is chosen. In the field itself it is a letter."""
         chosen = self.query_one(Rows).current
         if self._typed:
-            await self._take(words=self._tells)
+            run_newest(self, partial(self._take, words=self._tells), "check")
         elif chosen is not None and chosen.help.kind == "contact":
             self._choose(chosen, words=True)
         else:
