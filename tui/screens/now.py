@@ -188,8 +188,8 @@ class NowPage(ListPage[Thing]):
             self._telling.remove(about)
 
     def action_write(self) -> None:
-        if (order := self._order_of("reply")) is not None:
-            self.counter.act(self.counter.flows.answer(order))
+        if self.current is not None and self.current.kind == "reply":
+            self.counter.about(self.current.order, self.counter.flows.answer)
 
     def action_read(self) -> None:
         thing = self.current
