@@ -4,6 +4,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Set
 from functools import partial
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from textual import events
 from textual.app import App, SystemCommand
@@ -79,7 +80,7 @@ class CounterApp(App[int]):
         *(Binding(str(number), f"go('{page}')", show=False) for number, (page, _) in enumerate(TABS, 1)),
         Binding("u", "undo", text("undo"), show=False),
         Binding("question_mark,f1", "help", text("help"), show=False),
-        Binding("ctrl+c", "leave", text("quit"), show=False, priority=True),
+        Binding("ctrl+c,ctrl+q", "leave", text("quit"), show=False, priority=True),
     ]
 
     def __init__(
@@ -123,6 +124,8 @@ class CounterApp(App[int]):
             enter=self.enter_line,
             go=self.action_go,
         )
+        self._meant_for: WeakKeyDictionary[events.Key, Screen[Any]] = WeakKeyDictionary()
+        """The screen that stood there when a key was given to its widgets."""
         self._ahead = PagesAhead(self, self.MODES, clock)
         self._asking = Asking(self, self.session, self.flows, self.fixes, act=self.act, open_order=self.open_order)
         self._changed: set[Part] = set()
@@ -207,8 +210,13 @@ class CounterApp(App[int]):
             self._ahead.disturbed()
         if isinstance(event, events.Key) and not event.is_forwarded:
             self.app_focus = True
+            if self._changed:
+                self._draw()  # lists have at once what comes: the cursor is to be where its thing is before a key is looked at
             if await self.keyboard.take(event):
                 return
+            self._meant_for[event] = self.screen
+        elif isinstance(event, events.Key) and self._meant_for.get(event) is not self.screen:
+            return  # back from the widgets, to be looked up on what stands there by now: it was not meant for that
         elif isinstance(event, events.Paste) and not event.is_forwarded and await self.keyboard.paste(event.text):
             return
         await super().on_event(event)

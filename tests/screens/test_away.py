@@ -160,6 +160,26 @@ async def test_words_that_were_not_taken_are_not_written_again() -> None:
         assert "blue" not in counter.text
 
 
+async def test_own_words_of_a_step_that_was_not_taken_are_not_written_again() -> None:
+    async with opened() as counter:
+        counter.service.refuse["/v1/orders/B-1040/status"] = (507, "the disk is full")
+        await counter.press("n")
+        await counter.see("are ready to collect")
+        await counter.press("e")
+        await counter.see("send")
+        await counter.type(" Bring a bag.")
+        await counter.press("enter", "enter")
+        await counter.see("NOT DONE: B-1040: ready. The service says: the disk is full", passing=1)
+        counter.service.refuse.clear()
+        await counter.press("n")
+        await counter.see("are ready to collect")
+        await counter.press("e")
+        await counter.see("Bring a bag.", "Sam will be told", passing=0.1)
+        await counter.press("enter", "enter")
+        await counter.see("B-1040 is now: ready.")
+        assert counter.posted("/status")[0]["text"].endswith("Bring a bag.")
+
+
 async def test_what_nobody_knows_is_said_for_as_long_as_it_is_asked_again() -> None:
     """Who reads nothing of it any more writes once more, and the customer hears it twice."""
     async with opened() as counter:
@@ -186,6 +206,17 @@ async def test_leaving_says_what_is_not_done_yet() -> None:
         await counter.pass_time(5)
         await counter.press("ctrl+c")
         await counter.see("Press ^c again to leave. Messages go out all the same.")
+
+
+async def test_no_other_key_leaves_without_asking() -> None:
+    """Textual's own ^q did, in the middle of a word."""
+    async with opened() as counter:
+        await counter.press("m")
+        await counter.type("Your arch is")
+        await counter.press("ctrl+q")
+        assert counter.app.return_code is None
+        await counter.press("escape")
+        await counter.see("Press ^c again to leave.")
 
 
 async def test_a_step_whose_answer_is_lost_is_done_once_and_that_is_said() -> None:

@@ -1,6 +1,7 @@
 """A customer who could not be told is helped: by an address, another way, or by whoever stands at the counter."""
 
 import pytest
+from textual.widgets import Input
 
 from tests.support.counter import Counter, opened
 from tests.support.sample_shop import DAY, NOW, SampleShop, moment, reasoned
@@ -234,6 +235,31 @@ async def test_in_other_words_to_a_number_typed_or_by_a_way_that_is_chosen() -> 
         [sent] = counter.posted("/contact")
         assert sent["phone"] == "07700900456"
         assert sent["text"].endswith("Balloon Loft Bring a bag.")
+
+
+async def test_other_words_that_were_not_taken_are_not_written_again() -> None:
+    async with opened(size=(120, 40)) as counter:
+        counter.service.refuse["/v1/orders/B-1039/contact"] = (507, "the disk is full")
+        await counter.press("0", "f")
+        await counter.see("send it by e-mail")
+        await counter.press("down", "e")
+        await counter.see("are ready to collect")
+        await counter.type(" Bring a bag.")
+        await counter.press("enter", "enter")
+        await counter.see("NOT DONE: B-1039: another way to reach them.", passing=1)
+        await counter.press("f")
+        await counter.see("send it by e-mail")
+        await counter.press("down", "e")
+        await counter.see("Bring a bag.")
+
+
+async def test_a_number_that_one_comes_back_to_goes_on() -> None:
+    async with opened(size=(120, 40)) as counter:
+        await counter.press("0", "f")
+        await counter.see("send it by e-mail")
+        await counter.type("0770090045")
+        await counter.press("down", "up", "6")
+        assert counter.app.screen.query_one("#address", Input).value == "07700900456"
 
 
 async def test_other_words_want_a_way_to_go_by() -> None:

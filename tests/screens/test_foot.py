@@ -68,6 +68,13 @@ async def test_on_a_narrow_terminal_too() -> None:
         await counter.see("Press ^c again to leave.", "u undo")
 
 
+async def test_no_sentence_is_so_long_that_it_hides_the_undo() -> None:
+    async with opened(size=(60, 20)) as counter:
+        await counter.see("B-1039 Kofi READY")
+        await counter.press("d")
+        await counter.see("B-1039: told in person", "u undo")
+
+
 # ---------------------------------------------------------------- who will be told when
 
 

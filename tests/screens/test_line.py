@@ -251,6 +251,16 @@ async def test_an_address_that_is_too_long_is_refused_and_not_noted() -> None:
         await counter.see("NOT DONE: B-1036: change. The service says: phone: longer than 320 characters")
 
 
+async def test_several_lines_that_are_pasted_into_a_field_all_stand_there() -> None:
+    async with opened() as counter:
+        await counter.press("a")
+        await counter.see("take it in")
+        counter.app.screen.query_one("#field-item").focus()
+        await counter.until(lambda: counter.app.focused is counter.app.screen.query_one("#field-item"))
+        counter.app.post_message(Paste("\nHelium bouquet, 12\nNumber 7 gold\n"))
+        await counter.see("Helium bouquet, 12 Number 7 gold")
+
+
 async def test_what_is_pasted_over_a_box_goes_into_its_field_and_loses_nothing() -> None:
     async with opened() as counter:
         await counter.press("a")

@@ -81,6 +81,18 @@ async def test_answering_a_reply_reads_it() -> None:
         assert counter.posted("/messages")[0]["text"] == "See you soon"
 
 
+async def test_that_a_stranger_cannot_be_answered_is_said() -> None:
+    shop = SampleShop.empty()
+    shop.add_order("B-1", "order.confirmed", "making", now=NOW)
+    stranger = shop.add_reply("B-1", "which shop is this?", now=NOW)
+    stranger |= {"order_ref": None, "name": "", "from": "+44…0999"}
+    async with opened(shop) as counter:
+        await counter.press("0")
+        await counter.see("which shop is this?", "m answer")
+        await counter.press("m")
+        await counter.see("No order is chosen.")
+
+
 async def test_an_answer_reads_what_it_answers_whatever_was_done_before_and_nothing_that_came_meanwhile() -> None:
     async with opened(size=(120, 40)) as counter:
         await counter.press("n")

@@ -3,6 +3,7 @@
 import gc
 
 import pytest
+from textual.widgets import Input
 
 from tests.support.counter import Counter, opened
 from tests.support.sample_shop import DAY, NOW, SampleShop, moment
@@ -54,6 +55,8 @@ async def test_what_the_service_refuses_is_asked_for_again_with_what_was_typed()
         await counter.type("0770090")
         await counter.press("enter")
         await counter.see("This can be no telephone number or e-mail address.", "0770090")
+        await counter.type("0")
+        assert counter.app.screen.query_one("#who", Input).value == "07700900", "the digit that was missing"
 
 
 async def test_one_is_found_by_part_of_its_number() -> None:
@@ -70,6 +73,14 @@ async def test_one_is_found_by_part_of_its_number() -> None:
         await counter.see("+44…0777")
         await counter.press("escape")
         await counter.see("g…@example.com")
+
+
+async def test_from_the_orders_found_one_comes_back_to_what_was_typed() -> None:
+    async with opened() as counter:
+        await at_box(counter, "kof")
+        await counter.see("B-1039", "Kofi")
+        await counter.press("down", "up", "i")
+        assert counter.app.screen.query_one("#who", Input).value == "kofi"
 
 
 async def test_what_was_asked_at_another_store_says_where() -> None:

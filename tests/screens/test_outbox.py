@@ -1,6 +1,10 @@
 """The outbox: what is in it, why, and what one can do about it."""
 
+import pytest
+
 from tests.support.counter import opened
+from tests.support.sample_shop import NOW, moment
+from tui.app import CounterApp
 
 
 async def test_each_message_says_where_it_stands_and_why() -> None:
@@ -142,3 +146,44 @@ async def test_a_mark_ends_with_what_was_done() -> None:
         await counter.see("1 sent again.", "1 shown")
         await counter.press("r")
         await counter.see("They will be sent again: 1")
+
+
+async def test_a_key_is_for_what_the_cursor_is_on_though_something_came_above_it_this_very_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Until the next drawing a key had the message that stood one line higher."""
+    monkeypatch.setattr(CounterApp, "tick", lambda self: None)
+    async with opened() as counter:
+        await counter.press("2", "f")
+        await counter.see("1 shown")
+        monkeypatch.setattr("tui.app.FLUSH", 3600)
+        newer = counter.service.shop.add_message(
+            "B-1044", "order.confirmed", now=NOW + 1000, state="failed", reason="no usable phone for Twilio"
+        )
+        counter.service.tell("message", newer)
+        await counter.until(lambda: len(counter.app.session.shop.outbox) == 2)
+        await counter.press("r")
+        await counter.see("They will be sent again: 1, about B-1039.")
+
+
+async def test_what_is_tried_while_one_looks_is_shown() -> None:
+    async with opened(size=(120, 40)) as counter:
+        await counter.press("2")
+        await counter.see("6 shown")
+        await counter.press("end", "up")
+        await counter.clock.advance(1)
+        await counter.see("09:55 Twilio: delivered.")
+        tries = counter.service.shop.attempts["m00001"]
+        tries.append({**tries[0], "n": 2, "channel": "modem", "started_at": moment(NOW), "detail": ""})
+        counter.service.change_message("m00001", possible_duplicate=True)
+        await counter.see("10:15 modem: delivered.", passing=0.1)
+
+
+async def test_what_was_tried_of_the_message_that_comes_under_the_cursor_by_itself_is_shown() -> None:
+    async with opened(size=(120, 40)) as counter:
+        counter.service.change_message("m00001", state="failed", reason="no usable phone for Twilio")
+        await counter.press("2", "f")
+        await counter.see("2 shown")
+        await counter.clock.advance(1)
+        counter.service.change_message("m00003", state="queued", reason="")
+        await counter.see("1 shown", "09:55 Twilio: delivered.", passing=0.1)

@@ -1,5 +1,7 @@
 """The screen's own picture of the shop: values in, selections out."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -223,6 +225,21 @@ def test_what_nobody_knows_is_asked_about_until_somebody_told_of_it(unsure: str,
     taken_back = message("m3", state="unknown", trigger=phoned, at=NOW + 3000)
     shop.change_message(taken_back)
     assert "unsure" in [each.kind for each in things(shop, (), TIMES, NOW + 4000)]
+
+
+def test_what_nobody_knows_is_found_by_going_through_the_messages_once() -> None:
+    """Once for each of these held the screen up at every change: a shop has 20,000 messages."""
+    shop, looks = Shop(), list[str]()
+
+    class Watched(dict[str, Message]):
+        def values(self) -> Any:
+            looks.append("all")
+            return super().values()
+
+    shop.messages = Watched()
+    shop.load_messages([message(f"m{number}", f"B-{number}", state="unknown") for number in range(50)])
+    assert len(things(shop, (), TIMES, NOW)) == 50
+    assert looks == ["all"]
 
 
 def test_what_is_promised_for_a_day_is_late_since_that_is_over() -> None:

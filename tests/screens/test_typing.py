@@ -9,6 +9,8 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textual.events import Paste
+from textual.widgets import TextArea
 
 from tests.support.counter import Counter, opened
 from tests.support.sample_shop import NOW, SampleShop
@@ -244,3 +246,40 @@ async def test_two_enters_while_the_screen_is_held_up_answer_a_box_once() -> Non
         await counter.see("B-1042 is on hold")
         assert len(counter.posted("/hold")) == 1
         assert app.screen_stack[-1] is app.page
+
+
+@pytest.mark.parametrize("keys", ["\rn", "n\r"])
+async def test_enter_answers_no_box_that_came_while_it_was_on_its_way(keys: str) -> None:
+    """A screen that is held up hears of both at once: the board still had the Enter when the box came, and the box took it."""
+    async with opened(tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await typist.rest()
+        await typist.types(keys, [0, 0.45], {0})
+        await typist.rest()
+        assert not counter.service.posts
+        await counter.see("making → READY")
+
+
+async def test_what_is_pasted_into_a_box_stays_there_when_one_types_on() -> None:
+    async with opened(tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await typist.rest()
+        await typist.types("m", [0])
+        await counter.until(lambda: isinstance(counter.app.focused, TextArea))
+        area = counter.app.screen.query_one(TextArea)
+        counter.app.post_message(Paste("Your arch is blue"))
+        await counter.until(lambda: area.text == "Your arch is blue")
+        await typist.types("!", [1.0])
+        await counter.until(lambda: area.text == "Your arch is blue!")
+        assert not counter.app.omnibox.text
+
+
+async def test_who_presses_again_since_nothing_is_seen_yet_notes_one_call() -> None:
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await _at_rest_on(counter, "0")
+        await typist.rest()
+        await _slowly(typist, "cc", 0.8)
+        await typist.rest()
+        await typist.rest()
+        assert len(counter.posted("/told")) == 1

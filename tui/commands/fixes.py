@@ -31,6 +31,8 @@ class Fixes:
         self._session = session
         self._go = go
         self._t = session.t
+        self._not_sent: dict[str, str] = {}
+        """The words that the service did not take for a customer, by what they were about: they need not be typed again."""
 
     async def fix(self, order: Order) -> None:
         """Help where the news about where the order stands did not arrive."""
@@ -68,7 +70,10 @@ class Fixes:
         ref, t = order.ref, self._t
         match help.kind:
             case "contact":
-                await (self._in_other_words(order, help) if help.words else self._contact(order, help))
+                if help.words:
+                    await self._in_other_words(order, help)
+                else:
+                    await self._contact(order, help)
             case "phone" | "in_person":
                 await self.told(order, help.kind, str(help.body.get("message_id", "")))
             case "calls":
@@ -96,18 +101,23 @@ class Fixes:
             return
         message = self._session.shop.messages.get(str(help.body.get("message_id", "")))
         purpose = f"{order.ref}  {news(self._session, order, message)}"
+        words = self._not_sent.get(purpose, words)
         draft = await self._app.push_screen_wait(WriteBox(order, words, order.status, purpose, help.body))
-        if draft is not None:
-            await self._contact(order, help._replace(body={**help.body, "text": draft.text}, tells=draft.tells))
+        self._not_sent.pop(purpose, None)
+        if draft is None:
+            return
+        changed = help._replace(body={**help.body, "text": draft.text}, tells=draft.tells)
+        if not await self._contact(order, changed):
+            self._not_sent[purpose] = draft.text
 
-    async def _contact(self, order: Order, help: Help) -> None:
+    async def _contact(self, order: Order, help: Help) -> bool:
+        """Note it, and tell them that way; whether the service took it."""
         ref, t = order.ref, self._t
         call, name = order_acts.contact(ref, help.body), t("{ref}: another way to reach them", ref=ref)
         if help.body.get("tell") is False:
-            await self._session.do(call, name=name, done=t("{ref}: the address is kept.", ref=ref))
-            return
+            return await self._session.do(call, name=name, done=t("{ref}: the address is kept.", ref=ref)) is not None
         done = t("{ref}: noted.", ref=ref)
-        await self._session.undoably(ref, call, name=name, done=done, tells=help.tells)
+        return await self._session.undoably(ref, call, name=name, done=done, tells=help.tells)
 
     async def told(self, order: Order, how: Literal["phone", "in_person"], message_id: str = "") -> None:
         """Staff told the customer themselves, of what they saw of the order: it may stand elsewhere by now."""

@@ -37,8 +37,8 @@ class Flows:
         self._t = session.t
         self._not_taken: Mapping[str, str] = {}
         """What was typed of the newest order that the service did not take in: it need not be typed again."""
-        self._not_sent: dict[str, str] = {}
-        """The words that it did not take for a customer, by the order."""
+        self._not_sent: dict[tuple[str, str], str] = {}
+        """The words that it did not take for a customer, by the order and the status that they were to tell of ("": none)."""
 
     # ------------------------------------------------------------ orders
 
@@ -77,8 +77,10 @@ class Flows:
             return
         purpose = f"{order.ref}  {self._session.words.status(status)}"
         draft = await self._words(order, step.words, status, purpose)
-        if draft is not None and not draft.address_first and not self._is_taken(order, status):
-            await self._session.step(order.ref, status, text=draft.text, tells=draft.tells)
+        if draft is None or self._is_taken(order, status):
+            return
+        if not await self._session.step(order.ref, status, text=draft.text, tells=draft.tells):
+            self._not_sent[order.ref, status] = draft.text
 
     def _is_taken(self, order: Order, status: str) -> bool:
         """Whether somebody else took that step since the order was looked at: its customer is told once."""
@@ -93,18 +95,14 @@ class Flows:
         """Write to its customer; whether the service took it."""
         if not self._session.may_act():
             return False
-        draft = await self._words(order, self._not_sent.get(order.ref, ""))
-        self._not_sent.pop(order.ref, None)
+        draft = await self._words(order)
         if draft is None:
-            return False
-        if draft.address_first:
-            self._not_sent[order.ref] = draft.text
             return False
         is_taken = await self._session.write(
             order.ref, text=draft.text, template=draft.template, via=draft.via, tells=draft.tells
         )
         if draft.text and not is_taken:
-            self._not_sent[order.ref] = draft.text
+            self._not_sent[order.ref, ""] = draft.text
         return is_taken
 
     async def answer(self, order: Order) -> None:
@@ -115,13 +113,17 @@ class Flows:
                 await self.mark_read(reply)
 
     async def _words(self, order: Order, words: str = "", status: str = "", purpose: str = "") -> Draft | None:
-        """What is to be sent; whom nothing would reach is helped first. With `address_first`: they do something else by now."""
+        """What is to be sent, begun with what was not sent before; whom nothing would reach is helped first. None: nothing, or they do
+        something else by now."""
+        words = self._not_sent.get((order.ref, status), words)
         draft = await self._app.push_screen_wait(WriteBox(order, words, status, purpose))
+        self._not_sent.pop((order.ref, status), None)
         while draft is not None and draft.address_first:
             stood = self._app.screen
             await self._fixes.address_first(order)
             if self._app.screen is not stood:
-                return draft
+                self._not_sent[order.ref, status] = draft.text
+                return None
             draft = await self._app.push_screen_wait(WriteBox(order, draft.text, status, purpose))
         return draft
 

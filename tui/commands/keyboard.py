@@ -16,6 +16,7 @@ from textual.worker import Worker
 from tui.line.hand import Hand, Meaning, Where
 from tui.line.omnibox import Omnibox
 from tui.line.tempo import Tempo
+from tui.line.text import one_line
 from tui.screens.box import Box
 from tui.screens.page import Page
 from tui.wording.words import WARN
@@ -76,15 +77,15 @@ class Keyboard:
 
     async def paste(self, text: str) -> bool:
         """Text that came at once is text, wherever no field takes it: a box with a field does."""
+        self._hand.forget()  # it is for what the key before it opened, which was a command then
         where = self._where(None)
         if where.in_field or not isinstance(self._app.screen, Page | Box):
             return False
-        self._hand.forget()
         if where.has_field and (field := self._field()) is not None:
             self._into(field)
             return False
         await self._close_boxes()
-        self._insert("".join(filter(str.isprintable, " ".join(text.split()))))
+        self._insert(one_line(text))
         return True
 
     # ------------------------------------------------------------ what is on top

@@ -4,6 +4,11 @@ MOST = 500
 """Characters that it takes: more than any address or label has, and no more than is read between two keys."""
 
 
+def one_line(text: str) -> str:
+    """All of what was pasted, on one line."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))
+
+
 class LineText:
     """Edited by one key at a time."""
 

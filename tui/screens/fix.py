@@ -1,6 +1,7 @@
 """The box that helps where a customer can't be told: what could reach them, in the order likely to help."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from textual import on
@@ -52,7 +53,7 @@ class FixBox(Box[Help | None]):
         Binding("enter", "do_it", text("do it"), key_display="enter"),
         Binding("e", "other_words", text("other words")),
         Binding("down", "down", text("more"), key_display="↓"),
-        Binding("up", "up", show=False),
+        Binding("up", "up", show=False, priority=True),  # the list would keep it
     ]
 
     def __init__(self, order: Order, message: Message | None = None, *, tells: bool = True) -> None:
@@ -77,7 +78,7 @@ class FixBox(Box[Help | None]):
     def body(self) -> Iterable[Widget]:
         yield Lines(self._why, id="why")
         yield Lines(lambda width: [[Span(self.t("a number or an e-mail address, kept with the order:"), DIM)]])
-        yield Field(id="address")
+        yield Field(id="address", select_on_focus=False)
         rows: Rows[Offer] = Rows(
             self._offers, key=lambda offer: offer.words, draw=_offer, cursor_sign=self.words.glyphs.cursor
         )
@@ -214,11 +215,11 @@ class FixBox(Box[Help | None]):
             tells = hears(self._preview, self.session.name_of(self._order.ref))
             self.answer(Help("contact", self._typed, words, tells))
 
-    async def action_other_words(self) -> None:
+    def action_other_words(self) -> None:
         """To what was typed, else by the way that is chosen. In the field itself it is a letter."""
         chosen = self.query_one(Rows).current
         if self._typed:
-            await self._take(words=self._tells)
+            run_newest(self, partial(self._take, words=self._tells), "check")
         elif chosen is not None and chosen.help.kind == "contact":
             self._choose(chosen, words=True)
         else:
@@ -232,7 +233,11 @@ class FixBox(Box[Help | None]):
             self.query_one(Rows).action_step(1)
 
     def action_up(self) -> None:
-        self.query_one("#address", Input).focus()
+        rows = self.query_one(Rows)
+        if rows.has_focus and rows.index:
+            rows.action_step(-1)
+        else:
+            self.query_one("#address", Input).focus()
 
 
 def news(session: Session, order: Order, message: Message | None) -> str:

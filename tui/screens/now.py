@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -57,6 +57,11 @@ class NowPage(ListPage[Thing]):
         Binding("x", "drop", show=False),
         Binding("o", "open", show=False),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._telling: set[tuple[str, str]] = set()
+        """The orders, and messages of theirs, whose customers are being noted as told."""
 
     def make_rows(self) -> Rows[Thing]:
         return Rows(
@@ -165,17 +170,26 @@ class NowPage(ListPage[Thing]):
         thing = self.current
         if (order := self._order_of("untold", "unsure")) is not None and thing is not None:
             message_id = thing.message.id if thing.message else ""
-            told = partial(self.counter.fixes.told, order, "phone", message_id)
-            self.counter.act(self.counter.when_meant(told))
+            self.counter.act(self._told(order, "phone", message_id))
 
     def action_in_person(self) -> None:
         if (order := self._order_of("untold")) is not None:
-            told = partial(self.counter.fixes.told, order, "in_person")
-            self.counter.act(self.counter.when_meant(told))
+            self.counter.act(self._told(order, "in_person"))
+
+    async def _told(self, order: Order, how: Literal["phone", "in_person"], message_id: str = "") -> None:
+        """Nothing is seen of it for a second: who presses again means the same."""
+        about = (order.ref, message_id)
+        if about in self._telling:
+            return
+        self._telling.add(about)
+        try:
+            await self.counter.when_meant(partial(self.counter.fixes.told, order, how, message_id))
+        finally:
+            self._telling.remove(about)
 
     def action_write(self) -> None:
-        if (order := self._order_of("reply")) is not None:
-            self.counter.act(self.counter.flows.answer(order))
+        if self.current is not None and self.current.kind == "reply":
+            self.counter.about(self.current.order, self.counter.flows.answer)
 
     def action_read(self) -> None:
         thing = self.current

@@ -58,6 +58,8 @@ class OutboxPage(ListPage[Message]):
         self._filter = "all"
         self._needle = ""
         self._story: MessageDetail | None = None
+        self._story_of: Message | None = None
+        """The message whose story was asked for, as it stood then."""
 
     def make_rows(self) -> Rows[Message]:
         cursor, marked = self.signs
@@ -80,6 +82,10 @@ class OutboxPage(ListPage[Message]):
         self.session.shop.sift_outbox(self._filter, self._needle)
 
     # ------------------------------------------------------------ what it shows
+
+    def show(self, parts: Set[Part]) -> None:
+        super().show(parts)
+        self._read_story()
 
     def minute(self) -> None:
         """Another day may have begun."""
@@ -169,15 +175,18 @@ class OutboxPage(ListPage[Message]):
 
     @on(Rows.Moved)
     def _read_story(self) -> None:
-        if self.current is not None:
-            run_newest(self, partial(self._learn, self.current.id), "story")
+        """Of another message than before, or of one that has moved on since."""
+        message = self.current
+        if message is not None and message != self._story_of:
+            self._story_of = message
+            run_newest(self, partial(self._learn, message.id), "story")
 
     async def _learn(self, message_id: str) -> None:
         await self.session.clock.sleep(REST)
         try:
             self._story = await self.session.client.message(message_id)
         except ServiceError:
-            self._story = None
+            self._story = self._story_of = None
         self.look()
 
     # ------------------------------------------------------------ filtering

@@ -83,8 +83,9 @@ class RepliesPage(ListPage[Reply]):
         except ServiceError:
             self._seen = NEVER  # what they wrote is shown meanwhile; the next change reads again
             return
-        self._talk = turns(story, self._is_system)
-        self.look()
+        if ref == self._talk_of:  # else another thread stands there by now
+            self._talk = turns(story, self._is_system)
+            self.look()
 
     def _is_system(self, channel: str) -> bool:
         known = self.session.shop.channels.get(channel)

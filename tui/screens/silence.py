@@ -39,7 +39,7 @@ class SilenceBox(Box[Silence | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "do_it", text("note it"), key_display="enter"),
         Binding("down", "down", text("more"), key_display="↓"),
-        Binding("up", "up", show=False),
+        Binding("up", "up", show=False, priority=True),  # the list would keep it
         Binding("tab", "app.focus_next", text("next field"), key_display="tab"),
     ]
     title_ = text("asked not to be written to")
@@ -53,7 +53,7 @@ class SilenceBox(Box[Silence | None]):
 
     def body(self) -> Iterable[Widget]:
         yield Lines(lambda width: [[Span(self.t("number, e-mail address, or the name on an order"), DIM)]])
-        yield Field(value=self._typed, id="who")
+        yield Field(value=self._typed, id="who", select_on_focus=False)
         yield Rows(self._found, key=lambda order: order.ref, draw=self._line, cursor_sign=self.words.glyphs.cursor)
         options = [(each, self.words.medium(each) if each != "all" else self.t("everything")) for each in MEDIA]
         yield Choice(self.t("no more"), options, chosen=MEDIA.index(self._medium))

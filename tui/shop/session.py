@@ -265,14 +265,15 @@ class Session:
             self.training.tick(mission)
             self._noticed()
 
-    async def step(self, ref: str, status: str, *, silent: bool = False, text: str = "", tells: Hears = NOBODY) -> None:
-        """Set an order's status; until the grace period is over it can be undone."""
+    async def step(self, ref: str, status: str, *, silent: bool = False, text: str = "", tells: Hears = NOBODY) -> bool:
+        """Set an order's status; until the grace period is over it can be undone. False: it was not done, which was said."""
         word, change = self.words.status(status), StatusChange(status, silent=silent, text=text or None)
         order = self.shop.orders.get(ref)
         answer = await self.do(order_acts.set_status(ref, change), name=f"{ref}: {word}")
         if answer is not None:
             done, before = self.t("{ref} is now: {status}.", ref=ref, status=word), order.status if order else ""
             self._note_undo(ref, answer, done, tells, before)
+        return answer is not None
 
     async def write(
         self, ref: str, *, text: str = "", template: str = "", via: tuple[str, ...] = (), tells: Hears = NOBODY

@@ -43,7 +43,8 @@ class NoticeLine(Lines):
             told = (
                 t("{name} will be told {when}.", name=who, when=session.times.until(at, session.now())) if who else ""
             )
-            return [Span(f" {undoable.done} {told} "), *undo]
+            done = [Span(f" {undoable.done} {told} ")]
+            return [*done, *undo] if length([*done, *undo]) <= width else justify(width, done, undo)
         link = session.shop.link
         if link.state == "away":
             return [Span(f" {self._away(t(link.reason))}", WARN)]
