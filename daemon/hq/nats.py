@@ -49,7 +49,8 @@ async def _as(
 ) -> AsyncIterator[NatsConnection]:
     key = KeyPair.make("user")
     claim = user_claim(account, key.public, name, EVERYTHING, at=clock.now() // 1000)
-    identity = Identity(key, claim, f"_INBOX.{name}.{rng.getrandbits(64):016x}", f"tether {name}")
+    # Under no store's inbox: a store may hear all of its own, and no name of one has capitals.
+    identity = Identity(key, claim, f"_INBOX.{name.upper()}.{rng.getrandbits(64):016x}", f"tether {name}")
     servers = list(settings.nats.servers)
     rng.shuffle(servers)
     tls = pinned(settings.ca)
