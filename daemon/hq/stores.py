@@ -154,7 +154,9 @@ class Stores:
                 raise Declined(404, f"no store {name!r} is in this fleet: tether hq store list")
             key, region = found[2], found[1] if groups.region is None else groups.region
             canary = found[4] if groups.canary is None else groups.canary
-            claim = self._claim(name, key, region, canary=canary, held=found[5]) if key else ""
+            # A claim of a later date than its key's revocation would let a stolen box in again.
+            is_in = bool(key) and found[3] is None
+            claim = self._claim(name, key, region, canary=canary, held=found[5]) if is_in else found[5]
             await db.execute(_SQL["regroup"], {"name": name, "grp": region, "canary": canary, "claim": claim})
             named = groups_of_store(name, region, canary=canary)
             await record(db, self._clock.now(), "store.regrouped", {"store": name, "groups": named}, actor=by)

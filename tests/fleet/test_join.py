@@ -154,6 +154,25 @@ async def test_a_clock_that_ran_ahead_lets_a_revoked_store_stay_no_longer(fleet:
 
 
 @engines
+@pytest.mark.parametrize("is_older_copy", [False, True])
+async def test_who_was_revoked_gets_no_new_right_with_a_new_group(
+    fleet: World, door: Door, is_older_copy: bool
+) -> None:
+    """Somebody keeps a stolen box's seed and gets at the disk of a server of NATS, where marks lie; headquarters tidies its groups after the theft."""
+    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
+    key = KeyPair.make("user")
+    await door.welcome(wish_of(await door.offer(), key))
+    await door.stores.revoke(door.db, "soho")
+    if is_older_copy:
+        await fleet.sql("UPDATE store SET revoked_at = NULL")
+    await door.clock.advance(3)
+    await door.stores.regroup(door.db, "soho", Groups(region="london"), by="eve")
+    ((held, group),) = await fleet.sql("SELECT claim, grp FROM store WHERE name = 'soho'")
+    assert group == "london"
+    assert not await comes_in(fleet, key, held)
+
+
+@engines
 async def test_what_was_signed_last_is_the_newest_to_servers_though_the_clock_was_ahead(
     fleet: World, door: Door
 ) -> None:
