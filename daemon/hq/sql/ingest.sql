@@ -60,7 +60,9 @@ ON CONFLICT (store, epoch, from_seq, why) DO UPDATE SET to_seq = greatest(gap.to
 UPDATE gap SET closed_at = %(now)s
 WHERE closed_at IS NULL AND why = 'missing' AND store = %(store)s AND epoch = %(epoch)s AND to_seq <= %(head_seq)s;
 
--- ask_again: the store is to send again from its mark; not more often than it can.
+-- ask_again: the store is to send again from its mark; not more often than it can. When it was asked by a clock that was ahead doesn't count.
 UPDATE store SET again = again + 1, again_at = %(now)s
-WHERE name = ANY(%(names)s) AND (again_at IS NULL OR again_at < %(now)s - make_interval(secs => %(patience)s))
+WHERE name = ANY(%(names)s) AND (
+    again_at IS NULL OR again_at NOT BETWEEN %(now)s - make_interval(secs => %(patience)s) AND %(now)s + interval '5 minutes'
+)
 RETURNING name;
