@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -13,6 +14,7 @@ import pytest
 from daemon.fleet.wire import Health, pack
 from daemon.hq import tokens
 from daemon.hq.answers import Verified
+from daemon.hq.checks import examine
 from daemon.hq.pulse import Pulse
 from tests.support.fake_clock import FakeClock
 from tests.support.hq_page import Site
@@ -121,8 +123,14 @@ async def test_a_shop_that_was_closed_rings_no_alarm_for_ever(site: Site, clock:
         http.get("/metrics") as answer,
     ):
         told = dict(line.split() for line in (await answer.text()).splitlines() if not line.startswith("#"))
+        async with http.get("/v1/stores") as answer:
+            rows = msgspec.json.decode(await answer.read())["items"]
+    assert {row["name"]: row["gaps"] for row in rows} == {"camden": 1, "lyon": 1, "soho": 0}
     names = ("stores", "stores_late", "stores_silent", "gaps", "bundle_refused")
     assert [told[f"tether_hq_{name}"] for name in names] == ["2", "0", "1", "1", "1"], "lyon's alone"
+    found = await examine(site.services.settings, clock, random.Random())
+    summaries = [each.summary for each in found if "or its messages" in each.summary]
+    assert summaries == ["lyon: some of its record or its messages is missing, or can't be read"]
 
 
 async def test_who_has_all_computed_anew_again_and_again_keeps_nobody_out(
