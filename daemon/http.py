@@ -178,6 +178,14 @@ async def _body(response: aiohttp.ClientResponse, most: int) -> bytes:
     return bytes(body[:most])
 
 
+async def read_up_to(content: aiohttp.StreamReader, most: int) -> bytes:
+    """All of a body, to that many bytes: `read` by itself gives what has come so far."""
+    body = bytearray()
+    while len(body) < most and (piece := await content.read(most - len(body))):
+        body += piece
+    return bytes(body)
+
+
 def _fault(error: Exception, *, written: bool) -> Deferred | Unknown:
     what = _words(error)
     if written:

@@ -15,6 +15,7 @@ import msgspec
 from daemon.fleet.join_code import Code, JoinRefused, JoinWish, Welcome
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.seal import Unsealable, key_of, public_text, unseal
+from daemon.http import read_up_to
 
 SECONDS = 15.0
 MOST = 256 * 1024
@@ -60,7 +61,7 @@ async def _authority(code: Code) -> str:
     blind.check_hostname = False
     blind.verify_mode = ssl.CERT_NONE
     async with aiohttp.ClientSession() as session, session.get(f"{code.url}/v1/join/ca", ssl=blind) as answer:
-        text = (await answer.content.read(MOST)).decode("ascii", "replace")
+        text = (await read_up_to(answer.content, MOST)).decode("ascii", "replace")
     try:
         matches = answer.status == 200 and code.names(text)
     except ValueError:
@@ -83,7 +84,7 @@ async def _trade(code: Code, key: KeyPair, authority: str) -> Welcome:
         aiohttp.ClientSession() as session,
         session.post(f"{code.url}/v1/join", data=msgspec.json.encode(wish), ssl=trusting) as answer,
     ):
-        body = await answer.content.read(MOST)
+        body = await read_up_to(answer.content, MOST)
     if answer.status != 200:
         try:
             detail = msgspec.json.decode(body, type=dict[str, object]).get("detail", "")

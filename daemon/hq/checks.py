@@ -175,6 +175,15 @@ async def _stores(settings: HqSettings, clock: Clock, rng: random.Random) -> Seq
         if row.forks
     ]
     found += [
+        advice(
+            "stores",
+            f"{row.name}: some of its record or its messages is missing, or can't be read",
+            "it is asked to send again; if that does not help, on its box: tether audit verify",
+        )
+        for row in rows
+        if row.gaps and row.state != "revoked"
+    ]
+    found += [
         advice("stores", f"{row.name} is {row.state}", "is its box on, and has it a line?")
         for row in rows
         if row.state in ("late", "silent")

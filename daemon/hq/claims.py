@@ -68,22 +68,29 @@ class _Revocations(msgspec.Struct, frozen=True):
     revocations: dict[str, int] = {}
 
 
-class _Account(msgspec.Struct, frozen=True):
+class AccountClaim(msgspec.Struct, frozen=True):
+    """What an account's claim says, as `account_claim` took it."""
+
+    iat: int = 0
     nats: _Revocations = _Revocations()
 
+    @property
+    def revoked(self) -> Mapping[str, int]:
+        return self.nats.revocations
 
-_account = msgspec.json.Decoder(_Account)
+
+_account = msgspec.json.Decoder(AccountClaim)
 
 
-def revoked_by(claim: str, operator: str) -> Mapping[str, int]:
-    """What an account's claim revokes, as `account_claim` took it; nothing, where that operator did not sign it."""
+def read_account_claim(claim: str, operator: str) -> AccountClaim:
+    """One that says nothing, where that operator did not sign it."""
     head, _, signature = claim.rpartition(".")
     try:
         if is_signed(head.encode(), _raw(signature), operator, "operator"):
-            return _account.decode(_raw(head.partition(".")[2])).nats.revocations
+            return _account.decode(_raw(head.partition(".")[2]))
     except (BadKey, ValueError, msgspec.MsgspecError):
         pass
-    return {}
+    return AccountClaim()
 
 
 def user_claim(account: KeyPair, user: str, name: str, rights: Rights, *, at: int) -> str:

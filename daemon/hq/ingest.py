@@ -36,6 +36,10 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+_OF = {"audit": "entries", "msg": "messages"}
+"""What a message of the stream tells of, by the end of its subject."""
+
+
 class Ingested(msgspec.Struct, frozen=True):
     """What one page came to: which stores' marks moved, how many entries were added, and how far the stream is read."""
 
@@ -56,6 +60,8 @@ class StreamPage:
         self._fresh: dict[tuple[str, str], list[tuple[int, Sequence[bytes]]]] = defaultdict(list)
         """Of each epoch, the hashes that this page added, by the number of the first."""
         self._states: dict[tuple[str, str], tuple[int, State]] = {}
+        self._went_on: dict[str, set[str]] = defaultdict(set)
+        """Of entries and of messages, the stores of which more is archived now."""
         self.again: set[str] = set()
         self.touched: set[str] = set()
 
@@ -81,7 +87,7 @@ class StreamPage:
                 self._messages(store, inflate(stored.body, StateBatch))
         except Garbled as error:
             log.warning("a store sent what can't be read", store=store, kind=kind, reason=str(error))
-            await self._gap(store, "", stored.seq, stored.seq, f"unreadable: {error}"[:300])
+            await self._gap(store, "", stored.seq, stored.seq, f"unreadable {_OF[kind]}: {error}"[:300])
 
     def _chain(self, store: str, epoch: str, before: int) -> Chain:
         """`before`: the newest entry that is not this epoch's own, as far as the batch tells: of messages a new epoch has what was told of an
@@ -147,6 +153,7 @@ class StreamPage:
             chain.first_seq = batch.entries[0].seq
         chain.head_seq, chain.head_hash = batch.entries[-1].seq, found[-1]
         self._moved.add((chain.store, batch.epoch))
+        self._went_on[_OF["audit"]].add(chain.store)
 
     def _messages(self, store: str, batch: StateBatch) -> None:
         chain = self._chain(store, batch.epoch, batch.after)
@@ -160,6 +167,7 @@ class StreamPage:
         elif batch.reached > chain.rev:
             chain.rev = batch.reached
             self._moved.add((store, batch.epoch))
+            self._went_on[_OF["msg"]].add(store)
 
     async def _fork(self, store: str, epoch: str, seq: int, known: bytes, other: bytes) -> None:
         values = {
@@ -190,6 +198,9 @@ class StreamPage:
                 await self._db.execute(
                     _SQL["close_gaps"], {"store": store, "epoch": epoch, "head_seq": chain.head_seq, "now": self._now}
                 )
+        for of, stores in self._went_on.items():
+            values = {"stores": sorted(stores), "why": f"unreadable {of}:%", "now": self._now}
+            await self._db.execute(_SQL["close_unreadable"], values)
         if self._states:
             rows = [
                 {
@@ -266,5 +277,9 @@ def _args(state: State) -> str:
 def _is_ours(message: Stored) -> bool:
     parts = message.subject.split(".")
     return (
-        len(parts) == 3 and parts[0] == "up" and NAME.fullmatch(parts[1]) is not None and parts[2] in ("audit", "msg")
+        not message.is_relayed
+        and len(parts) == 3
+        and parts[0] == "up"
+        and NAME.fullmatch(parts[1]) is not None
+        and parts[2] in ("audit", "msg")
     )

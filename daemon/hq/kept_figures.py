@@ -53,9 +53,9 @@ async def keep(db: Connection, now: datetime, zone: str) -> int:
     monday, waiting, counted = monday_of(now, zone), set(), 0
     for begin in (monday - timedelta(weeks=n) for n in range(MOST_WEEKS)):
         week = _name(begin)
-        if week in made and now - made[week] < OFTEN:
+        if week in made and abs(now - made[week]) < OFTEN:
             waiting.add(week)
-        elif week not in made or week in changed:
+        elif week not in made or week in changed or made[week] > now:  # by a clock that was ahead
             await _count(db, begin, now, zone)
             counted += 1
     done = [note for note, both in notes.items() if waiting.isdisjoint(both)]

@@ -12,7 +12,7 @@ import msgspec
 from daemon.fleet.claim import claim_by
 from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, NotAuthorised, connected, pinned
 from daemon.fleet.nkey import KeyPair
-from daemon.hq.claims import EVERYTHING, account_claim, revoked_by, user_claim
+from daemon.hq.claims import EVERYTHING, AccountClaim, account_claim, read_account_claim, user_claim
 from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
 from daemon.hq.servers import MEMORY, STORAGE
 from outbox.clock import Clock
@@ -49,7 +49,8 @@ async def _as(
 ) -> AsyncIterator[NatsConnection]:
     key = KeyPair.make("user")
     claim = user_claim(account, key.public, name, EVERYTHING, at=clock.now() // 1000)
-    identity = Identity(key, claim, f"_INBOX.{name}.{rng.getrandbits(64):016x}", f"tether {name}")
+    # Under no store's inbox: a store may hear all of its own, and no name of one has capitals.
+    identity = Identity(key, claim, f"_INBOX.{name.upper()}.{rng.getrandbits(64):016x}", f"tether {name}")
     servers = list(settings.nats.servers)
     rng.shuffle(servers)
     tls = pinned(settings.ca)
@@ -71,15 +72,18 @@ async def _as(
     raise NatsAway("none of NATS's servers can be reached: " + "; ".join(failures))
 
 
-async def put_in_force(settings: HqSettings, clock: Clock, rng: random.Random, revoked: Mapping[str, int]) -> None:
+async def put_in_force(
+    settings: HqSettings, clock: Clock, rng: random.Random, revoked: Mapping[str, int], *, after: int = 0
+) -> None:
     """These keys are out on every server that is there once this returns: connected ones are cut. One that is not there learns of it from the
-    others when it comes back. Raises NatsAway where none took it, or one would not."""
+    others when it comes back. `after`: when the word before was signed (seconds). Raises NatsAway where none took it, or one would not."""
     account = settings.key(ACCOUNT, "account")
     claim = account_claim(
         settings.key(OPERATOR, "operator"),
         account.public,
         "fleet",
-        at=clock.now() // 1000,
+        # Of two words servers give each other the one of the later date: that is this one, whatever the clock says.
+        at=max(clock.now() // 1000, after + 1),
         revoked=revoked,
         storage=STORAGE,
         memory=MEMORY,
@@ -93,12 +97,12 @@ async def put_in_force(settings: HqSettings, clock: Clock, rng: random.Random, r
             raise NatsAway(f"NATS did not take the fleet's new claim: {_why_not(answer)}")
 
 
-async def revoked_in_force(settings: HqSettings, clock: Clock, rng: random.Random) -> Mapping[str, int]:
+async def claim_in_force(settings: HqSettings, clock: Clock, rng: random.Random) -> AccountClaim:
     """The keys that a server keeps out, as headquarters signed it last: this archive may be an older copy. Raises NatsAway."""
     operator, account = settings.key(OPERATOR, "operator"), settings.key(ACCOUNT, "account")
     async with as_system(settings, clock, rng) as line:
         answers = await line.ask_all(LOOKUP.format(account=account.public), b"", wait=LOOKUP_SECONDS, most=1)
-    return revoked_by(answers[0].decode("ascii", "replace"), operator.public) if answers else {}
+    return read_account_claim(answers[0].decode("ascii", "replace") if answers else "", operator.public)
 
 
 class _Client(msgspec.Struct, frozen=True):

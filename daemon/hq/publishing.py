@@ -97,6 +97,10 @@ class Publisher:
 
     async def publish(self, db: Connection, files: Mapping[str, bytes], wanted: Wanted) -> Sequence[str]:
         """Write it down, signed; the names it has now ("all/7"). Raises Declined, BadBundle, ConfigError."""
+        if not files:
+            raise BadBundle(
+                f"nothing is left in it, and stores would lose by it what wider groups have: withdraw what {wanted.group} has instead"
+            )
         raw = pack(files)
         async with db.transaction():
             await db.execute(_SQL["lock"])

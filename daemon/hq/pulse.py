@@ -53,7 +53,8 @@ class Pulse:
         after = 0
         while found := await line.read("HEALTH", after, limit=PAGE):
             for stored in found:
-                self.hear(stored.subject, stored.body, _arrived(stored))
+                if not stored.is_relayed:
+                    self.hear(stored.subject, stored.body, _arrived(stored))
             after = found[-1].seq
 
     async def write(self, db: Connection) -> set[str]:

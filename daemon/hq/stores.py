@@ -22,7 +22,7 @@ from daemon.fleet.wire import NAME
 from daemon.hq.claims import store_rights, user_claim
 from daemon.hq.config import ACCOUNT, HqSettings
 from daemon.hq.database import Connection, queries
-from daemon.hq.nats import keys_that_come_as, put_in_force, revoked_in_force
+from daemon.hq.nats import claim_in_force, keys_that_come_as, put_in_force
 from daemon.hq.record import NAME as HEADQUARTERS
 from daemon.hq.record import record
 from outbox.clock import Clock
@@ -154,7 +154,9 @@ class Stores:
                 raise Declined(404, f"no store {name!r} is in this fleet: tether hq store list")
             key, region = found[2], found[1] if groups.region is None else groups.region
             canary = found[4] if groups.canary is None else groups.canary
-            claim = self._claim(name, key, region, canary=canary, held=found[5]) if key else ""
+            # A claim of a later date than its key's revocation would let a stolen box in again.
+            is_in = bool(key) and found[3] is None
+            claim = self._claim(name, key, region, canary=canary, held=found[5]) if is_in else found[5]
             await db.execute(_SQL["regroup"], {"name": name, "grp": region, "canary": canary, "claim": claim})
             named = groups_of_store(name, region, canary=canary)
             await record(db, self._clock.now(), "store.regrouped", {"store": name, "groups": named}, actor=by)
@@ -218,10 +220,11 @@ class Stores:
         """Have NATS know all keys that do not count, and keep those that it knows."""
         async with db.transaction():
             await db.execute(_SQL["lock"])
-            for key, at in (await revoked_in_force(self._settings, self._clock, self._rng)).items():
+            before = await claim_in_force(self._settings, self._clock, self._rng)
+            for key, at in before.revoked.items():
                 await db.execute(_SQL["keep_revoked"], {"key": key, "at": at})
             revoked = {key: int(at) for key, at in await (await db.execute(_SQL["revoked"])).fetchall()}
-            await put_in_force(self._settings, self._clock, self._rng, revoked)
+            await put_in_force(self._settings, self._clock, self._rng, revoked, after=before.iat)
 
     async def list(self, db: Connection) -> list[StoreRow]:
         return [StoreRow(*row) for row in await (await db.execute(_SQL["all"])).fetchall()]

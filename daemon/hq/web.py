@@ -51,6 +51,7 @@ _TITLES = {
     410: "Gone",
     413: "Too large",
     422: "Not valid",
+    429: "Too many at once",
     503: "Not now",
 }
 
@@ -263,7 +264,10 @@ async def _order(services: Services, db: Connection, request: web.Request) -> an
 
 
 async def _verify(services: Services, db: Connection, request: web.Request) -> answers.Verified:
-    return await answers.verify(db, request.query.get("store"))
+    if services.heavy.locked():
+        raise Problem(429, "a record is being computed anew already: ask again when that is done")
+    async with services.heavy:
+        return await answers.verify(db, request.query.get("store"))
 
 
 async def _metrics(services: Services, db: Connection, request: web.Request) -> str:

@@ -18,7 +18,7 @@ from yarl import URL
 
 from daemon.channels._sigv4 import Keys, sign
 from daemon.config import Backup, ConfigError
-from daemon.http import Request
+from daemon.http import Request, read_up_to
 from daemon.upkeep.errors import BackupError
 from outbox.clock import Clock
 
@@ -126,7 +126,9 @@ class Bucket:
                 method, url, data=body, headers=request.headers, allow_redirects=False
             ) as answer:
                 if answer.status >= 300:
-                    raise _refusal(answer.status, (await answer.content.read(64 * 1024)).decode("utf-8", "replace"))
+                    raise _refusal(
+                        answer.status, (await read_up_to(answer.content, 64 * 1024)).decode("utf-8", "replace")
+                    )
                 yield answer
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             host = urlsplit(self._endpoint).hostname

@@ -153,6 +153,13 @@ def test_the_dashboard_is_json_and_its_panels_do_not_overlap() -> None:
     assert len({panel["id"] for panel in panels}) == len(panels)
 
 
+def test_headquarters_is_not_given_up_on_while_nats_or_postgresql_come_back() -> None:
+    """After a power cut they may take minutes, in which it ends again and again; a configuration that can't be used starts it no more."""
+    text = (ROOT / "systemd/tether-hq.service").read_text()
+    assert re.findall(r"^StartLimit\w+=.*$", text, re.MULTILINE) == ["StartLimitIntervalSec=0"]
+    assert re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.MULTILINE) == [str(EX_CONFIG)]
+
+
 @pytest.mark.parametrize(
     "unit", ["tether.service", "tether-backup.service", "tether-backup.timer", "tether-failed@.service"]
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.fleet.wire import Health, pack
+from daemon.fleet.wire import Cursors, Health, pack
 from daemon.hq.database import ensure_month, opened
 from daemon.hq.pulse import Pulse
 
@@ -41,3 +41,14 @@ async def test_a_clock_that_was_ahead_hides_no_store_that_is_in_trouble(database
             await pulse.write(db)
         found = await (await db.execute("SELECT body ->> 'uplink', arrived FROM health")).fetchall()
     assert found == [("down", today)]
+
+
+async def test_a_clock_that_was_ahead_keeps_no_store_from_being_asked_again(database: str) -> None:
+    """What was asked for tomorrow was asked for again tomorrow, whatever NATS lost until then."""
+    today = datetime(2026, 11, 24, 10, tzinfo=UTC)
+    async with opened(database) as db:
+        for now in (today + timedelta(days=1), today):
+            pulse = Pulse(lambda now=now: now)  # type: ignore[misc]
+            pulse.hear("health.soho", pack(Health(**WORD, uplink="up", cursors=Cursors(audit=7))))
+            await pulse.write(db)
+            assert await pulse.ask_for_what_is_missed(db, now + timedelta(seconds=1), 20.0) == {"soho"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.fleet.claim import renews
+from daemon.fleet.claim import read_claim, renews
 from daemon.fleet.files import forget, keep
 from daemon.fleet.join import Joined
 from daemon.fleet.join_code import Code, JoinRefused, JoinWish, Welcome
@@ -18,6 +18,7 @@ from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 from daemon.fleet.seal import Unsealable, key_of, public_text, seal, unseal
 from daemon.hq import tokens
 from daemon.hq.database import Connection, opened
+from daemon.hq.nats import LOOKUP, as_system
 from daemon.hq.record import latest, verify_own
 from daemon.hq.stores import Declined, Groups, Stores
 from tests.support.fake_clock import FakeClock
@@ -150,6 +151,45 @@ async def test_a_clock_that_ran_ahead_lets_a_revoked_store_stay_no_longer(fleet:
     assert renews(held, joined.claim, joined.claim), "the store takes its new groups"
     await door.stores.revoke(door.db, "soho", by="eve")
     assert [await comes_in(fleet, key, claim) for claim in (joined.claim, held)] == [False, False]
+
+
+@engines
+@pytest.mark.parametrize("is_older_copy", [False, True])
+async def test_who_was_revoked_gets_no_new_right_with_a_new_group(
+    fleet: World, door: Door, is_older_copy: bool
+) -> None:
+    """Somebody keeps a stolen box's seed and gets at the disk of a server of NATS, where marks lie; headquarters tidies its groups after the theft."""
+    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
+    key = KeyPair.make("user")
+    await door.welcome(wish_of(await door.offer(), key))
+    await door.stores.revoke(door.db, "soho")
+    if is_older_copy:
+        await fleet.sql("UPDATE store SET revoked_at = NULL")
+    await door.clock.advance(3)
+    await door.stores.regroup(door.db, "soho", Groups(region="london"), by="eve")
+    ((held, group),) = await fleet.sql("SELECT claim, grp FROM store WHERE name = 'soho'")
+    assert group == "london"
+    assert not await comes_in(fleet, key, held)
+
+
+@engines
+async def test_what_was_signed_last_is_the_newest_to_servers_though_the_clock_was_ahead(
+    fleet: World, door: Door
+) -> None:
+    """A server that was away keeps a word that was signed by a clock an hour ahead; of two words, servers give each other the one of the later date."""
+
+    async def signed_at() -> int:
+        async with as_system(fleet.settings, fleet.clock, random.Random()) as line:
+            (claim,) = await line.ask_all(LOOKUP.format(account=fleet.account.public), b"", wait=5.0, most=1)
+        return read_claim(claim.decode()).iat
+
+    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 3600)
+    await fleet.add_store("soho")
+    await door.stores.enforce(door.db)
+    ahead = await signed_at()
+    door.clock.step(-3590)
+    await door.stores.revoke(door.db, "soho")
+    assert await signed_at() > ahead
 
 
 @engines

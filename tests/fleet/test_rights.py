@@ -56,6 +56,19 @@ async def test_a_store_hears_nothing_of_others(fleet: World, subject: str) -> No
     assert heard == []
 
 
+async def test_a_store_that_is_called_as_headquarters_calls_itself_hears_none_of_its_answers(fleet: World) -> None:
+    """The shop at the head office is `hq`; who has its box wants the records of all the others, as headquarters reads them."""
+    shop, soho = await fleet.add_store("hq"), await fleet.add_store("soho")
+    heard: list[str] = []
+    async with fleet.line_of(shop) as line:
+        await line.listen("_INBOX.hq.>", lambda message: heard.append(message.subject))
+        fleet.start_hq()
+        await soho.happen(1)
+        soho.connect()
+        await fleet.await_archived(soho)
+    assert heard == []
+
+
 async def test_a_revoked_store_is_out_within_ten_seconds_on_every_server_and_others_are_not(fleet: World) -> None:
     fleet.start_hq()
     s1, s2 = await fleet.add_store("s1"), await fleet.add_store("s2")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from daemon.hq.page.person import may_be_address, read_address
+from daemon.channels.registry import CHANNELS, channel_class
+from daemon.hq.page.person import REACHED_BY, may_be_address, read_address
 from daemon.planner.rules.addresses import usable_address
 
 
@@ -43,3 +44,9 @@ def test_a_mail_address(typed: str) -> None:
 )  # fmt: skip
 def test_what_stands_in_no_address_line(typed: str, may: bool) -> None:
     assert may_be_address(typed) is may
+
+
+@pytest.mark.parametrize("kind", ["phone", "email"])
+def test_what_may_be_stopped_there_is_what_channels_send_there(kind: str) -> None:
+    channels = [channel_class(name) for name in CHANNELS]
+    assert set(REACHED_BY[kind]) == {each.medium for each in channels if kind in each.address_kinds} | {"all"}

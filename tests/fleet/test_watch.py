@@ -233,6 +233,15 @@ async def test_figures_by_week_way_and_why(office: Office) -> None:
     assert [row.store for row in await weeks(office.db, Span.last(1, office.now(), "Europe/London", ["camden"]))] == []
 
 
+async def test_a_mail_by_a_clock_that_was_ahead_keeps_none_back(office: Office) -> None:
+    """Better this week's twice than none for a year."""
+    await office.heard("soho")
+    for days in (0, 301, -301):
+        office.clock.step(days * 86_400)
+        await office.weekly.look()
+    assert len([one for one in office.sandbox.messages if one.to == "owner@loft.example"]) == 3
+
+
 async def test_every_panel_of_the_dashboard_asks_what_the_archive_has(office: Office) -> None:
     await office.heard("soho")
     await office.message("soho", "a", "delivered", took=10)

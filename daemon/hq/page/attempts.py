@@ -7,6 +7,7 @@ import ipaddress
 from datetime import datetime, timedelta
 
 from daemon.hq.database import Connection, queries
+from daemon.hq.page.sessions import AHEAD
 
 _SQL = queries("sessions.sql")
 
@@ -27,7 +28,7 @@ class Attempts:
     async def are_too_many(self, db: Connection, now: datetime) -> bool:
         """Counts this one before its password is looked at, so that many tries at once count each; of a place that is shut, no name is noted.
         Of somebody who is known here the place doesn't count: others guess from it too, behind the same proxy or the same line."""
-        await db.execute(_SQL["forget"], {"oldest": now - WINDOW})
+        await db.execute(_SQL["forget"], {"oldest": now - WINDOW, "ahead": now + AHEAD})
         if not self._known and await _tried(db, self._place, now) > PLACE_MOST:
             return True
         return await _tried(db, self._name, now) > NAME_MOST

@@ -58,9 +58,9 @@ async def verify(visit: Visit) -> web.StreamResponse:
         visit.store(name)
     elif not visit.user.may("record"):
         raise Refusal(403, "not_allowed")
-    if visit.frame.heavy.locked():
+    if visit.services.heavy.locked():
         raise Refusal(429, "busy")
-    async with visit.frame.heavy:
+    async with visit.services.heavy:
         verified = await _verify(visit, name)
     await visit.record("audit.verified", store=verified.name, ok=verified.ok, entries=verified.entries)
     return await _shown(visit, verified)

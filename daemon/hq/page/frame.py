@@ -76,8 +76,6 @@ class Frame:
     services: Services
     environment: Environment
     pages: Sequence[Page]
-    heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by what takes long: one at a time, whoever asks."""
 
     def nav(self, user: User) -> list[Page]:
         shown = [page for page in self.pages if page.nav is not None and user.may(page.right)]

@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 
 from daemon.hq.config import Oidc
+from daemon.http import read_up_to
 
 T = TypeVar("T")
 
@@ -153,7 +154,7 @@ async def _ask(
         async with http.request(
             method, url, data=form, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=SECONDS)
         ) as answer:
-            body = await answer.content.read(ANSWER_MOST)
+            body = await read_up_to(answer.content, ANSWER_MOST)
             if answer.status != 200:
                 raise OidcRefused(f"{url} answered {answer.status}")
         return msgspec.json.decode(body, type=kind)

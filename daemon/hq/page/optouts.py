@@ -17,7 +17,7 @@ from daemon.hq.database import as_time, queries
 from daemon.hq.nats import as_fleet
 from daemon.hq.page.frame import Page, Refusal, Visit
 from daemon.hq.page.people import User
-from daemon.hq.page.person import MEDIA, Typed, read_address
+from daemon.hq.page.person import MEDIA, REACHED_BY, Typed, read_address
 from daemon.hq.record import NAME, Position
 from daemon.hq.services import Services
 from outbox.shares import Shares
@@ -69,7 +69,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         "optouts.html.j2",
         optouts=without_repeats(found),
         following=found[-1].arrived.isoformat() if len(rows) > SHOWN else "",
-        media=MEDIA,
+        media=[medium for medium in MEDIA if any(medium in reached for reached in REACHED_BY.values())],
     )
 
 
@@ -84,8 +84,10 @@ async def stop(visit: Visit) -> web.StreamResponse:
     """POST: somebody wrote or phoned headquarters. On record first; who is told nothing of it if it can't be told to the stores. Until
     the line stands, the record is not held up: others log in meanwhile."""
     typed, medium = read_address(visit.form.get("address", "")), visit.form.get("medium", "")
-    if typed is None or medium not in MEDIA:
+    if typed is None:
         raise Refusal(422, "no_address")
+    if medium not in REACHED_BY[typed.kind]:
+        raise Refusal(422, "not_by_this")
     services = visit.services
     async with as_fleet(services.settings, services.clock, random.SystemRandom()) as line, visit.db.transaction():
         position = await visit.record("consent.stopped", medium=medium)

@@ -1,7 +1,7 @@
 """Finding a person by an address that somebody typed in full: headquarters holds no address, only digests, and what was typed is kept nowhere."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -11,6 +11,8 @@ from outbox.ledger import ALL
 from outbox.shares import Shares
 
 MEDIA = ("sms", "email", "chat", "push", "crm", ALL)
+REACHED_BY: Mapping[str, Sequence[str]] = {"phone": ("sms", "chat", "crm", ALL), "email": ("email", "chat", "crm", ALL)}
+"""By which media an address of a kind is written to: no message asks for a word on another."""
 _NUMBER = re.compile(r"(?:\+|00)[\d\s().\-/]{6,24}")
 _MAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\s@<>(),;:\"\[\]\\.]{1,63}\.)+[^\s@<>(),;:\"\[\]\\.]{2,63}")
 _MAYBE = re.compile(r".*@.*|[+(]?\d[\d\s().\-/]{5,}", re.DOTALL)

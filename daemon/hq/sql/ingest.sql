@@ -60,7 +60,13 @@ ON CONFLICT (store, epoch, from_seq, why) DO UPDATE SET to_seq = greatest(gap.to
 UPDATE gap SET closed_at = %(now)s
 WHERE closed_at IS NULL AND why = 'missing' AND store = %(store)s AND epoch = %(epoch)s AND to_seq <= %(head_seq)s;
 
--- ask_again: the store is to send again from its mark; not more often than it can.
+-- close_unreadable: what could not be read has come since: what it was of, the record or the messages, goes on beyond it.
+UPDATE gap SET closed_at = %(now)s
+WHERE closed_at IS NULL AND why LIKE %(why)s AND store = ANY(%(stores)s) AND seen_at < %(now)s;
+
+-- ask_again: the store is to send again from its mark; not more often than it can. When it was asked by a clock that was ahead doesn't count.
 UPDATE store SET again = again + 1, again_at = %(now)s
-WHERE name = ANY(%(names)s) AND (again_at IS NULL OR again_at < %(now)s - make_interval(secs => %(patience)s))
+WHERE name = ANY(%(names)s) AND (
+    again_at IS NULL OR again_at NOT BETWEEN %(now)s - make_interval(secs => %(patience)s) AND %(now)s + interval '5 minutes'
+)
 RETURNING name;

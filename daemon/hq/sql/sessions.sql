@@ -45,5 +45,5 @@ RETURNING times;
 -- forgive: one that worked is no failure, and ends the count of its name.
 UPDATE hq_failure SET times = CASE WHEN key = %(name)s THEN 0 ELSE greatest(times - 1, 0) END WHERE key IN (%(name)s, %(place)s);
 
--- forget: failures that count no more.
-DELETE FROM hq_failure WHERE since <= %(oldest)s;
+-- forget: failures that count no more, and those by a clock that was ahead.
+DELETE FROM hq_failure WHERE since <= %(oldest)s OR since > %(ahead)s;

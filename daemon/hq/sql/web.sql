@@ -2,7 +2,7 @@
 -- with its record.
 SELECT s.name, s.grp, s.joined_at, s.revoked_at, h.arrived, h.body, c.epoch, c.head_seq, c.head_at,
     (SELECT count(*) FROM fork AS f WHERE f.store = s.name) AS forks,
-    (SELECT count(*) FROM gap AS g WHERE g.store = s.name AND g.closed_at IS NULL) AS gaps
+    (SELECT count(*) FROM gap AS g WHERE g.store = s.name AND g.closed_at IS NULL AND g.why <> 'not kept at the store') AS gaps
 FROM store AS s
 LEFT JOIN health AS h ON h.store = s.name
 LEFT JOIN LATERAL (

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import islice
 
 import aiohttp
 import msgspec
@@ -11,6 +13,8 @@ import pytest
 
 from daemon.fleet.wire import Health, pack
 from daemon.hq import tokens
+from daemon.hq.answers import Verified
+from daemon.hq.checks import examine
 from daemon.hq.pulse import Pulse
 from tests.support.fake_clock import FakeClock
 from tests.support.hq_page import Site
@@ -119,5 +123,39 @@ async def test_a_shop_that_was_closed_rings_no_alarm_for_ever(site: Site, clock:
         http.get("/metrics") as answer,
     ):
         told = dict(line.split() for line in (await answer.text()).splitlines() if not line.startswith("#"))
+        async with http.get("/v1/stores") as answer:
+            rows = msgspec.json.decode(await answer.read())["items"]
+    assert {row["name"]: row["gaps"] for row in rows} == {"camden": 1, "lyon": 1, "soho": 0}
     names = ("stores", "stores_late", "stores_silent", "gaps", "bundle_refused")
     assert [told[f"tether_hq_{name}"] for name in names] == ["2", "0", "1", "1", "1"], "lyon's alone"
+    found = await examine(site.services.settings, clock, random.Random())
+    summaries = [each.summary for each in found if "or its messages" in each.summary]
+    assert summaries == ["lyon: some of its record or its messages is missing, or can't be read"]
+
+
+async def test_who_has_all_computed_anew_again_and_again_keeps_nobody_out(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script asks for the whole archive, gives up and asks again; the owner wants to see her stores meanwhile."""
+    done = asyncio.Event()
+
+    async def for_long(*_: object) -> Verified:
+        await done.wait()
+        return Verified(True, 0, None, [])
+
+    monkeypatch.setattr("daemon.hq.answers.verify", for_long)
+    async with site.services.pool.connection() as db:
+        await tokens.add(db, 0, "script", hashlib.sha256(b"hq_x").digest(), ["read"], actor="maria")
+    maria = await site.as_user()
+    async with aiohttp.ClientSession(site.url, headers={"Authorization": "Bearer hq_x"}) as http:
+
+        async def ask() -> int:
+            async with http.get("/v1/audit/verify") as answer:
+                return answer.status
+
+        asking = [asyncio.create_task(ask()) for _ in range(9)]
+        for answered in islice(asyncio.as_completed(asking), 8):
+            assert await answered == 429
+        assert (await maria.get("/")).status == 200
+        done.set()
+        assert sorted(await asyncio.gather(*asking)) == [200] + [429] * 8

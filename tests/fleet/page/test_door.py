@@ -96,6 +96,16 @@ async def test_log_in_guessing(site: Site, clock: FakeClock) -> None:
 
 
 @pytest.mark.usefixtures("maria")
+async def test_guesses_by_a_clock_that_was_ahead_shut_nobody_out_for_days(site: Site, clock: FakeClock) -> None:
+    clock.step(3 * 86_400)
+    stranger = site.browser()
+    for _ in range(NAME_MOST + 1):
+        await log_in(stranger, "a wrong guess")
+    clock.step(-3 * 86_400 + 16 * 60)
+    assert await log_in(site.browser()) == 303
+
+
+@pytest.mark.usefixtures("maria")
 async def test_a_password_that_is_changed_while_it_is_looked_at_lets_nobody_in(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

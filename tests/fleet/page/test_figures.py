@@ -119,6 +119,16 @@ async def test_two_that_count_at_once_count_once(site: Site) -> None:
     assert await site.sql("SELECT reason_code, messages FROM figures_why") == [("refused", 1)]
 
 
+async def test_a_week_that_was_counted_by_a_clock_ahead_is_counted_again(site: Site, clock: FakeClock) -> None:
+    await site.store("soho")
+    clock.step(86_400)
+    await counted(site)
+    clock.step(-86_400)
+    await site.message("soho", "a")
+    assert await counted(site) > 0
+    assert await weeks(site) == {"2026-11-23": 1}
+
+
 async def waits_for_a_lock(site: Site) -> bool:
     return bool(
         await site.sql(

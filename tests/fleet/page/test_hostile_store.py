@@ -153,8 +153,28 @@ async def test_epoch_after_epoch(site: Site, clock: FakeClock) -> None:
     assert nats.marks["mark.camden"].reaches[-1].epoch == "x20000", "the newest is among them"
     await site.message("camden", "m1")
     assert await site.sql("SELECT why FROM gap WHERE store = 'camden'") == [
-        ("unreadable: it has more than 1000 epochs",)
+        ("unreadable messages: it has more than 1000 epochs",)
     ]
+
+
+async def test_what_could_not_be_read_is_missing_until_what_it_was_of_goes_on(site: Site, clock: FakeClock) -> None:
+    """A card lost some bits and was mended; the owner wants the alarm to end, so that she hears the next one."""
+
+    async def missing() -> list[str]:
+        rows = await site.sql("SELECT why FROM gap WHERE closed_at IS NULL ORDER BY why")
+        return [why.partition(":")[0] for (why,) in rows]
+
+    await site.store("soho")
+    await site.message("soho", id=NUL)
+    await site._tell("up.soho.audit", b"bits")
+    assert await missing() == ["unreadable entries", "unreadable messages"]
+    clock.step(60)
+    await site.entries("soho", ("message.sent", "B-1", "m1", {"channel": "twilio"}))
+    assert await missing() == ["unreadable messages"]
+    await site.message("soho", "m1")
+    assert await missing() == []
+    await site.hear("soho")
+    assert "1 well" in (await (await site.as_user()).get("/")).words
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,9 @@ async def test_opt_out_by_hand_needs_the_right_and_an_address(site: Site) -> Non
     browser = await site.as_user()
     fields["token"] = (await browser.get("/optouts")).token
     assert (await browser.post("/optouts", fields | {"address": "12345"})).status == 422
+    for address, medium in (("ada@example.com", "sms"), ("+447700900123", "email"), ("+447700900123", "push")):
+        asked = await browser.post("/optouts", fields | {"address": address, "medium": medium})
+        assert asked.status == 422, "no message would ever ask for that word"
     told = await browser.post("/optouts", fields)
     assert told.status == 503, "NATS is away here: it is not said to be done"
     assert await site.sql("SELECT * FROM hq_record") == []

@@ -184,6 +184,21 @@ async def test_a_file_that_has_no_place_in_a_bundle(site: Site) -> None:
             assert (await browser.post("/texts/all/edit", fields)).status == 404
 
 
+async def test_a_bundle_of_which_nothing_is_left_is_withdrawn_and_not_published(site: Site) -> None:
+    """Stores would take it for the nearest that counts, and lose what wider groups have."""
+    await site.store("soho", bundle="")
+    browser = await site.as_user()
+    await writes(site, "ines", "{{ order.ref }} is ready\n")
+    for status in (303, 409):
+        review = await browser.get("/texts/all/review")
+        fields = {"token": review.token, "reviewed": reviewed(review), "canary": "0"}
+        answer = await browser.post("/texts/all/publish", fields)
+        assert answer.status == status
+        await types(browser, "", "remove")
+    assert "withdraw" in answer.words
+    assert len(await site.sql("SELECT * FROM bundle")) == 1
+
+
 async def test_what_a_store_says_of_its_bundle_is_shown_and_never_obeyed(site: Site) -> None:
     await site.store("soho", bundle="<i>all/1</i>", bundle_problem="<script>alert(1)</script>")
     page = await (await site.as_user()).get("/texts")
