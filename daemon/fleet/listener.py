@@ -11,7 +11,6 @@ from daemon.fleet.consent import ConsentShare
 from daemon.fleet.feed import Feed
 from daemon.fleet.membership import Membership, unsealed
 from daemon.fleet.nats_connection import NatsConnection
-from daemon.fleet.stored import Stored
 from daemon.fleet.wire import Garbled, Mark, pack, unpack
 from outbox import Outbox
 from outbox.clock import Clock
@@ -87,7 +86,7 @@ class Listener:
         if stored is None:
             return
         try:
-            mark = _mark_in(stored)
+            mark = unpack(stored.body, Mark)
         except Garbled as error:
             # Not away: opt-outs are heard all the same. HQ writes over it as soon as it has more of us.
             log.warning("headquarters' mark can't be read; the one before counts", reason=str(error))
@@ -148,9 +147,3 @@ class Listener:
             self.claim = mark.claim
         else:
             log.warning("a renewed claim that headquarters did not sign for this box is left out")
-
-
-def _mark_in(stored: Stored) -> Mark:
-    if stored.is_relayed:
-        raise Garbled("it is a server's answer to somebody, and not headquarters' word")
-    return unpack(stored.body, Mark)

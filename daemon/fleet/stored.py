@@ -8,10 +8,6 @@ import msgspec
 CONDITION = "Nats-Expected-Last-Subject-Sequence"
 CONDITION_ELSEWHERE = f"{CONDITION}-Subject"
 """Has a server look for the condition at another subject."""
-SEQUENCE = "Nats-Sequence"
-"""Stands in all that a server gives out of a stream, and in nothing that is told."""
-_RELAYED = "Tether-Relayed"
-"""Ours, for a sequence said twice."""
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -29,11 +25,6 @@ class Stored(msgspec.Struct, frozen=True):
         """How many more the stream had beyond it when it was read."""
         return int(self.headers.get("Nats-Num-Pending", "0"))
 
-    @property
-    def is_relayed(self) -> bool:
-        """A server gave it out of a stream before it was stored: whoever asked said where to, and nobody looked whether they may write there."""
-        return _RELAYED in self.headers
-
 
 def read_headers(raw: bytes) -> dict[str, str]:
     """As servers read them: a name is what stands before the colon, to the letter, and a condition said twice is the first. What they add
@@ -42,21 +33,21 @@ def read_headers(raw: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.decode("utf-8", "replace").partition(":")
-        if name == SEQUENCE and name in found:
-            found[_RELAYED] = ""
         if colon and not (name == CONDITION and name in found):
             found[name] = value.strip()
     status, _, description = first.decode("utf-8", "replace").removeprefix("NATS/1.0").strip().partition(" ")
-    if status.isdecimal() and SEQUENCE not in found:
+    if status.isdecimal() and "Nats-Sequence" not in found:
         found |= {"Status": status, "Description": description}
     return found
 
 
 def read_stored(headers: Mapping[str, str], body: bytes) -> Stored | None:
     """The message that an answer bears; None: it bears none, and its status says why."""
-    if SEQUENCE not in headers:
+    if "Nats-Sequence" not in headers:
         return None
-    return Stored(headers["Nats-Subject"], int(headers[SEQUENCE]), _ms(headers["Nats-Time-Stamp"]), body, headers)
+    return Stored(
+        headers["Nats-Subject"], int(headers["Nats-Sequence"]), _ms(headers["Nats-Time-Stamp"]), body, headers
+    )
 
 
 def _ms(stamp: str) -> int:

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from daemon.fleet.nats_connection import NatsAway, NatsConnection
-from daemon.fleet.stored import SEQUENCE, Stored
+from daemon.fleet.stored import Stored
 from daemon.hq.config import ACCOUNT, HqSettings
 from daemon.hq.database import Connection, Weather, opened
 from daemon.hq.ingest import UP, Ingest
@@ -122,18 +122,13 @@ class Archiver:
         ledger = Ledger(self._now, streams["CONSENT"].created, self._settings.key(ACCOUNT, "account").public)
         marks = Marks(self._settings, self._clock, streams["CONSENT"].created)
         await ledger.restore(db, line)
-        await line.listen("health.*", lambda message: self._hear(message.subject, message.data, message.headers or {}))
+        await line.listen("health.*", lambda message: self._pulse.hear(message.subject, message.data))
         await line.listen("optout.>", lambda message: self._poke())
         await self._pulse.catch_up(line)
         await marks.touch_all(db)
         self.status.state, self.status.since, self.status.reason = "running", self._now(), ""
         self.status.server = line.server
         await self._keep(db, line, {name: stream.created for name, stream in streams.items()}, marks, ledger)
-
-    def _hear(self, subject: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """A store's word on how it is; what a server gave out of a stream is none, wherever somebody had it sent."""
-        if SEQUENCE not in headers:
-            self._pulse.hear(subject, body)
 
     def _poke(self) -> None:
         self._poked = True

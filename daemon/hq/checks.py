@@ -13,7 +13,7 @@ from daemon.channels.base import Misconfigured
 from daemon.config import ConfigError
 from daemon.fleet.nats_connection import NatsAway
 from daemon.hq import answers
-from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
+from daemon.hq.config import ACCOUNT, OPERATOR, STREAMS, SYSTEM, HqSettings
 from daemon.hq.database import Weather, opened
 from daemon.hq.nats import ServerRefused, as_fleet, check_servers
 from daemon.hq.publishing import publish_key
@@ -37,7 +37,9 @@ async def examine(settings: HqSettings, clock: Clock, rng: random.Random) -> Seq
 
 async def _secrets(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[Finding]:
     try:
-        settings.key(OPERATOR, "operator"), settings.key(ACCOUNT, "account"), settings.key(SYSTEM, "account")
+        settings.key(OPERATOR, "operator")
+        for name in (ACCOUNT, STREAMS, SYSTEM):
+            settings.key(name, "account")
         keys = settings.consent_keys
     except ConfigError as error:
         return [problem("secrets", str(error), "restore .env from its copy: stores trust these keys")]

@@ -1,5 +1,9 @@
 """What NATS's servers believe of the fleet, as signed claims (JWT in NATS's form): the operator vouches for accounts, the fleet's account for
-its users. A store's right is one such claim; taking it back is a new claim of the account's, which every server puts in force at once.
+its users, the stores. A store's right is one such claim; taking it back is a new claim of the account's, which every server puts in force at once.
+
+The streams lie in another account, headquarters' own. A server sends its answer wherever who asked says, by its own right and not by theirs
+(https://github.com/nats-io/nats-server/issues/8274): beside the streams an answer could purge one, or stand as another store's word. From one
+account into the other goes what is named here, and nothing else.
 
 Pure: times are passed in, nothing is sent.
 """
@@ -7,6 +11,7 @@ Pure: times are passed in, nothing is sent.
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -14,6 +19,18 @@ from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 
 _HEADER = {"typ": "JWT", "alg": "ed25519-nkey"}
 _ANY = -1
+
+ASKED: Mapping[str, Literal["Singleton", "Stream"]] = {
+    "up.*.*": "Singleton",
+    "health.*": "Singleton",
+    "optout.*.*.*": "Singleton",
+    "$JS.API.DIRECT.GET.CONSENT": "Stream",
+    "$JS.API.DIRECT.GET.MARK.mark.*": "Singleton",
+    "$JS.API.DIRECT.GET.BUNDLE.bundle.*": "Singleton",
+}
+"""What stores tell, and ask for, where the streams are; and whether that is answered by one message or by several."""
+HEARD = ("optout.>", "mark.*", "bundle.*")
+"""What they hear from there."""
 
 
 class Rights(msgspec.Struct, frozen=True):
@@ -47,19 +64,39 @@ def operator_claim(operator: KeyPair, system_account: str, *, at: int) -> str:
     return _sign(operator, operator.public, "tether", body, at)
 
 
-def account_claim(
-    operator: KeyPair, account: str, name: str, *, at: int, revoked: Mapping[str, int], storage: int, memory: int
+def system_claim(operator: KeyPair, account: str, *, at: int) -> str:
+    return _account_claim(operator, account, "system", at)
+
+
+def fleet_claim(operator: KeyPair, account: str, streams: str, *, at: int, revoked: Mapping[str, int]) -> str:
+    """The stores' account. `streams`: the account where the streams are. `revoked`: public keys of users, and until when (seconds) what was
+    issued to them does not count."""
+    asked = [{"name": f"ask {each}", "subject": each, "account": streams, "type": "service"} for each in ASKED]
+    heard = [{"name": f"hear {each}", "subject": each, "account": streams, "type": "stream"} for each in HEARD]
+    return _account_claim(operator, account, "fleet", at, imports=[*asked, *heard], revocations=dict(revoked))
+
+
+def streams_claim(operator: KeyPair, account: str, *, at: int, storage: int, memory: int) -> str:
+    """Headquarters' account. `storage`, `memory`: bytes that JetStream may use for it over all servers."""
+    asked = [
+        {"name": f"ask {each}", "subject": each, "type": "service", "response_type": answer}
+        for each, answer in ASKED.items()
+    ]
+    heard = [{"name": f"hear {each}", "subject": each, "type": "stream"} for each in HEARD]
+    jetstream = {"mem_storage": memory, "disk_storage": storage, "streams": _ANY, "consumer": _ANY}
+    return _account_claim(operator, account, "streams", at, jetstream, exports=[*asked, *heard])
+
+
+def _account_claim(
+    operator: KeyPair, account: str, name: str, at: int, jetstream: Mapping[str, int] | None = None, **more: object
 ) -> str:
-    """`revoked`: public keys of users, and until when (seconds) what was issued to them does not count. `storage`, `memory`: bytes that
-    JetStream may use for it over all servers; 0: none."""
-    jetstream = {"mem_storage": memory, "disk_storage": storage, "streams": _ANY, "consumer": _ANY} if storage else {}
     limits = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), _ANY)
     body = {
         "type": "account",
         "version": 2,
-        "limits": {**limits, "wildcards": True, **jetstream},
+        "limits": {**limits, "wildcards": True, **(jetstream or {})},
         "default_permissions": {"pub": {}, "sub": {}},
-        "revocations": dict(revoked),
+        **more,
     }
     return _sign(operator, account, name, body, at)
 
@@ -69,7 +106,7 @@ class _Revocations(msgspec.Struct, frozen=True):
 
 
 class AccountClaim(msgspec.Struct, frozen=True):
-    """What an account's claim says, as `account_claim` took it."""
+    """What the fleet's account's claim says, as `fleet_claim` took it."""
 
     iat: int = 0
     nats: _Revocations = _Revocations()

@@ -14,7 +14,9 @@ from daemon.fleet.consent_keys import read_keys
 from daemon.fleet.nkey import BadKey, KeyPair, Role
 
 SEARCH = (Path("hq.toml"), Path("/etc/tether-hq/hq.toml"))
-OPERATOR, ACCOUNT, SYSTEM, CONSENT = "HQ_OPERATOR_SEED", "HQ_ACCOUNT_SEED", "HQ_SYSTEM_SEED", "HQ_CONSENT_KEYS"
+OPERATOR, SYSTEM, CONSENT = "HQ_OPERATOR_SEED", "HQ_SYSTEM_SEED", "HQ_CONSENT_KEYS"
+ACCOUNT, STREAMS = "HQ_ACCOUNT_SEED", "HQ_STREAMS_SEED"
+"""The fleet's account, whose users the stores are, and headquarters' own, where the streams are."""
 
 
 class Hq(Table, frozen=True):

@@ -277,9 +277,5 @@ def _args(state: State) -> str:
 def _is_ours(message: Stored) -> bool:
     parts = message.subject.split(".")
     return (
-        not message.is_relayed
-        and len(parts) == 3
-        and parts[0] == "up"
-        and NAME.fullmatch(parts[1]) is not None
-        and parts[2] in ("audit", "msg")
+        len(parts) == 3 and parts[0] == "up" and NAME.fullmatch(parts[1]) is not None and parts[2] in ("audit", "msg")
     )

@@ -53,8 +53,7 @@ class Pulse:
         after = 0
         while found := await line.read("HEALTH", after, limit=PAGE):
             for stored in found:
-                if not stored.is_relayed:
-                    self.hear(stored.subject, stored.body, _arrived(stored))
+                self.hear(stored.subject, stored.body, _arrived(stored))
             after = found[-1].seq
 
     async def write(self, db: Connection) -> set[str]:

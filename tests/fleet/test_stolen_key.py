@@ -1,10 +1,13 @@
 """Somebody has the key of one store's box, and writes to NATS what no library writes."""
 
+import asyncio
+
 import pytest
 
 from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.speaker import signed
-from daemon.fleet.wire import Health, Mark, Reach, StateBatch, deflate, optout_subject, pack, unpack
+from daemon.fleet.wire import Mark, optout_subject, pack, unpack
+from daemon.hq.streams import ask
 from tests.fleet.test_consent import blocked, heard_everywhere, opt_in, pair, stopped_at_soho
 from tests.support.fleet_world import World, until
 from tests.support.outbox_box import PHONE
@@ -104,68 +107,64 @@ async def test_no_new_key_is_sealed_for_a_store_that_was_revoked(fleet: World) -
         assert await sealed("camden") == set()
 
 
-async def test_a_servers_answer_makes_no_store_deaf(fleet: World) -> None:
-    """Somebody with Hackney's seed has NATS acknowledge what they tell at Soho's mark, where they may not write; they want Soho to hear of no STOP any more."""
+async def test_a_mark_that_can_not_be_read_makes_no_store_deaf(fleet: World) -> None:
+    """Whoever brought headquarters to write it: Soho hears of a STOP all the same."""
     soho, camden = await pair(fleet)
     await soho.disconnect()
-    async with fleet.line_of(await fleet.add_store("hackney")) as line, fleet.as_hq() as hq:
-        await line._client.publish("up.hackney.msg", b"{}", reply="mark.soho")
-
-        async def written() -> bool:
-            stored = await hq.newest("MARK", "mark.soho")
-            return stored is not None and b'"stream"' in stored.body
-
-        await until(written)
+    async with fleet.as_hq() as hq:
+        await hq.publish("mark.soho", b'{"stream":"UP","seq":7}')
     soho.connect()
     await camden.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
     await until(lambda: blocked(soho), seconds=10)
 
 
-FORGED = Health(at=1, clock_trusted=True, release="forged", uplink="up", epoch="", seq=0, hash="")
+DEPUTIES = {
+    "PURGE.CONSENT": b"",
+    "PURGE.MARK": b"",
+    "DELETE.UP": b"",
+    "DELETE.BUNDLE": b"",
+    "MSG.DELETE.CONSENT": b'{"seq":1}',
+    "UPDATE.CONSENT": b'{"name":"CONSENT","subjects":["optout.>"],"max_msgs":1,"allow_direct":true,"num_replicas":3}',
+}
+"""What a server would do with a stream, if it took its own answer for somebody's request."""
 
 
-async def relay(fleet: World, line: NatsConnection, body: bytes, stream: str, subject: str) -> None:
-    """Have a server write that where this line may not: one that has what it is to repeat."""
-    told = await line.publish(optout_subject("k1", "sms", "f" * 32), body)
-    async with fleet.as_hq() as hq:
+@pytest.mark.parametrize("verb", DEPUTIES)
+async def test_no_servers_answer_does_to_a_stream_what_its_asker_may_not(fleet: World, verb: str) -> None:
+    """Somebody with Hackney's seed tells a request as a word of theirs, and has NATS repeat it where only headquarters may ask. They want every
+    STOP forgotten, or the record."""
+    await pair(fleet)
+    stream = verb.rpartition(".")[2]
+    async with fleet.line_of(await fleet.add_store("hackney")) as line, fleet.as_hq() as hq:
+        ack = await line.publish(optout_subject("k1", "sms", "f" * 32), DEPUTIES[verb])
+        before = (await ask(hq, "INFO", stream), await hq.read("CONSENT", 0, limit=9))
+        for _ in range(5):
+            asked = b'{"seq":%d}' % ack.seq
+            await line._client.publish("$JS.API.DIRECT.GET.CONSENT", asked, reply=f"$JS.API.STREAM.{verb}")
+        await line._client.flush()
+        await asyncio.sleep(0.5)
+        after = (await ask(hq, "INFO", stream), await hq.read("CONSENT", 0, limit=9))
+    assert before[0].error is None
+    assert (after[0].error, after[0].config, after[1]) == (None, before[0].config, before[1])
 
-        async def relayed() -> bool:
-            await line._client.publish("$JS.API.DIRECT.GET.CONSENT", b'{"seq":%d}' % told.seq, reply=subject)
-            stored = await hq.newest(stream, subject)
-            return stored is not None and stored.body == body
 
-        await until(relayed)
-
-
-async def test_a_servers_answer_is_no_word_of_another_store(fleet: World) -> None:
-    """Somebody with Hackney's seed has NATS repeat, in Soho's place, what they wrote themselves; they want headquarters to believe it of Soho."""
+@pytest.mark.parametrize(
+    ("stream", "subject"),
+    [("MARK", "mark.soho"), ("HEALTH", "health.soho"), ("UP", "up.soho.msg"), ("BUNDLE", "bundle.soho")],
+)
+async def test_no_servers_answer_stands_where_its_asker_may_not_write(fleet: World, stream: str, subject: str) -> None:
+    """Somebody with Hackney's seed has NATS answer and acknowledge them in Soho's place."""
     archiver = fleet.start_hq()
 
     async def running() -> bool:
         return archiver.status.state == "running"
 
     await until(running)
-    await fleet.add_store("soho")
-    async with fleet.line_of(await fleet.add_store("hackney")) as line:
-        await relay(fleet, line, pack(FORGED), "HEALTH", "health.soho")
-        await relay(fleet, line, deflate(StateBatch("e1", 0, 1, [])), "UP", "up.soho.msg")
-        await line.publish("health.hackney", pack(FORGED))
-        await line.publish("up.hackney.msg", deflate(StateBatch("e1", 0, 1, [])))
-    await until(lambda: fleet.sql("SELECT * FROM health WHERE store = 'hackney'"))
-    await until(lambda: fleet.sql("SELECT * FROM chain WHERE store = 'hackney'"))
-    assert await fleet.sql("SELECT * FROM health WHERE store = 'soho'") == []
-    assert await fleet.sql("SELECT * FROM chain WHERE store = 'soho'") == []
-
-
-async def test_a_servers_answer_is_no_mark(fleet: World) -> None:
-    """Somebody with Hackney's seed has NATS repeat a mark of their own making; they want Soho to take itself for a copied card."""
-    soho, camden = await pair(fleet)
-    await soho.disconnect()
-    epoch, *_ = await soho.head()
-    forged = Mark(reaches=[Reach(epoch, 10**6, "f" * 64)])
-    async with fleet.line_of(await fleet.add_store("hackney")) as line:
-        await relay(fleet, line, pack(forged), "MARK", "mark.soho")
-    soho.connect()
-    await camden.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
-    await until(lambda: blocked(soho), seconds=10)
-    assert soho.link.trouble() == ""
+    async with fleet.line_of(await fleet.add_store("hackney")) as line, fleet.as_hq() as hq:
+        ack = await line.publish(optout_subject("k1", "sms", "f" * 32), b"{}")
+        for _ in range(5):
+            await line._client.publish("$JS.API.DIRECT.GET.CONSENT", b'{"seq":%d}' % ack.seq, reply=subject)
+            await line._client.publish("up.hackney.msg", b"{}", reply=subject)
+        await line._client.flush()
+        await asyncio.sleep(0.5)
+        assert await hq.newest(stream, subject) is None
