@@ -120,7 +120,6 @@ async def test_a_mark_that_can_not_be_read_makes_no_store_deaf(fleet: World) -> 
 
 DEPUTIES = {
     "PURGE.CONSENT": b"",
-    "PURGE.MARK": b"",
     "DELETE.UP": b"",
     "DELETE.BUNDLE": b"",
     "MSG.DELETE.CONSENT": b'{"seq":1}',
