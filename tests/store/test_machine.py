@@ -111,11 +111,20 @@ class Spooling(RuleBasedStateMachine):
             for n in range(count)
         ]
         event = posted(f"e{self.events}", type, ref, at=self.clock.now())
+        if messages:
+            self.line_up(ref)
         self.run(self.box.spool.accept(event, plans(*messages, drops=drops)))
         assert self.run(self.box.spool.accept(event, plans(*messages))).duplicate
         self.seen |= {message.id: State.QUEUED for message in messages}
         later = self.clock.now() + delay if delay else 0
         self.place |= {message.id: (later, self.events, n) for n, message in enumerate(messages)}
+
+    def line_up(self, ref: str) -> None:
+        """What was to wait for a while, and did, stands where it came when there is newer news."""
+        for message in self.all():
+            moment, *came = self.place[message.id]
+            if message.order_ref == ref and message.state not in ENDED and 0 < moment <= self.clock.now():
+                self.place[message.id] = (0, *came)  # type: ignore[assignment]
 
     @rule(ref=st.sampled_from(REFS), by=st.sampled_from([-90_000, -30_000, 45_000]))
     def promise_anew(self, ref: str, by: int) -> None:
