@@ -160,7 +160,7 @@ def _published(
 
     async def whole(settings: "HqSettings", db: "Connection") -> Sequence[str]:
         from daemon.fleet.nats_connection import NatsAway
-        from daemon.hq.nats import as_fleet
+        from daemon.hq.nats import as_archive
         from daemon.hq.publishing import Publisher
         from outbox.clock import SystemClock
 
@@ -168,7 +168,7 @@ def _published(
         publisher = Publisher(settings, lambda: datetime.fromtimestamp(clock.now() / 1000, UTC))
         names = await work(publisher, db)
         try:
-            async with as_fleet(settings, clock, random.SystemRandom()) as line:
+            async with as_archive(settings, clock, random.SystemRandom()) as line:
                 await publisher.send(db, line)
         except NatsAway as error:
             print(f"NATS can't be reached, and headquarters sends it once it can: {error}")

@@ -17,7 +17,7 @@ from daemon.hq.database import Connection, Weather, opened
 from daemon.hq.ingest import UP, Ingest
 from daemon.hq.ledger import Ledger
 from daemon.hq.marks import Marks
-from daemon.hq.nats import as_fleet
+from daemon.hq.nats import as_archive
 from daemon.hq.pulse import Pulse
 from daemon.hq.stores import Stores
 from daemon.hq.streams import ask, ensure
@@ -107,7 +107,7 @@ class Archiver:
         replicas = 1 if self._settings.hq.single else REPLICAS
         async with opened(self._settings.postgres.dsn) as db:
             await self._enforce(db)
-            async with as_fleet(self._settings, self._clock, self._rng) as line:
+            async with as_archive(self._settings, self._clock, self._rng) as line:
                 await self._on(db, line, replicas)
 
     async def _enforce(self, db: Connection) -> None:

@@ -13,9 +13,9 @@ from daemon.channels.base import Misconfigured
 from daemon.config import ConfigError
 from daemon.fleet.nats_connection import NatsAway
 from daemon.hq import answers
-from daemon.hq.config import ACCOUNT, OPERATOR, STREAMS, SYSTEM, HqSettings
+from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
 from daemon.hq.database import Weather, opened
-from daemon.hq.nats import ServerRefused, as_fleet, check_servers
+from daemon.hq.nats import ServerRefused, as_archive, check_servers
 from daemon.hq.publishing import publish_key
 from daemon.hq.streams import StreamRefused, ensure
 from daemon.hq.voice import as_store, build_one, check_channels
@@ -37,9 +37,7 @@ async def examine(settings: HqSettings, clock: Clock, rng: random.Random) -> Seq
 
 async def _secrets(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[Finding]:
     try:
-        settings.key(OPERATOR, "operator")
-        for name in (ACCOUNT, STREAMS, SYSTEM):
-            settings.key(name, "account")
+        settings.key(OPERATOR, "operator"), settings.key(ACCOUNT, "account"), settings.key(SYSTEM, "account")
         keys = settings.consent_keys
     except ConfigError as error:
         return [problem("secrets", str(error), "restore .env from its copy: stores trust these keys")]
@@ -127,7 +125,7 @@ async def _servers(settings: HqSettings, clock: Clock, rng: random.Random) -> Se
 
 async def _streams(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[Finding]:
     try:
-        async with as_fleet(settings, clock, rng) as line:
+        async with as_archive(settings, clock, rng) as line:
             streams = await ensure(line, clock, replicas=1 if settings.hq.single else 3)
     except StreamRefused as error:
         return [problem("streams", str(error), "see docs/fleet.md, Streams")]

@@ -1,17 +1,13 @@
 """What NATS's servers believe of the fleet, as signed claims (JWT in NATS's form): the operator vouches for accounts, the fleet's account for
-its users, the stores. A store's right is one such claim; taking it back is a new claim of the account's, which every server puts in force at once.
-
-The streams lie in another account, headquarters' own. A server sends its answer wherever who asked says, by its own right and not by theirs
-(https://github.com/nats-io/nats-server/issues/8274): beside the streams an answer could purge one, or stand as another store's word. From one
-account into the other goes what is named here, and nothing else.
+its users. A store's right is one such claim; taking it back is a new claim of the account's, which every server puts in force at once.
 
 Pure: times are passed in, nothing is sent.
 """
 
 import base64
 import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import msgspec
 
@@ -19,18 +15,6 @@ from daemon.fleet.nkey import BadKey, KeyPair, is_signed
 
 _HEADER = {"typ": "JWT", "alg": "ed25519-nkey"}
 _ANY = -1
-
-ASKED: Mapping[str, Literal["Singleton", "Stream"]] = {
-    "up.*.*": "Singleton",
-    "health.*": "Singleton",
-    "optout.*.*.*": "Singleton",
-    "$JS.API.DIRECT.GET.CONSENT": "Stream",
-    "$JS.API.DIRECT.GET.MARK.mark.*": "Singleton",
-    "$JS.API.DIRECT.GET.BUNDLE.bundle.*": "Singleton",
-}
-"""What stores tell, and ask for, where the streams are; and whether that is answered by one message or by several."""
-HEARD = ("optout.>", "mark.*", "bundle.*")
-"""What they hear from there."""
 
 
 class Rights(msgspec.Struct, frozen=True):
@@ -64,37 +48,60 @@ def operator_claim(operator: KeyPair, system_account: str, *, at: int) -> str:
     return _sign(operator, operator.public, "tether", body, at)
 
 
-def system_claim(operator: KeyPair, account: str, *, at: int) -> str:
-    return _account_claim(operator, account, "system", at)
+ASKED: Mapping[str, str] = {
+    "up.*.*": "Singleton",
+    "health.*": "Singleton",
+    "optout.*.*.*": "Singleton",
+    "$JS.API.DIRECT.GET.CONSENT": "Stream",
+    "$JS.API.DIRECT.GET.MARK.mark.*": "Singleton",
+    "$JS.API.DIRECT.GET.BUNDLE.bundle.*": "Singleton",
+}
+"""What stores may ask of the archive's account, all of them together, and whether one answer comes or several."""
+HEARD = ("optout.>", "mark.*", "bundle.*")
+"""What they hear from there."""
 
 
-def fleet_claim(operator: KeyPair, account: str, streams: str, *, at: int, revoked: Mapping[str, int]) -> str:
-    """The stores' account. `streams`: the account where the streams are. `revoked`: public keys of users, and until when (seconds) what was
-    issued to them does not count."""
-    asked = [{"name": f"ask {each}", "subject": each, "account": streams, "type": "service"} for each in ASKED]
-    heard = [{"name": f"hear {each}", "subject": each, "account": streams, "type": "stream"} for each in HEARD]
-    return _account_claim(operator, account, "fleet", at, imports=[*asked, *heard], revocations=dict(revoked))
+def archive_key(account: KeyPair) -> KeyPair:
+    """It follows from the fleet's account's, so that a headquarters has no more to keep."""
+    return KeyPair("account", hmac.digest(account.seed.encode(), b"tether archive", "sha256"))
 
 
-def streams_claim(operator: KeyPair, account: str, *, at: int, storage: int, memory: int) -> str:
-    """Headquarters' account. `storage`, `memory`: bytes that JetStream may use for it over all servers."""
-    asked = [
-        {"name": f"ask {each}", "subject": each, "type": "service", "response_type": answer}
-        for each, answer in ASKED.items()
+def archive_claim(operator: KeyPair, archive: str, *, at: int, storage: int, memory: int) -> str:
+    """Of the account that the streams and headquarters are in, and no store: NATS sends an answer wherever the asker says, with the rights of
+    whoever answers. A store asks from an account of its own, in which there is nothing but what `ASKED` names. `storage`, `memory`: bytes
+    that JetStream may use over all servers."""
+    exports = [
+        *(
+            {"name": each, "subject": each, "type": "service", "response_type": answers}
+            for each, answers in ASKED.items()
+        ),
+        *({"name": f"hear {each}", "subject": each, "type": "stream"} for each in HEARD),
     ]
-    heard = [{"name": f"hear {each}", "subject": each, "type": "stream"} for each in HEARD]
     jetstream = {"mem_storage": memory, "disk_storage": storage, "streams": _ANY, "consumer": _ANY}
-    return _account_claim(operator, account, "streams", at, jetstream, exports=[*asked, *heard])
+    return _account_claim(operator, archive, "archive", at, limits=jetstream, exports=exports)
+
+
+def fleet_claim(operator: KeyPair, account: str, archive: str, *, at: int, revoked: Mapping[str, int]) -> str:
+    """Of the account that stores are in. `revoked`: public keys of users, and until when (seconds) what was issued to them does not count."""
+    imports = [
+        *({"name": each, "subject": each, "account": archive, "type": "service"} for each in ASKED),
+        *({"name": f"hear {each}", "subject": each, "account": archive, "type": "stream"} for each in HEARD),
+    ]
+    return _account_claim(operator, account, "fleet", at, revocations=dict(revoked), imports=imports)
+
+
+def system_claim(operator: KeyPair, system: str, *, at: int) -> str:
+    return _account_claim(operator, system, "system", at)
 
 
 def _account_claim(
-    operator: KeyPair, account: str, name: str, at: int, jetstream: Mapping[str, int] | None = None, **more: object
+    operator: KeyPair, account: str, name: str, at: int, *, limits: Mapping[str, int] | None = None, **more: object
 ) -> str:
-    limits = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), _ANY)
+    unlimited = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), _ANY)
     body = {
         "type": "account",
         "version": 2,
-        "limits": {**limits, "wildcards": True, **(jetstream or {})},
+        "limits": {**unlimited, "wildcards": True, **(limits or {})},
         "default_permissions": {"pub": {}, "sub": {}},
         **more,
     }
@@ -106,7 +113,7 @@ class _Revocations(msgspec.Struct, frozen=True):
 
 
 class AccountClaim(msgspec.Struct, frozen=True):
-    """What the fleet's account's claim says, as `fleet_claim` took it."""
+    """What an account's claim says, as it was made here."""
 
     iat: int = 0
     nats: _Revocations = _Revocations()

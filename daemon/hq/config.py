@@ -12,11 +12,10 @@ import msgspec
 from daemon.config import ConfigError, Duration, Table, TimeOfDay, decode, secrets_in
 from daemon.fleet.consent_keys import read_keys
 from daemon.fleet.nkey import BadKey, KeyPair, Role
+from daemon.hq.claims import archive_key
 
 SEARCH = (Path("hq.toml"), Path("/etc/tether-hq/hq.toml"))
-OPERATOR, SYSTEM, CONSENT = "HQ_OPERATOR_SEED", "HQ_SYSTEM_SEED", "HQ_CONSENT_KEYS"
-ACCOUNT, STREAMS = "HQ_ACCOUNT_SEED", "HQ_STREAMS_SEED"
-"""The fleet's account, whose users the stores are, and headquarters' own, where the streams are."""
+OPERATOR, ACCOUNT, SYSTEM, CONSENT = "HQ_OPERATOR_SEED", "HQ_ACCOUNT_SEED", "HQ_SYSTEM_SEED", "HQ_CONSENT_KEYS"
 
 
 class Hq(Table, frozen=True):
@@ -115,6 +114,11 @@ class HqSettings(Table, frozen=True):
             return KeyPair.from_seed(seed, role)
         except BadKey as error:
             raise ConfigError(f"{self.folder / '.env'}: {name}: {error}") from error
+
+    @property
+    def archive_key(self) -> KeyPair:
+        """Of the account of NATS that the streams are in. Raises ConfigError."""
+        return archive_key(self.key(ACCOUNT, "account"))
 
     @property
     def consent_keys(self) -> dict[str, bytes]:

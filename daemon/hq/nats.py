@@ -1,5 +1,4 @@
-"""HQ's own connections with NATS: in the account of the fleet's streams for all it does, and as the system's for what is about the servers
-themselves.
+"""HQ's own connections with NATS: as the archive's account for all it does, and as the system's for what is about the servers themselves.
 
 Its rights are claims that HQ signs for itself when it connects: there is nothing to keep but the accounts' seeds.
 """
@@ -7,14 +6,15 @@ Its rights are claims that HQ signs for itself when it connects: there is nothin
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 
 import msgspec
 
 from daemon.fleet.claim import claim_by
 from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, NotAuthorised, connected, pinned
 from daemon.fleet.nkey import KeyPair
-from daemon.hq.claims import EVERYTHING, AccountClaim, fleet_claim, read_account_claim, streams_claim, user_claim
-from daemon.hq.config import ACCOUNT, OPERATOR, STREAMS, SYSTEM, HqSettings
+from daemon.hq.claims import EVERYTHING, AccountClaim, archive_claim, fleet_claim, read_account_claim, user_claim
+from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
 from daemon.hq.servers import MEMORY, STORAGE
 from outbox.clock import Clock
 
@@ -32,9 +32,9 @@ class ServerRefused(Exception):
 
 
 @asynccontextmanager
-async def as_fleet(settings: HqSettings, clock: Clock, rng: random.Random) -> AsyncIterator[NatsConnection]:
+async def as_archive(settings: HqSettings, clock: Clock, rng: random.Random) -> AsyncIterator[NatsConnection]:
     """On any of the servers. Raises NatsAway, ConfigError."""
-    async with _as(settings, settings.key(STREAMS, "account"), "hq", clock, rng) as line:
+    async with _as(settings, settings.archive_key, "hq", clock, rng) as line:
         yield line
 
 
@@ -78,21 +78,21 @@ async def put_in_force(
 ) -> None:
     """These keys are out on every server that is there once this returns: connected ones are cut. One that is not there learns of it from the
     others when it comes back. `after`: when the word before was signed (seconds). Raises NatsAway where none took it, or one would not."""
-    operator, streams = settings.key(OPERATOR, "operator"), settings.key(STREAMS, "account").public
+    operator, archive = settings.key(OPERATOR, "operator"), settings.archive_key.public
     # Of two words servers give each other the one of the later date: that is this one, whatever the clock says.
     at = max(clock.now() // 1000, after + 1)
     claims = (
-        streams_claim(operator, streams, at=at, storage=STORAGE, memory=MEMORY),
-        fleet_claim(operator, settings.key(ACCOUNT, "account").public, streams, at=at, revoked=revoked),
+        archive_claim(operator, archive, at=at, storage=STORAGE, memory=MEMORY),
+        fleet_claim(operator, settings.key(ACCOUNT, "account").public, archive, at=at, revoked=revoked),
     )
+    most = len(settings.nats.servers)
     async with as_system(settings, clock, rng) as line:
-        for claim in claims:
-            answers = await line.ask_all(UPDATE, claim.encode(), wait=TAKE_SECONDS, most=len(settings.nats.servers))
-            if not answers:
-                raise NatsAway("no server of NATS took the fleet's new claims in time")
-            for answer in answers:
-                if b'"code":200' not in answer:
-                    raise NatsAway(f"NATS did not take the fleet's new claims: {_why_not(answer)}")
+        both = [await line.ask_all(UPDATE, claim.encode(), wait=TAKE_SECONDS, most=most) for claim in claims]
+    if not all(both):
+        raise NatsAway("no server of NATS took the fleet's new claims in time")
+    for answer in chain.from_iterable(both):
+        if b'"code":200' not in answer:
+            raise NatsAway(f"NATS did not take the fleet's new claim: {_why_not(answer)}")
 
 
 async def claim_in_force(settings: HqSettings, clock: Clock, rng: random.Random) -> AccountClaim:

@@ -14,7 +14,7 @@ from daemon.fleet.nats_connection import NatsAway
 from daemon.hq.canary import Decided, worse
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Connection, Weather, opened, queries
-from daemon.hq.nats import as_fleet
+from daemon.hq.nats import as_archive
 from daemon.hq.published import StoreBundles, stores
 from daemon.hq.publishing import Publisher, Rollout
 from daemon.hq.pulse import SILENT_SECONDS
@@ -72,7 +72,7 @@ class Rollouts:
             while not (await (await db.execute(_SQL["lead"])).fetchone() or (False,))[0]:
                 await self._clock.sleep(AGAIN_SECONDS)
             await Stores(self._settings, self._clock, self._rng).renew(db)
-            async with as_fleet(self._settings, self._clock, self._rng) as line:
+            async with as_archive(self._settings, self._clock, self._rng) as line:
                 whole_at, self._listens_since = float("-inf"), self._now()
                 while not line.lost.is_set():
                     if (now := self._clock.monotonic()) - whole_at >= WHOLE_SECONDS:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from daemon.config import ConfigError
 from daemon.hq.archiver import Archiver
-from daemon.hq.config import ACCOUNT, OPERATOR, STREAMS, SYSTEM, HqSettings
+from daemon.hq.config import OPERATOR, SYSTEM, HqSettings
 from daemon.hq.database import migrate, pooled
 from daemon.hq.nats import check_servers
 from daemon.hq.rollouts import Rollouts
@@ -65,9 +65,8 @@ async def serving(
     settings: HqSettings, clock: Clock, rng: random.Random, *, page_port: int | None = None
 ) -> AsyncIterator[str]:
     """Yields the URL; raises as `serve` does. `page_port`: where the page is to be had on this machine without TLS, besides."""
-    settings.key(OPERATOR, "operator")
-    for name in (ACCOUNT, STREAMS, SYSTEM):
-        settings.key(name, "account")
+    for name, role in ((OPERATOR, "operator"), (SYSTEM, "account")):
+        settings.key(name, "operator" if role == "operator" else "account")
     tls = tls_of(settings)
     await migrate(settings.postgres.dsn)
     servers = await check_servers(settings, clock, rng)

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from daemon.appliance.packaged import EXECUTABLE, unit_folder
 from daemon.fleet.nkey import KeyPair
 from daemon.hq.authority import Pair, make_authority, vouch
-from daemon.hq.claims import fleet_claim, operator_claim, streams_claim, system_claim
-from daemon.hq.config import ACCOUNT, CONSENT, OPERATOR, STREAMS, SYSTEM
+from daemon.hq.claims import archive_claim, archive_key, fleet_claim, operator_claim, system_claim
+from daemon.hq.config import ACCOUNT, CONSENT, OPERATOR, SYSTEM
 from daemon.hq.servers import MEMORY, STORAGE, Server, Trust, server_config
 
 CLIENT_PORT, ROUTE_PORT = 443, 6222
@@ -47,12 +47,7 @@ class SetUpRefused(Exception):
 class Keys(msgspec.Struct, frozen=True):
     operator: KeyPair
     account: KeyPair
-    streams: KeyPair
     system: KeyPair
-
-    @classmethod
-    def make(cls) -> "Keys":
-        return cls(KeyPair.make("operator"), *(KeyPair.make("account") for _ in range(3)))
 
 
 def refuse_to_replace(folder: Path) -> None:
@@ -68,7 +63,7 @@ def set_up(folder: Path, wanted: Wanted, now: datetime) -> Sequence[Path]:
     refuse_to_replace(folder)
     folder.mkdir(parents=True, exist_ok=True)
     authority = make_authority(wanted.name, now)
-    keys = Keys.make()
+    keys = Keys(KeyPair.make("operator"), KeyPair.make("account"), KeyPair.make("account"))
     written = [
         _write(folder / "ca.pem", authority.certificate, 0o644),
         _write(folder / "ca.key", authority.key, 0o600),
@@ -107,15 +102,15 @@ def hand_over(folder: Path) -> None:
         (folder / name).chmod(0o640)
 
 
-def trust_of(keys: Keys, at: int, *, storage: int = STORAGE, memory: int = MEMORY) -> Trust:
-    operator, system, account, streams = keys.operator, keys.system.public, keys.account.public, keys.streams.public
+def trust_of(keys: Keys, at: int) -> Trust:
+    archive = archive_key(keys.account)
     return Trust(
-        operator_claim(operator, system, at=at),
-        system,
+        operator_claim(keys.operator, keys.system.public, at=at),
+        keys.system.public,
         {
-            system: system_claim(operator, system, at=at),
-            streams: streams_claim(operator, streams, at=at, storage=storage, memory=memory),
-            account: fleet_claim(operator, account, streams, at=at, revoked={}),
+            keys.system.public: system_claim(keys.operator, keys.system.public, at=at),
+            archive.public: archive_claim(keys.operator, archive.public, at=at, storage=STORAGE, memory=MEMORY),
+            keys.account.public: fleet_claim(keys.operator, keys.account.public, archive.public, at=at, revoked={}),
         },
     )
 
@@ -152,7 +147,6 @@ def _secrets(keys: Keys) -> str:
     return f"""# The fleet's secrets. Keep a copy where this machine's disk is not: without them no store can be added or revoked.
 {OPERATOR}={keys.operator.seed}
 {ACCOUNT}={keys.account.seed}
-{STREAMS}={keys.streams.seed}
 {SYSTEM}={keys.system.seed}
 {CONSENT}="{new_consent_key("k1")}"
 """

@@ -75,7 +75,7 @@ async def test_what_was_acknowledged_is_there_after_the_power_failed_everywhere(
         servers = Cluster(tmp_path)
         servers.start()
         try:
-            async with world(tmp_path, servers, database, servers.keys) as fleet:
+            async with world(tmp_path, servers, database, servers.account) as fleet:
                 fleet.start_hq()
                 soho = await fleet.add_store("soho")
                 await soho.happen(1)

@@ -1,7 +1,5 @@
 """Somebody has the key of one store's box, and writes to NATS what no library writes."""
 
-import asyncio
-
 import pytest
 
 from daemon.fleet.nats_connection import NatsConnection
@@ -9,7 +7,7 @@ from daemon.fleet.speaker import signed
 from daemon.fleet.wire import Mark, optout_subject, pack, unpack
 from daemon.hq.streams import ask
 from tests.fleet.test_consent import blocked, heard_everywhere, opt_in, pair, stopped_at_soho
-from tests.support.fleet_world import World, until
+from tests.support.fleet_world import Store, World, until
 from tests.support.outbox_box import PHONE
 
 pytestmark = pytest.mark.engines
@@ -108,62 +106,77 @@ async def test_no_new_key_is_sealed_for_a_store_that_was_revoked(fleet: World) -
 
 
 async def test_a_mark_that_can_not_be_read_makes_no_store_deaf(fleet: World) -> None:
-    """Whoever brought headquarters to write it: Soho hears of a STOP all the same."""
+    """Somebody has one of NATS's servers, writes rubbish at Soho's mark, and wants Soho to hear of no STOP any more."""
     soho, camden = await pair(fleet)
     await soho.disconnect()
-    async with fleet.as_hq() as hq:
-        await hq.publish("mark.soho", b'{"stream":"UP","seq":7}')
+    async with fleet.as_hq() as line:
+        await line.publish("mark.soho", b"{}")
     soho.connect()
     await camden.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
     await until(lambda: blocked(soho), seconds=10)
 
 
-DEPUTIES = {
-    "PURGE.CONSENT": b"",
-    "DELETE.UP": b"",
-    "DELETE.BUNDLE": b"",
-    "MSG.DELETE.CONSENT": b'{"seq":1}',
-    "UPDATE.CONSENT": b'{"name":"CONSENT","subjects":["optout.>"],"max_msgs":1,"allow_direct":true,"num_replicas":3}',
-}
-"""What a server would do with a stream, if it took its own answer for somebody's request."""
-
-
-@pytest.mark.parametrize("verb", DEPUTIES)
-async def test_no_servers_answer_does_to_a_stream_what_its_asker_may_not(fleet: World, verb: str) -> None:
-    """Somebody with Hackney's seed tells a request as a word of theirs, and has NATS repeat it where only headquarters may ask. They want every
-    STOP forgotten, or the record."""
-    await pair(fleet)
-    stream = verb.rpartition(".")[2]
-    async with fleet.line_of(await fleet.add_store("hackney")) as line, fleet.as_hq() as hq:
-        ack = await line.publish(optout_subject("k1", "sms", "f" * 32), DEPUTIES[verb])
-        before = (await ask(hq, "INFO", stream), await hq.read("CONSENT", 0, limit=9))
-        for _ in range(5):
-            asked = b'{"seq":%d}' % ack.seq
-            await line._client.publish("$JS.API.DIRECT.GET.CONSENT", asked, reply=f"$JS.API.STREAM.{verb}")
-        await line._client.flush()
-        await asyncio.sleep(0.5)
-        after = (await ask(hq, "INFO", stream), await hq.read("CONSENT", 0, limit=9))
-    assert before[0].error is None
-    assert (after[0].error, after[0].config, after[1]) == (None, before[0].config, before[1])
+@pytest.mark.parametrize(
+    ("stream", "subject"),
+    [("MARK", "mark.brixton"), ("HEALTH", "health.brixton"), ("UP", "up.brixton.msg"), ("BUNDLE", "bundle.all")],
+)
+async def test_a_servers_answer_stands_nowhere_as_anothers_word(fleet: World, stream: str, subject: str) -> None:
+    """Somebody with Hackney's seed has NATS answer them where they may not write; they want to be taken for another store, or for headquarters."""
+    hackney = await joined(fleet)
+    async with fleet.line_of(hackney) as line, fleet.as_hq() as hq:
+        await has_answered(line, b"{}", at=subject)
+        assert await hq.newest(stream, subject) is None
 
 
 @pytest.mark.parametrize(
-    ("stream", "subject"),
-    [("MARK", "mark.soho"), ("HEALTH", "health.soho"), ("UP", "up.soho.msg"), ("BUNDLE", "bundle.soho")],
+    ("act", "body"),
+    [
+        ("PURGE.CONSENT", b""),
+        ("MSG.DELETE.CONSENT", b'{"seq":1}'),
+        (
+            "UPDATE.CONSENT",
+            b'{"name":"CONSENT","subjects":["optout.>"],"max_msgs":1,"allow_direct":true,"num_replicas":3}',
+        ),
+        ("DELETE.CONSENT", b""),
+        ("DELETE.UP", b""),
+    ],
 )
-async def test_no_servers_answer_stands_where_its_asker_may_not_write(fleet: World, stream: str, subject: str) -> None:
-    """Somebody with Hackney's seed has NATS answer and acknowledge them in Soho's place."""
+async def test_a_servers_answer_does_nothing_to_a_stream(fleet: World, act: str, body: bytes) -> None:
+    """The same, where headquarters asks for what only it may; they want a STOP to be gone."""
+    hackney = await joined(fleet)
+    async with fleet.line_of(hackney) as line, fleet.as_hq() as hq:
+        await line.publish(STOP, b"STOP")
+        before = [await _known(hq, name) for name in ("CONSENT", "UP")]
+        await has_answered(line, body, at=f"$JS.API.STREAM.{act}")
+        assert [await _known(hq, name) for name in ("CONSENT", "UP")] == before
+        assert (await line.read("CONSENT", 0, limit=9))[0].subject == STOP
+
+
+async def _known(hq: NatsConnection, stream: str) -> tuple[str, dict[str, object]]:
+    info = await ask(hq, "INFO", stream)
+    return info.created, info.config
+
+
+STOP = optout_subject("k1", "sms", "a" * 32)
+
+
+async def joined(fleet: World) -> Store:
+    """Hackney's, once there is a headquarters."""
     archiver = fleet.start_hq()
 
     async def running() -> bool:
         return archiver.status.state == "running"
 
     await until(running)
-    async with fleet.line_of(await fleet.add_store("hackney")) as line, fleet.as_hq() as hq:
-        ack = await line.publish(optout_subject("k1", "sms", "f" * 32), b"{}")
-        for _ in range(5):
-            await line._client.publish("$JS.API.DIRECT.GET.CONSENT", b'{"seq":%d}' % ack.seq, reply=subject)
-            await line._client.publish("up.hackney.msg", b"{}", reply=subject)
-        await line._client.flush()
-        await asyncio.sleep(0.5)
-        assert await hq.newest(stream, subject) is None
+    return await fleet.add_store("hackney")
+
+
+async def has_answered(line: NatsConnection, body: bytes, *, at: str) -> None:
+    """Has every server give out that body at a subject, and a stream acknowledge something there."""
+    told = await line.publish(optout_subject("k1", "sms", "f" * 32), body)
+    for _ in range(20):
+        await line._client.publish("up.hackney.msg", b"{}", reply=at)
+        await line._client.publish("$JS.API.DIRECT.GET.CONSENT", b'{"seq":%d}' % told.seq, reply=at)
+    for _ in range(20):
+        await line.publish("up.hackney.msg", b"{}")
+        await line.following("CONSENT", 0)

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from daemon.fleet.nkey import KeyPair
 from daemon.hq.authority import make_authority, vouch
+from daemon.hq.claims import archive_claim, archive_key, fleet_claim, operator_claim, system_claim
 from daemon.hq.engines import EngineMissing, NatsServers, Postgres, free_ports, nats_program, postgres_programs
-from daemon.hq.servers import Server, server_config
-from daemon.hq.setup import Keys, trust_of
+from daemon.hq.servers import Server, Trust, server_config
 
 SECONDS = 30.0
 DISK = 20 * 2**30
@@ -30,7 +31,7 @@ def why_not() -> str | None:
 
 
 ACCOUNTS = "limit: 100"
-"""How many claims a server keeps: a fleet has three, and tests that share servers two each."""
+"""How many claims a server keeps: a fleet has two, and tests that share servers one each."""
 
 
 class Cluster:
@@ -38,7 +39,11 @@ class Cluster:
 
     def __init__(self, folder: Path, size: int = 3) -> None:
         self.folder = folder
-        self.keys = Keys.make()
+        self.operator, self.account, self.system = (
+            KeyPair.make("operator"),
+            KeyPair.make("account"),
+            KeyPair.make("account"),
+        )
         now = datetime(2026, 11, 27, tzinfo=UTC)
         authority = make_authority("Balloon Loft", now)
         self.ca = folder / "ca.pem"
@@ -47,7 +52,16 @@ class Cluster:
         self.servers = [
             Server(f"hq{n + 1}", "127.0.0.1", ports[2 * n], ports[2 * n + 1], listen="127.0.0.1") for n in range(size)
         ]
-        trust = trust_of(self.keys, int(now.timestamp()), storage=DISK, memory=MEMORY)
+        at, archive = int(now.timestamp()), archive_key(self.account).public
+        trust = Trust(
+            operator_claim(self.operator, self.system.public, at=at),
+            self.system.public,
+            {
+                self.system.public: system_claim(self.operator, self.system.public, at=at),
+                archive: archive_claim(self.operator, archive, at=at, storage=DISK, memory=MEMORY),
+                self.account.public: fleet_claim(self.operator, self.account.public, archive, at=at, revoked={}),
+            },
+        )
         for server in self.servers:
             pair = vouch(authority, ["127.0.0.1", "localhost"], now)
             (folder / f"{server.name}.pem").write_bytes(pair.certificate)

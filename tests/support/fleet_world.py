@@ -22,11 +22,10 @@ from daemon.fleet.seal import key_of, public_text
 from daemon.fleet.wire import Health
 from daemon.hq.archiver import Archiver
 from daemon.hq.claims import store_rights, user_claim
-from daemon.hq.config import ACCOUNT, CONSENT, OPERATOR, STREAMS, SYSTEM, Hq, HqSettings, Nats
+from daemon.hq.config import ACCOUNT, CONSENT, OPERATOR, SYSTEM, Hq, HqSettings, Nats
 from daemon.hq.config import Postgres as PostgresTable
 from daemon.hq.database import migrate
-from daemon.hq.nats import as_fleet, as_system, put_in_force
-from daemon.hq.setup import Keys
+from daemon.hq.nats import as_archive, as_system, put_in_force
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
 from tests.support.busy import slower
@@ -184,7 +183,7 @@ class World:
 
     @asynccontextmanager
     async def as_hq(self) -> AsyncIterator[NatsConnection]:
-        async with as_fleet(self.settings, self.clock, random.Random()) as line:
+        async with as_archive(self.settings, self.clock, random.Random()) as line:
             yield line
 
     def start_hq(self) -> Archiver:
@@ -250,28 +249,25 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, cluster: Cluster, dsn: str, keys: Keys | None = None) -> AsyncIterator[World]:
-    """`keys`: those in the servers' own configuration; else accounts are made, so that tests share servers and no stream."""
+async def world(folder: Path, cluster: Cluster, dsn: str, account: KeyPair | None = None) -> AsyncIterator[World]:
+    """`account`: the one in the servers' own configuration; else one is made, so that tests share servers and no stream."""
     clock = SystemClock()
-    keys = keys or msgspec.structs.replace(
-        cluster.keys, account=KeyPair.make("account"), streams=KeyPair.make("account")
-    )
+    account = account or KeyPair.make("account")
     settings = HqSettings(
         hq=Hq("Balloon Loft"),
         nats=Nats(cluster.urls, cluster.ca),
         postgres=PostgresTable(dsn),
         secrets={
-            ACCOUNT: keys.account.seed,
-            STREAMS: keys.streams.seed,
-            OPERATOR: keys.operator.seed,
-            SYSTEM: keys.system.seed,
+            ACCOUNT: account.seed,
+            OPERATOR: cluster.operator.seed,
+            SYSTEM: cluster.system.seed,
             CONSENT: "k1:" + "aWlp" * 10 + "aWk=",
         },
     )
     await migrate(dsn)
     await put_in_force(settings, clock, random.Random(), {})
     async with AsyncExitStack() as stack:
-        made = World(folder, cluster, settings, keys.account, clock, stack)
+        made = World(folder, cluster, settings, account, clock, stack)
         try:
             yield made
         finally:
@@ -285,7 +281,7 @@ async def _forget_streams(made: World) -> None:
     kept for once, as servers that a test has just killed may, harms nobody."""
     with suppress(NatsAway):
         async with as_system(made.settings, made.clock, random.Random()) as line:
-            await line.request(f"$JS.API.ACCOUNT.PURGE.{made.settings.key(STREAMS, 'account').public}", b"")
+            await line.request(f"$JS.API.ACCOUNT.PURGE.{made.settings.archive_key.public}", b"")
 
 
 def _archive(settings: HqSettings) -> None:

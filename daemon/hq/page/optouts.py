@@ -14,7 +14,7 @@ from daemon.fleet.speaker import signed
 from daemon.fleet.wire import SignedWord, optout_subject, pack
 from daemon.hq.config import ACCOUNT
 from daemon.hq.database import as_time, queries
-from daemon.hq.nats import as_fleet
+from daemon.hq.nats import as_archive
 from daemon.hq.page.frame import Page, Refusal, Visit
 from daemon.hq.page.people import User
 from daemon.hq.page.person import MEDIA, REACHED_BY, Typed, read_address
@@ -89,7 +89,7 @@ async def stop(visit: Visit) -> web.StreamResponse:
     if medium not in REACHED_BY[typed.kind]:
         raise Refusal(422, "not_by_this")
     services = visit.services
-    async with as_fleet(services.settings, services.clock, random.SystemRandom()) as line, visit.db.transaction():
+    async with as_archive(services.settings, services.clock, random.SystemRandom()) as line, visit.db.transaction():
         position = await visit.record("consent.stopped", medium=medium)
         await _tell(line, services, typed, medium, position)
     return visit.went("/optouts", said="stopped")
