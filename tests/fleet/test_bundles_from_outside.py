@@ -32,7 +32,7 @@ async def test_a_text_goes_out_to_a_store_and_is_taken_back(tmp_path: Path, data
         (tmp_path / name).mkdir()
     async with headquarters(tmp_path / "hq", database) as hq, open_shop(tmp_path / "shop") as shop:
         hq.init()
-        hq.start_nats()
+        await hq.start_nats()
         await hq.start()
         token = hq.tether("token", "new", "test").stdout.strip()
         code = hq.tether("store", "add", "soho", "--group", "london").stdout.split("'")[1]
@@ -92,7 +92,7 @@ async def test_a_text_goes_out_to_a_store_and_is_taken_back(tmp_path: Path, data
         assert "headquarters sends it once it can" in later.stdout
         await shop.start()
         assert "Hooray! B-4" in await says(4)
-        hq.start_nats()
+        await hq.start_nats()
         await has("all/4")
         assert "all/5 is published" in hq.tether("rollback", "--group", "all").stdout
         await has("all/5")

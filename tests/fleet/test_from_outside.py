@@ -29,7 +29,7 @@ async def test_a_fleet_of_one_from_nothing(tmp_path: Path, database: str) -> Non
             hq.tether("init", str(hq.folder), "--name", "x", "--url", hq.url, "--server", "a", check=False).returncode
             == 1
         )
-        hq.start_nats()
+        await hq.start_nats()
         await hq.start()
         token = hq.tether("token", "new", "test").stdout.strip()
         code = hq.tether("store", "add", "soho", "--group", "london").stdout.split("'")[1]
@@ -89,7 +89,7 @@ async def test_headquarters_does_not_start_on_servers_that_acknowledge_before_th
         hq.init()
         conf = hq.folder / "nats" / "hq1" / "server.conf"
         conf.write_text(conf.read_text().replace("sync_interval: always", 'sync_interval: "2m"'))
-        hq.start_nats()
+        await hq.start_nats()
         refused = hq.tether("run", check=False)
         assert refused.returncode == 1
         assert 'hq1: sync_interval is not "always"' in refused.stderr

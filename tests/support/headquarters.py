@@ -47,10 +47,20 @@ class Headquarters:
         conf.write_text(text.replace("/var/lib/tether-nats", str(self.folder / "data")))
         return done.stdout
 
-    def start_nats(self) -> None:
+    async def start_nats(self) -> None:
+        """Once it listens."""
         command = [str(nats_program()), "-c", str(self.folder / "nats" / "hq1" / "server.conf")]
         with self._log("nats").open("ab") as log:
             self._running["nats"] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        async with asyncio.timeout(SECONDS):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.nats_port)
+                except OSError:
+                    await asyncio.sleep(0.05)
+                else:
+                    writer.close()
+                    return
 
     async def start(self) -> None:
         with self._log("hq").open("ab") as log, Path(os.devnull).open("rb") as nothing:
