@@ -100,7 +100,7 @@ _READINGS = {
     for wish, words in wishes.items()
     for word in words
 }
-_OF_ORDERS_TOO = frozenset({"CANCEL", "CANCELAR", "YES"})
+_OF_ORDERS_TOO = frozenset({"CANCEL", "CANCELAR", "ABBESTELLEN", "YES"})
 """With a number beside them they speak of an order, or of how many. (Beside STOP stands the short code that it is written to in France.)"""
 
 _AROUND = re.compile(rf"^(?:(?:{'|'.join(_POLITE)}) )+|(?: (?:{'|'.join(_POLITE)}))+$")

@@ -79,7 +79,7 @@ def _read(kind: type[S], place: Place) -> S:
         except msgspec.ValidationError as error:
             what, _, where = str(error).replace("`", "").partition(" - at $")
             trouble = f"{inner.path}{where}: {what}"
-            if field.required or (inner and field.name == "consent"):
+            if field.required or _may_refuse(field.name, inner.value):
                 raise Unreadable(trouble) from error
             if inner:  # else nothing is said: PHP writes that as an empty list
                 place.odd.append(trouble)
@@ -89,3 +89,8 @@ def _read(kind: type[S], place: Place) -> S:
 def _placed(at: datetime | None, zone: tzinfo) -> datetime | None:
     """A time that names no zone is by the store's clock."""
     return at if at is None or at.tzinfo is not None else at.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _may_refuse(name: str, value: Any) -> bool:
+    """Whether what can't be understood may say that a customer wants no messages; `false` says so."""
+    return name in ("consent", "customer") and value not in (None, "", [], {})

@@ -254,8 +254,11 @@ class Renderer:
 
 
 def _as_news(event: Event, template: str) -> Event:
-    """What staff bring on its way is an event of theirs: by its text it is known what it tells of."""
+    """What staff bring on its way is an event of theirs: by its text it is known what it tells of. Where theirs doesn't say a delay's new time,
+    that is not to say that there is none."""
     if not template or not event.type.startswith("staff."):
+        return event
+    if template == "order.delayed" and event.order.promised_at is None:
         return event
     return msgspec.structs.replace(event, type=template)
 

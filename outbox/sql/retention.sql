@@ -2,7 +2,7 @@
 -- somebody wrote about it since.
 SELECT e.seq, o.seq, EXISTS (SELECT 1 FROM message AS m WHERE m.order_seq = o.seq AND m.open = 1)
     OR coalesce(o.body ->> '{order.promised_at}', 0) BETWEEN :before AND :farthest
-    OR EXISTS (SELECT 1 FROM reply AS r WHERE r.order_ref = o.ref AND r.at >= :before)
+    OR EXISTS (SELECT 1 FROM reply AS r WHERE r.order_ref = o.ref AND r.at BETWEEN :before AND :farthest)
 FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq AND o.last_event = e.seq
 WHERE e.seq > :after AND e.received_at < :before ORDER BY e.seq LIMIT :limit;
 

@@ -93,6 +93,8 @@ def test_help(text: str, language: str) -> None:
         "Cancel 1042",
         "please cancel #1042",
         "Cancelar 1042",
+        "Abbestellen 1042",
+        "Bitte 1042 abbestellen",
         "Yes, 12",
     ],
 )

@@ -192,3 +192,15 @@ async def test_undo_of_a_step_whose_data_has_a_name_of_ours(face: Face, order: s
     await staff(face, "status", {"status": "order.completed", "id": "k-2"})
     for id in ("k-2", "k-1"):
         assert (await staff(face, "undo", {"event_id": id})).status == 200
+
+
+async def test_a_delay_that_was_told_again_is_undone_with_its_time(face: Face) -> None:
+    """To a number that staff found, which told the delay's time once more."""
+    first = {**event("e-1", "order.confirmed", order=PROMISED), "customer": {"name": "Kofi"}}
+    await face.post("/v1/events", first)
+    late = {"status": "order.delayed", "promised_at": "2026-11-24T17:00:00Z", "id": "k-1"}
+    await staff(face, "status", late)
+    assert (await staff(face, "contact", {"phone": "07700 900456", "id": "k-2"})).status == 200
+    assert (await staff(face, "undo", {"event_id": "k-2"})).status == 200
+    assert (await staff(face, "undo", {"event_id": "k-1"})).json["status"] == "order.confirmed"
+    assert (await face.get(ORDER)).json["promised_at"] == "2026-11-24T15:00:00.000Z"

@@ -222,3 +222,10 @@ async def test_nobody_at_the_door_is_another_source(tmp_path: Path) -> None:
 )
 async def test_bounds_that_would_bind_nothing_are_refused(face: Face, wish: dict[str, Any]) -> None:
     assert (await face.post("/v1/tokens", wish)).status == 422
+
+
+def test_who_stood_at_the_counters_door_is_not_known_afterwards() -> None:
+    """Who may only post events there calls itself `cli`, and waits for the owner to replay what no route named: it wants its own sentence told."""
+    assert not voices.may_write("cli", (), ())
+    assert not voices.may_write("counter/till", (), ())
+    assert voices.may_write("pos", (), ())

@@ -85,3 +85,18 @@ async def test_a_time_without_a_zone_is_on_the_stores_clock(tmp_path: Path) -> N
                 "2026-07-01T11:00:00Z",
                 "2026-07-01T14:00:00Z",
             )
+
+
+@pytest.mark.parametrize(
+    "customer",
+    [
+        *({"phone": "07700 900123", "consent": consent} for consent in (False, 0, "no", ["sms"])),
+        [{"consent": {"sms": False}}],
+    ],
+)
+async def test_what_may_be_a_refusal_costs_the_event(tmp_path: Path, customer: Any) -> None:
+    """A till's box "may we write to you" as one word that is false: it was left out, and the customer texted."""
+    async with open_front(tmp_path, secrets={"TILL_WEBHOOK_SECRET": SECRET}, till={"kind": "pos"}) as front:
+        await front.take(signed({**PLAIN, "customer": customer}, "msg_1"))
+        assert await front.events() == []
+        assert "customer" in (await front.waiting())[0]

@@ -98,6 +98,16 @@ async def test_what_a_customer_wrote_lately_does_not_go_with_their_old_order(tmp
         assert (await box.retention.prune(before=clock.now() - 180 * DAY)).replies == 1
 
 
+async def test_a_reply_of_a_far_day_keeps_no_order(tmp_path: Path) -> None:
+    """The clock of a network that passed it on was wrong: their data would have stayed for forty years."""
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
+        await send(box, await accept_one(box, planned("m1"), id="e1", customer=CUSTOMER))
+        await box.replies.add("twilio", Reply(address=PHONE, text="thanks", at=NOW + 40 * 365 * DAY))
+        clock.step(181 * 86400)
+        assert (await box.retention.prune(before=clock.now() - 180 * DAY)).orders == 1
+
+
 async def test_an_order_with_several_events_goes_with_all_of_them(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         for n in range(3):

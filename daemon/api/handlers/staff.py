@@ -197,7 +197,7 @@ def promised_before(story: Story, undone: StoredEvent) -> datetime | None:
         told = Posted(each.source, event, each.raw, each.received_at, each.actor)
         if each.seq == undone.seq:
             own = event.order.promised_at
-        else:
+        elif each.source != SOURCE or each.type not in (CONTACT, UNTOLD):  # they repeat a time and give none
             order = project(order, told)
     if own is None or order is None or order.promised_at is None or to_ms(own) != story.order.promised_at:
         return None
