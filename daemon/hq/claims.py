@@ -34,7 +34,7 @@ def store_rights(store: str, groups: Sequence[str]) -> Rights:
         publish=(
             f"up.{store}.>",
             f"health.{store}",
-            "optout.>",
+            "optout.*.*.*",
             "$JS.API.DIRECT.GET.CONSENT",
             f"$JS.API.DIRECT.GET.MARK.mark.{store}",
             *(f"$JS.API.DIRECT.GET.BUNDLE.{bundle}" for bundle in bundles),
@@ -56,7 +56,8 @@ ASKED: Mapping[str, str] = {
     "$JS.API.DIRECT.GET.MARK.mark.*": "Singleton",
     "$JS.API.DIRECT.GET.BUNDLE.bundle.*": "Singleton",
 }
-"""What stores may ask of the archive's account, all of them together, and whether one answer comes or several."""
+"""What stores may ask of the archive's account, all of them together, and whether one answer comes or several. A subject without a wildcard would
+be asked by an answer as well that somebody has sent to it: only one that does nothing without a question of its own may stand here."""
 HEARD = ("optout.>", "mark.*", "bundle.*")
 """What they hear from there."""
 

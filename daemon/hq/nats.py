@@ -3,10 +3,10 @@
 Its rights are claims that HQ signs for itself when it connects: there is nothing to keep but the accounts' seeds.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from itertools import chain
 
 import msgspec
 
@@ -50,7 +50,7 @@ async def _as(
 ) -> AsyncIterator[NatsConnection]:
     key = KeyPair.make("user")
     claim = user_claim(account, key.public, name, EVERYTHING, at=clock.now() // 1000)
-    # Under no store's inbox: a store may hear all of its own, and no name of one has capitals.
+    # Under no store's inbox, in whatever account: no name of one has capitals.
     identity = Identity(key, claim, f"_INBOX.{name.upper()}.{rng.getrandbits(64):016x}", f"tether {name}")
     servers = list(settings.nats.servers)
     rng.shuffle(servers)
@@ -87,12 +87,17 @@ async def put_in_force(
     )
     most = len(settings.nats.servers)
     async with as_system(settings, clock, rng) as line:
-        both = [await line.ask_all(UPDATE, claim.encode(), wait=TAKE_SECONDS, most=most) for claim in claims]
-    if not all(both):
-        raise NatsAway("no server of NATS took the fleet's new claims in time")
-    for answer in chain.from_iterable(both):
-        if b'"code":200' not in answer:
-            raise NatsAway(f"NATS did not take the fleet's new claim: {_why_not(answer)}")
+        asking = (line.ask_all(UPDATE, claim.encode(), wait=TAKE_SECONDS, most=most) for claim in claims)
+        # At once: who is out is not to be waited with until a server that is away is given up.
+        both = await asyncio.gather(*asking, return_exceptions=True)
+    for answers in both:
+        if isinstance(answers, BaseException):
+            raise answers
+        if not answers:
+            raise NatsAway("no server of NATS took the fleet's new claims in time")
+        for answer in answers:
+            if b'"code":200' not in answer:
+                raise NatsAway(f"NATS did not take the fleet's new claim: {_why_not(answer)}")
 
 
 async def claim_in_force(settings: HqSettings, clock: Clock, rng: random.Random) -> AccountClaim:
