@@ -4,6 +4,7 @@ The envelope is `{"type", "timestamp", "data"}` with `webhook-id` as the id, unl
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
 
@@ -87,8 +88,12 @@ def _read(kind: type[S], place: Place) -> S:
 
 
 def _placed(at: datetime | None, zone: tzinfo) -> datetime | None:
-    """A time that names no zone is by the store's clock."""
-    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=zone).astimezone(UTC)
+    """A time that names no zone is by the store's clock; one at the calendar's end, which has no place on another clock, stays."""
+    if at is None or at.tzinfo is not None:
+        return at
+    with suppress(OverflowError):
+        return at.replace(tzinfo=zone).astimezone(UTC)
+    return at
 
 
 def _may_refuse(name: str, value: Any) -> bool:

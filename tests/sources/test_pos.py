@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from standardwebhooks import Webhook
 
+from daemon.intake import pos
 from tests.support.sources import NOW, AHook, open_front
 
 SECRET = "whsec_YmFsbG9vbi1zaG9wLXRlc3Qtc2VjcmV0LTAwMDE="
@@ -85,6 +87,15 @@ async def test_a_time_without_a_zone_is_on_the_stores_clock(tmp_path: Path) -> N
                 "2026-07-01T11:00:00Z",
                 "2026-07-01T14:00:00Z",
             )
+
+
+@pytest.mark.parametrize(
+    ("zone", "at"), [("America/New_York", "9999-12-31T23:59:59"), ("Europe/Berlin", "0001-01-01T00:00:00")]
+)
+def test_a_time_at_the_calendars_end_stays(zone: str, at: str) -> None:
+    """It has no place on another clock: the till was answered 500, and its event was lost."""
+    moment = datetime.fromisoformat(at)
+    assert pos._placed(moment, ZoneInfo(zone)) == moment
 
 
 @pytest.mark.parametrize(
