@@ -2,11 +2,13 @@
 no less than those before it, and none is lost."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
 
 from outbox.batch import Batch
+from outbox.errors import NotFound
 from outbox.model import Attempt, Message, State, Transition
 from outbox.moves import go
 from outbox.outcome import ReceiptState
@@ -187,10 +189,11 @@ class Schedule(Operation[None]):
 
     def apply(self, batch: Batch) -> None:
         for seq, at in self._times.items():
-            attempt = batch.attempt(seq)
-            if attempt.poll_at is not None:
-                attempt.poll_at = at
-                batch.change_attempt(attempt)
+            with suppress(NotFound):  # it was removed with its order while its provider was asked
+                attempt = batch.attempt(seq)
+                if attempt.poll_at is not None:
+                    attempt.poll_at = at
+                    batch.change_attempt(attempt)
 
 
 class Receipts:

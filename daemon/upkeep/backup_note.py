@@ -50,7 +50,8 @@ def backup_trouble(settings: Settings, now: int) -> str:
 
 
 def _is_old(at: int, now: int) -> bool:
-    return now - at > OLD_HOURS * 3_600_000
+    """Or of a day to come, by a clock that was wrong: nobody knows how old it is."""
+    return abs(now - at) > OLD_HOURS * 3_600_000
 
 
 def _wanted_since(settings: Settings, now: int) -> int:
@@ -58,7 +59,7 @@ def _wanted_since(settings: Settings, now: int) -> int:
     try:
         return now if settings.file is None else round(settings.file.stat().st_mtime * 1000)
     except OSError:
-        return now
+        return 0  # it is gone: nothing says that they are wanted only lately
 
 
 def key_trouble(settings: Settings) -> str:

@@ -61,6 +61,21 @@ async def test_backups_that_were_never_made_are_told(settings: Settings) -> None
     assert backup_trouble(settings, clock.now()) == ""
 
 
+@pytest.mark.parametrize("days", [365, None])
+async def test_no_wrong_clock_and_no_missing_file_hides_that_none_was_made(
+    settings: Settings, days: int | None
+) -> None:
+    """The configuration was written by a clock that was a year ahead, or is gone since: nothing would have been said until then."""
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    file = settings.folder / "tether.toml"
+    if days is None:
+        file.unlink()
+    else:
+        os.utime(file, (clock.now() / 1000 + days * 86_400,) * 2)
+    assert backup_trouble(settings, clock.now()).startswith("no backup was ever made")
+
+
 async def test_a_mount_point_without_its_stick_is_no_place_for_backups(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -187,6 +187,16 @@ async def test_a_receipt_that_came_while_it_was_asked_for_is_not_asked_for_again
         assert await box.receipts.next_due() is None
 
 
+async def test_an_attempt_that_was_removed_while_its_receipt_was_asked_for_stands_in_nobodys_way(
+    tmp_path: Path,
+) -> None:
+    async with open_box(tmp_path) as box:
+        attempt = await begin(box, await accept_one(box))
+        await box.spool.settle(attempt, Accepted("P1"), SENT, poll_at=NOW)
+        await box.receipts.schedule({attempt.seq + 1: NOW + 9, attempt.seq: NOW + 50})
+        assert await box.receipts.next_due() == NOW + 50
+
+
 @pytest.mark.parametrize("receipt_first", [True, False])
 async def test_a_receipt_that_shares_a_transaction_with_its_settlement_counts(
     tmp_path: Path, receipt_first: bool
