@@ -16,6 +16,7 @@ from daemon.config import ConfigError, Hook, Settings
 from daemon.runtime import listeners
 from daemon.runtime.app import open_service
 from tests.support.fake_clock import FakeClock
+from tests.support.ports import free_port
 from tests.support.shop import ROOT, event, open_shop
 
 ABSENT = "198.51.100.7"  # TEST-NET-2 (RFC 5737): nobody's
@@ -98,9 +99,7 @@ class NameServer:
 
 
 def at_a_name(folder: Path) -> Settings:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    return Settings(file=folder / "tether.toml", hook=Hook(host="tether.lan", port=port))
+    return Settings(file=folder / "tether.toml", hook=Hook(host="tether.lan", port=free_port()))
 
 
 @pytest.mark.parametrize("refuses", [AWAY, UNKNOWN], ids=["it does not answer", "it knows of none yet"])

@@ -21,9 +21,10 @@ from daemon.hq.claims import store_rights, user_claim
 from daemon.hq.database import ensure_month
 from outbox.chain import START, link
 from tests.bench.harness import LOADED, check_server, config, folder, load, median, result, running
+from tests.support.busy import until
 from tests.support.crowd import crowd
 from tests.support.engines import Cluster, Postgres, cluster, postgres, why_not
-from tests.support.fleet_world import Store, World, until, world
+from tests.support.fleet_world import Store, World, world
 from tests.support.relay import Relay, relays
 
 ENTRIES = 60_000

@@ -15,6 +15,7 @@ from daemon.demo.stage import demo_settings
 from daemon.runtime.app import Service, open_offline, open_service
 from daemon.sandbox import Sandbox
 from outbox.clock import SystemClock
+from tests.support.shop import noon
 
 NUMBER = "+447700900123"
 
@@ -26,7 +27,8 @@ async def shop(folder: Path) -> AsyncIterator[Settings]:
     async with Sandbox(clock=clock, rng=rng, pace=0.02, folder=folder) as sandbox:
         demo = demo_settings(sandbox, folder, 0)
         twilio = {**demo.channels["twilio"], "daily_limit": 1}
-        yield msgspec.structs.replace(demo, channels={"twilio": twilio})
+        store = msgspec.structs.replace(demo.store, timezone=noon())
+        yield msgspec.structs.replace(demo, channels={"twilio": twilio}, store=store)
 
 
 @asynccontextmanager

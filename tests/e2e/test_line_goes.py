@@ -24,12 +24,10 @@ async def test_what_revealed_an_outage_counts_for_nothing(tmp_path: Path) -> Non
         shop.sandbox.fault("timeout", "twilio", seconds=30)
         for number in range(8):
             await shop.post(event(number))
+        await shop.until_under_way()
+        await shop.sandbox.cut()
+        await shop.until_line("down")
         async with asyncio.timeout(20):
-            while not await shop.messages(state="sending"):
-                await asyncio.sleep(0.05)
-            await shop.sandbox.cut()
-            while (await shop.get("/v1/channels"))["uplink"]["state"] != "down":
-                await asyncio.sleep(0.05)
             while await shop.messages(state="sending"):
                 await asyncio.sleep(0.05)
         counted = {message["order_ref"]: message["attempt_count"] for message in await shop.messages()}

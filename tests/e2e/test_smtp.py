@@ -3,7 +3,6 @@
 import asyncio
 import email
 import email.policy
-import socket
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -16,6 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
+from tests.support.ports import free_port
 from tests.support.shop import Shop, event, open_shop
 
 ROUTES = """
@@ -71,16 +71,10 @@ async def box() -> AsyncIterator[tuple[Box, int]]:
         auth_require_tls=False,
         authenticator=lambda server, session, envelope, mechanism, data: box.check(data),
     )
-    controller.port = _free_port()
+    controller.port = free_port()
     controller.start()
     yield box, controller.port
     controller.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture

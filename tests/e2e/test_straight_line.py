@@ -163,8 +163,7 @@ async def test_an_outage_burns_nothing_and_is_made_up_for(shop: Shop) -> None:
     await shop.sandbox.cut()
     for number in range(20):
         assert await shop.post(event(number)) == 202
-    await asyncio.sleep(1)
-    assert (await shop.get("/v1/channels"))["uplink"]["state"] == "down"
+    await shop.until_line("down")
     assert texts(shop, "twilio") == []
     await shop.sandbox.restore()
     messages = await shop.until({"sent", "delivered"})
@@ -188,7 +187,7 @@ async def test_newer_news_replaces_older_that_has_not_left(shop: Shop) -> None:
     await shop.start()
     await shop.sandbox.cut()
     await shop.post(event(0))
-    await asyncio.sleep(0.5)
+    await shop.until_line("down")
     for type in ("order.confirmed", "order.in_production", "order.ready"):
         await shop.post(event(1, type))
     await shop.sandbox.restore()
@@ -233,10 +232,10 @@ async def test_one_owner_for_a_database(shop: Shop) -> None:
 
 async def test_it_ends_cleanly_and_finishes_what_is_under_way(shop: Shop) -> None:
     shop.configure(["twilio"], SMS_THEN_MAIL)
-    shop.sandbox.fault("latency", "twilio", seconds=1.0)
+    shop.sandbox.fault("latency", "twilio", seconds=2.0)
     await shop.start()
     await shop.post(event(1))
-    await asyncio.sleep(0.3)
+    await shop.until_under_way()
     assert await shop.stop() == 0
     assert len(texts(shop, "twilio")) == 1
     await shop.start()

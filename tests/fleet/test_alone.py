@@ -27,8 +27,8 @@ from daemon.fleet.wire import Health
 from daemon.hq.engines import free_ports
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
+from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
-from tests.support.fleet_world import until
 from tests.support.outbox_box import accept_one, open_box, planned, send
 from tests.support.shop import ROOT
 

@@ -21,8 +21,9 @@ from outbox.clock import Clock, SystemClock
 from outbox.model import State, Transition
 from outbox.proof import prove
 from outbox.reasons import Reason
+from tests.support.busy import until
 from tests.support.engines import Cluster, postgres
-from tests.support.fleet_world import World, until, world
+from tests.support.fleet_world import World, world
 from tests.support.outbox_box import PHONE, accept_one, planned, send
 
 LONG = os.environ.get("TETHER_FLEET") == "long"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fleet_world import until
+from tests.support.busy import until
 from tests.support.headquarters import headquarters
 from tests.support.shop import event, open_shop
 

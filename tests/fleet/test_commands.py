@@ -21,8 +21,9 @@ from daemon.hq.record import latest
 from daemon.hq.stores import Declined
 from daemon.runtime.app import Service, open_service
 from tests.fleet.test_bundle_format import KEY, PUBLISHER
+from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
-from tests.support.fleet_world import World, until
+from tests.support.fleet_world import World
 
 CONFIG = f"""[quiet_hours]
 enabled = false

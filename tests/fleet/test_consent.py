@@ -13,7 +13,8 @@ from daemon.fleet.wire import SignedWord, optout_subject, pack
 from outbox import Refusal
 from outbox.consent import OptOut
 from outbox.errors import NotFound
-from tests.support.fleet_world import Store, World, until
+from tests.support.busy import until
+from tests.support.fleet_world import Store, World
 from tests.support.outbox_box import PHONE, accept_one, planned
 
 pytestmark = pytest.mark.engines

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.fleet_world import World, until
+from tests.support.busy import until
+from tests.support.fleet_world import World
 from tests.support.outbox_box import PHONE, accept_one, planned, send
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(60)]

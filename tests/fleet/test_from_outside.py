@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from daemon.hq.database import opened
-from tests.support.fleet_world import until
+from tests.support.busy import until
 from tests.support.headquarters import headquarters
 from tests.support.shop import event, open_shop
 

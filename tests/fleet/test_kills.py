@@ -22,8 +22,9 @@ from daemon.hq.database import opened
 from daemon.hq.streams import ask, ensure
 from outbox.chain import START, link
 from outbox.fleet import Entry
+from tests.support.busy import slower, until
 from tests.support.engines import Cluster, cluster
-from tests.support.fleet_world import Store, World, until, world
+from tests.support.fleet_world import Store, World, world
 from tests.support.outbox_box import PHONE
 
 LONG = os.environ.get("TETHER_FLEET") == "long"
@@ -110,7 +111,7 @@ async def test_many_stores_come_and_hear_at_once_and_come_back_after_the_leader_
         for store in stores:
             store.connect()
         await all_are(stores, "connected")
-        assert loop.time() - began < 30
+        assert loop.time() - began < 30 * slower()
         began = loop.time()
         await stores[0].box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
         await heard_by_all(stores)
@@ -122,8 +123,8 @@ async def test_many_stores_come_and_hear_at_once_and_come_back_after_the_leader_
         await asyncio.gather(*(fill(store, 200) for store in stores))
         await fleet.await_archived(*stores, seconds=PATIENCE)
         if not LONG:
-            assert loop.time() - began < 60
-        assert heard_within < (10 if LONG else 5)
+            assert loop.time() - began < 60 * slower()
+        assert heard_within < (10 if LONG else 5) * slower()
         async with fleet.as_hq() as line:
             for stream in ("UP", "CONSENT", "MARK", "HEALTH"):
                 assert (await ask(line, "INFO", stream)).state.get("consumer_count", 0) == 0

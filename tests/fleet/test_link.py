@@ -19,7 +19,7 @@ from outbox import Outbox
 from outbox.clock import SystemClock
 from outbox.fleet_consent import Heard
 from tests.fleet.test_alone import make_link, member
-from tests.support.fleet_world import until
+from tests.support.busy import until
 from tests.support.outbox_box import PHONE, accept_one, open_box, planned, send
 
 KEY = {"k1": b"k" * 32}

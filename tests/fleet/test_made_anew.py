@@ -12,7 +12,8 @@ from daemon.hq.database import opened
 from daemon.hq.streams import ask, wanted
 from tests.fleet.test_archive import verified
 from tests.fleet.test_consent import blocked, pair
-from tests.support.fleet_world import Store, World, until
+from tests.support.busy import until
+from tests.support.fleet_world import Store, World
 from tests.support.outbox_box import PHONE
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(60)]

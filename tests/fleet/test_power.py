@@ -14,8 +14,9 @@ import pytest
 
 from daemon.fleet.wire import AuditBatch, inflate
 from tests.fleet.test_kills import LONG, fill, once_each
+from tests.support.busy import until
 from tests.support.engines import Cluster
-from tests.support.fleet_world import until, world
+from tests.support.fleet_world import world
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 

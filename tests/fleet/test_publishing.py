@@ -23,8 +23,9 @@ from daemon.hq.rollouts import PATIENCE, Rollouts
 from daemon.hq.stores import Declined, Groups, Stores
 from daemon.hq.streams import ensure
 from tests.fleet.test_bundle_format import KEY, PUBLISHER
+from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
-from tests.support.fleet_world import World, until
+from tests.support.fleet_world import World
 
 TEXTS = {"templates/en/order.ready.sms.j2": b"{{ order.ref }} is ready.\n"}
 OTHERS = {"templates/en/order.ready.sms.j2": b"{{ order.ref }} waits for you.\n"}

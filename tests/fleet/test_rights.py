@@ -2,14 +2,19 @@
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from daemon.fleet.claim import read_claim
-from daemon.fleet.nats_connection import NatsAway, NotAuthorised
+from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, NotAuthorised, connected, pinned
+from daemon.fleet.nkey import KeyPair
 from daemon.fleet.wire import NAME
+from daemon.hq.claims import EVERYTHING, user_claim
 from daemon.hq.nats import put_in_force
-from tests.support.fleet_world import World, until
+from tests.support.busy import until
+from tests.support.fleet_world import World
 
 pytestmark = pytest.mark.engines
 
@@ -35,6 +40,16 @@ FORBIDDEN = (
 )
 
 
+@asynccontextmanager
+async def in_the_stores_account(fleet: World) -> AsyncIterator[NatsConnection]:
+    """Somebody there who may say and hear all."""
+    key = KeyPair.make("user")
+    claim = user_claim(fleet.account, key.public, "whoever", EVERYTHING, at=fleet.clock.now() // 1000)
+    identity = Identity(key, claim, "_INBOX.WHOEVER", "whoever")
+    async with connected(fleet.cluster.urls[0], pinned(fleet.cluster.ca), identity) as line:
+        yield line
+
+
 async def test_a_store_can_do_nothing_but_its_own(fleet: World) -> None:
     """Somebody has the key of one store's box and wants to speak as another, read its mark, make consumers, or purge."""
     fleet.start_hq()
@@ -48,15 +63,35 @@ async def test_a_store_can_do_nothing_but_its_own(fleet: World) -> None:
                 await line.publish(subject, b"{}", timeout=5)
 
 
-@pytest.mark.parametrize("subject", ["up.>", "health.s2", "mark.s2", "_INBOX.s2.>", "_INBOX.>", ">"])
-async def test_a_store_hears_nothing_of_others(fleet: World, subject: str) -> None:
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ("up.>", "up.s2.audit"),
+        ("health.s2", "health.s2"),
+        ("mark.s2", "mark.s2"),
+        ("_INBOX.s2.>", "_INBOX.s2.answer"),
+        ("_INBOX.>", "_INBOX.s2.answer"),
+        (">", "up.s2.audit"),
+        (">", "_INBOX.s2.answer"),
+    ],
+)
+async def test_a_store_hears_nothing_of_others(fleet: World, subject: str, told: str) -> None:
+    """What is told in the stores' own account, by whomever: who may hear all that is there hears it, and one store does not."""
     fleet.start_hq()
     store = await fleet.add_store("s1")
     heard: list[bytes] = []
-    async with fleet.line_of(store) as line, fleet.as_hq() as hq:
+    came, ended = asyncio.Event(), asyncio.Event()
+    async with fleet.line_of(store) as line, in_the_stores_account(fleet) as whoever:
         await line.listen(subject, lambda message: heard.append(message.data))
-        await hq.tell(subject.replace(">", "x.y"), b"secret")
-        await asyncio.sleep(0.2)
+        await line.listen("_INBOX.s1.end", lambda message: ended.set())
+        await whoever.listen(told, lambda message: came.set())
+        for each in (line, whoever):
+            await each._client.flush()
+        await whoever.tell(told, b"secret")
+        await whoever.tell("_INBOX.s1.end", b"")
+        async with asyncio.timeout(10):
+            await came.wait()
+            await ended.wait()
     assert heard == []
 
 

@@ -7,7 +7,8 @@ from daemon.fleet.speaker import signed
 from daemon.fleet.wire import Mark, optout_subject, pack, unpack
 from daemon.hq.streams import ask
 from tests.fleet.test_consent import blocked, heard_everywhere, opt_in, pair, stopped_at_soho
-from tests.support.fleet_world import Store, World, until
+from tests.support.busy import until
+from tests.support.fleet_world import Store, World
 from tests.support.outbox_box import PHONE
 
 pytestmark = pytest.mark.engines

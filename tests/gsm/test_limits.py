@@ -9,7 +9,7 @@ import pytest
 
 from daemon.modem.simulator import SimulatedModem, on_pty
 from outbox.clock import SystemClock
-from tests.support.shop import Shop, event, open_shop
+from tests.support.shop import Shop, event, noon, open_shop
 
 ROUTE = """
 [counter]
@@ -49,7 +49,7 @@ async def test_the_days_limit_counts_sms_and_holds_for_tests_and_after_a_restart
     clock, rng = SystemClock(), random.Random(2)
     modem = SimulatedModem(clock, rng)
     async with on_pty(modem, tmp_path / "modem", clock, rng) as plug, open_shop(tmp_path, pace=0.05) as shop:
-        shop.configure([], ROUTE, extra=MODEM.format(device=plug.device))
+        shop.configure([], ROUTE, extra=MODEM.format(device=plug.device), timezone=noon())
         await shop.start()
         for order in range(3):
             await shop.post(event(order, "order.completed"))

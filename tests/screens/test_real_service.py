@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.counter import Screen, opened_on
-from tests.support.shop import Shop, event, open_shop
+from tests.support.shop import Shop, event, noon, open_shop
 
 CHANNELS = ["twilio", "sendgrid", "slack"]
-GRACE = '[counter]\ngrace = "3s"\n'
+GRACE = '[counter]\ngrace = "6s"\n'
 REFUSED = "07700 900903"
 """A number that the sandbox's Twilio takes nothing for."""
 
@@ -17,7 +17,7 @@ REFUSED = "07700 900903"
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     async with open_shop(tmp_path, pace=0.05) as it:
-        it.configure(CHANNELS, extra=GRACE)
+        it.configure(CHANNELS, extra=GRACE, timezone=noon())
         await it.start()
         yield it
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.shop import Shop, event, open_shop
+from tests.support.shop import Shop, event, noon, open_shop
 
 ROUTES = """
 [planning]
@@ -26,7 +26,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
 
 
 async def open_with(shop: Shop, sms: str, routes: str = ROUTES) -> None:
-    shop.configure(["twilio", "vonage", "sendgrid"], routes, extra=f"[sms]\n{sms}\n")
+    shop.configure(["twilio", "vonage", "sendgrid"], routes, extra=f"[sms]\n{sms}\n", timezone=noon())
     await shop.start()
 
 

@@ -25,8 +25,9 @@ from daemon.hq.service import serving
 from daemon.hq.stores import groups_of_store
 from outbox.clock import SystemClock
 from tests.fleet.test_bundle_format import KEY, PUBLISHER
+from tests.support.busy import until
 from tests.support.chromium import Page
-from tests.support.fleet_world import World, until
+from tests.support.fleet_world import World
 from tests.support.shop import Shop, open_shop
 
 OWNER = "ines"

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from daemon.fleet.membership import Membership
 from daemon.fleet.nkey import KeyPair
 from outbox.clock import SystemClock
-from tests.support.fleet_world import PROCESSES, Store, World, open_store, until
+from tests.support.busy import until
+from tests.support.fleet_world import PROCESSES, Store, World, open_store
 
 SECONDS = 300.0
 

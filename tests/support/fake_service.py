@@ -5,6 +5,7 @@ It is an oracle of its own: it shares no code with `daemon/`. tests/screens also
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -46,6 +47,8 @@ class FakeService:
         self._streams: set[asyncio.Queue[bytes | None]] = set()
         self._runner: web.AppRunner | None = None
         self._address: tuple[str, int] | Path = ("127.0.0.1", 0)
+        self._held: socket.socket | None = None
+        """Its port while it is away: bound, so that no other program is given it meanwhile, and deaf."""
 
     # ------------------------------------------------------------ life
 
@@ -62,6 +65,7 @@ class FakeService:
             yield service
         finally:
             await service.stop()
+            service._let_go()
 
     @property
     def where(self) -> str:
@@ -79,6 +83,7 @@ class FakeService:
         if isinstance(self._address, Path):
             await web.UnixSite(self._runner, str(self._address)).start()
             return
+        self._let_go()
         site = web.TCPSite(self._runner, *self._address, reuse_address=True)
         await site.start()
         self._address = self._runner.addresses[0][:2]
@@ -91,6 +96,15 @@ class FakeService:
         self._runner = None
         if isinstance(self._address, Path):
             self._address.unlink(missing_ok=True)
+        elif self._held is None:
+            self._held = socket.socket()
+            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._held.bind(self._address)
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._face])

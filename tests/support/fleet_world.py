@@ -4,7 +4,7 @@ databases and links. Time is the machine's: what is waited for is an event or a 
 import asyncio
 import multiprocessing
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -28,7 +28,7 @@ from daemon.hq.database import migrate
 from daemon.hq.nats import as_archive, as_system, put_in_force
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
-from tests.support.busy import slower
+from tests.support.busy import until
 from tests.support.engines import Cluster
 from tests.support.outbox_box import KEY, accept_one, planned, send
 from tests.support.sql import Sql
@@ -39,20 +39,6 @@ PROCESSES = multiprocessing.get_context("forkserver")
 """Forked from one that has no thread and has imported this file: a process of HQ's takes milliseconds, not seconds."""
 PROCESSES.set_forkserver_preload(["tests.support.fleet_world"])
 FAST = float(2**30)
-
-
-async def until(true: Callable[[], Awaitable[Any]], *, seconds: float = SECONDS, every: float = 0.02) -> Any:
-    """What it comes to once it is true; fails when that takes longer. `seconds` are those of a machine that has nothing else to do: what others
-    take of this one is added, up to `SECONDS`."""
-    loop = asyncio.get_running_loop()
-    began, times = loop.time(), 1.0
-    async with asyncio.timeout(max(seconds, SECONDS)):
-        while not (found := await true()):
-            times = max(times, slower())
-            if loop.time() - began > seconds * times:
-                raise TimeoutError(f"not within {seconds} s, on a machine that took {times} times as long")
-            await asyncio.sleep(every)
-    return found
 
 
 @dataclass

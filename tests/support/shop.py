@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,14 @@ class Shop:
         self._process: forks.Forked | None = None
         self._log = folder / "service.log"
 
-    def configure(self, channels: list[str], routes: str = "", extra: str = "", **more: Mapping[str, Any]) -> None:
+    def configure(
+        self, channels: list[str], routes: str = "", extra: str = "", *, timezone: str = "", **more: Mapping[str, Any]
+    ) -> None:
         """Write tether.toml and .env for these channels of the sandbox; `more`: further keys for a channel's table."""
         tables, secrets = sandbox_settings(self.sandbox.url, self.sandbox.smtp_port, self.folder)
+        where = f'timezone = "{timezone}"\n' if timezone else ""
         lines = [
-            '[store]\nname = "Balloon Loft"\n[hook]\nport = 0\n[quiet_hours]\nenabled = false\n',
+            f'[store]\nname = "Balloon Loft"\n{where}[hook]\nport = 0\n[quiet_hours]\nenabled = false\n',
             extra,
         ]
         for name in channels:
@@ -147,6 +151,18 @@ class Shop:
                 raise AssertionError(f"{len(others)} messages are not in {states}: {others[:3]}\n{self.log[-4000:]}")
             await asyncio.sleep(0.1)
 
+    async def until_line(self, state: str, *, seconds: float = 20.0) -> None:
+        """Wait until the service knows that the line is up, or down."""
+        async with asyncio.timeout(seconds):
+            while (await self.get("/v1/channels"))["uplink"]["state"] != state:
+                await asyncio.sleep(0.05)
+
+    async def until_under_way(self, *, seconds: float = 20.0) -> None:
+        """Wait until a message is being sent."""
+        async with asyncio.timeout(seconds):
+            while not await self.messages(state="sending"):
+                await asyncio.sleep(0.02)
+
     def tether(
         self, *arguments: str, check: bool = True, stdin: str | None = None
     ) -> "subprocess.CompletedProcess[str]":
@@ -157,6 +173,12 @@ class Shop:
                 f"tether {' '.join(arguments)} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
             )
         return done
+
+
+def noon() -> str:
+    """A zone in which it is about noon: who is in the middle of a day meets no midnight."""
+    east = 12 - datetime.now(UTC).hour
+    return f"Etc/GMT{-east:+d}"
 
 
 @cache

@@ -16,6 +16,7 @@ from daemon.hq import tokens
 from daemon.hq.answers import Verified
 from daemon.hq.checks import examine
 from daemon.hq.pulse import Pulse
+from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
 from tests.support.hq_page import Site
 
@@ -82,26 +83,34 @@ async def test_a_stream_has_what_was_written_after_it_looked_though_it_came_befo
                     seen.append(msgspec.json.decode(line[5:])["health"]["uplink"])
 
         reading = asyncio.create_task(read())
-        await passes(clock, lambda: bool(seen))
+        await comes(clock, lambda: bool(seen))
         pulse, at = Pulse(site.services.now), clock.now()
         word = Health(at=at, clock_trusted=True, release="1.0", uplink="down", epoch="e1", seq=0, hash="")
         pulse.hear("health.soho", pack(word))
-        await passes(clock, lambda: False, turns=3)
+        await passes(clock)
         async with site.services.pool.connection() as db:
             await pulse.write(db)
-        await passes(clock, lambda: len(seen) > 1)
-        await passes(clock, lambda: False, turns=3)
+        await comes(clock, lambda: len(seen) > 1)
+        await passes(clock)
         reading.cancel()
     assert seen == ["up", "down"], "each once"
 
 
-async def passes(clock: FakeClock, is_so: Callable[[], bool], turns: int = 20) -> None:
-    """Seconds, until it is so."""
+async def passes(clock: FakeClock, turns: int = 3) -> None:
+    """Seconds, in which something might come."""
     for _ in range(turns):
-        if is_so():
-            return
         await clock.advance(1.0)
         await asyncio.sleep(0.1)
+
+
+async def comes(clock: FakeClock, is_so: Callable[[], bool]) -> None:
+    """Seconds, until it is so."""
+
+    async def so() -> bool:
+        await clock.advance(1.0)
+        return is_so()
+
+    await until(so, seconds=10, every=0.1)
 
 
 async def test_a_shop_that_was_closed_rings_no_alarm_for_ever(site: Site, clock: FakeClock) -> None:

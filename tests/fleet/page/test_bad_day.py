@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.axe import axe_source, violations
+from tests.support.busy import until
 from tests.support.chain import Chain, chain
 from tests.support.chromium import Browser
-from tests.support.fleet_world import World, until
+from tests.support.fleet_world import World
 from tests.support.shop import event
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]

@@ -9,8 +9,8 @@ import pytest
 from daemon.hq.figures import MOST_WEEKS, Span
 from daemon.hq.kept_figures import DAY_MS, OFTEN, figures, keep, note_changed
 from daemon.hq.page.figures import SHOWN
+from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
-from tests.support.fleet_world import until
 from tests.support.hq_page import Site
 
 pytestmark = pytest.mark.engines

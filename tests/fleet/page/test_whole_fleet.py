@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fleet_world import Store, World, until
+from tests.support.busy import until
+from tests.support.fleet_world import Store, World
 from tests.support.hq_page import Site, page_site
 from tests.support.outbox_box import PHONE
 
