@@ -1,7 +1,8 @@
 """For all tests: log lines with plain tracebacks (structlog's own draw every local variable, which takes seconds for a service), and
 processes that keep their bytecode, as installed ones do (compiling it anew takes a third of each start). What collecting the tests left in
 memory stays for good and is kept out of the garbage collector's rounds: each would go through all of it. No example of hypothesis is timed:
-a busy machine is no defect. Files of tests are in memory where there is room, since each commit is synced to the disk: what a process that is
+a busy machine is no defect; and the suite plays the same ones every time: TETHER_EXAMPLES=other looks for others. What speaks to this machine goes
+through no proxy. Files of tests are in memory where there is room, since each commit is synced to the disk: what a process that is
 killed has written is there either way, and what a power cut leaves is tested on disks of its own (TMPDIR=/var/tmp for a real disk)."""
 
 import gc
@@ -46,7 +47,9 @@ structlog.configure(
     ]
 )
 
-hypothesis.settings.register_profile("tether", deadline=None)
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost,::1"
+
+hypothesis.settings.register_profile("tether", deadline=None, derandomize="TETHER_EXAMPLES" not in os.environ)
 hypothesis.settings.load_profile("tether")
 
 
