@@ -150,7 +150,8 @@ class Engine:
         await self.restored.load()
         since = midnight_before(self._clock.now(), self.settings.store.zone)
         sent_today = await self._box.views.sent_since(since)
-        await self.sms.recall([name for name, lane in self.lanes.items() if lane.medium == "sms"], since)
+        gone = [name for name in sent_today if name not in self.lanes and _texts(name)]
+        await self.sms.recall([name for name, lane in self.lanes.items() if lane.medium == "sms"], since, gone=gone)
         for name, lane in self.lanes.items():
             today = sent_today.get(name)
             trials = await trials_since(self._box, name, since)
@@ -169,14 +170,14 @@ class Engine:
         """It may be another day than it was taken for: what is used of it is read from the record again."""
         async with self._recalling:
             await recorded(self._recall, self._clock)
-        self.dispatcher.wake()
+        self._wake()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take up what the one before left, a process or an engine that was cut; then dispatch until `stop`; then close the channels."""
         if cut := await recorded(self._box.spool.rescue, self._clock):
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=cut)
         async with self._recalling:  # again, where somebody has asked: the engine before has sent meanwhile
-            await self._recall()
+            await recorded(self._recall, self._clock)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.dispatcher.run(stop), name="dispatcher")
@@ -245,6 +246,9 @@ class Engine:
             await self._delivery.outages.went_down()
         log.warning("the line changed", state=state, why=why)
         await self._record("uplink.changed", {"state": state, "why": why})
+        self._wake()
+
+    def _wake(self) -> None:
         self.dispatcher.wake()
         self.resolver.wake.set()
         self.receipts.wake.set()
@@ -277,6 +281,11 @@ def _reach(name: str, lane: Lane) -> Reach:
     kind = registry.channel_class(name)
     own = lane.channel.destination() is not None if lane.channel else True
     return Reach.of(kind, own_destination=own)
+
+
+def _texts(name: str) -> bool:
+    """Whether a channel that is not enabled any more sent texts."""
+    return name in registry.CHANNELS and registry.channel_class(name).medium == "sms"
 
 
 def _is_relayed(lane: Lane) -> bool:

@@ -245,12 +245,16 @@ class Batch(Snapshot):
                 if row is not changed:
                     self._dirty_messages[row.seq] = row
 
-    def let_pass(self, first: MessageRow) -> None:
-        """Until its queue changes, what is urgent and may go without the line is first in place of it."""
+    def let_pass(self, first: MessageRow, *, offline: bool) -> None:
+        """Until its queue changes, what is urgent and goes another way is first in place of it; where the line is what it lacks, what may
+        go without that."""
         if first.state is not State.QUEUED or not first.ready:
             return
         behind = (row for row in self._queue(first) if row is not first and row.due_at <= self.now)
-        urgent = next((row for row in behind if row.offline_after is not None and _is_urgent(row)), None)
+        ways = (
+            row for row in behind if row.offline_after is not None or (not offline and row.channel != first.channel)
+        )
+        urgent = next((row for row in ways if _is_urgent(row)), None)
         if urgent is None:
             return
         first.ready, urgent.ready = 0, 1

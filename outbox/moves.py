@@ -8,6 +8,8 @@ from outbox.snapshot import Wants
 from outbox.writer import Operation
 
 _BACK = frozenset({State.QUEUED, State.UNKNOWN})
+_UNDER_WAY = frozenset({State.SENDING, State.UNKNOWN})
+TOLD_MEANWHILE = Reason("staff told them meanwhile", "told_meanwhile")
 _WHILE_UNDER_WAY = {
     "superseded": Reason("a newer message came meanwhile", "superseded"),
     "cancelled": Reason("cancelled while it was under way", "cancelled"),
@@ -36,25 +38,27 @@ class Move(Operation["Message | None"]):
 
 
 class LetPass(Operation[None]):
-    """The first of a queue can't leave at this hour, as only who would have carried it knows: what is urgent, and due, goes before it."""
+    """The first of a queue can't leave for now, as only who would have carried it knows: what is urgent, and due, goes before it, of what may
+    go without the line where that is `offline`."""
 
-    __slots__ = ("_seq",)
+    __slots__ = ("_offline", "_seq")
 
-    def __init__(self, seq: int) -> None:
+    def __init__(self, seq: int, *, offline: bool) -> None:
         self._seq = seq
+        self._offline = offline
 
     def wants(self, wants: Wants) -> None:
         wants.messages.append(self._seq)
 
     def apply(self, batch: Batch) -> None:
-        batch.let_pass(batch.message(self._seq))
+        batch.let_pass(batch.message(self._seq), offline=self._offline)
 
 
 def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = True) -> None:
     """Where the message goes, when what happened to it meanwhile has its say: a newer message, staff who cancelled it or hold
     its order."""
     batch.touched += 1
-    state, reason = _after_all(row, to)
+    state, reason = _after_all(batch, row, to)
     if to.via_index is not None and to.via_index != row.via_index:
         row.via_index, row.channel = to.via_index, row.channels()[to.via_index]
         row.channel_since = max(batch.now, to.due_at or 0)
@@ -76,11 +80,13 @@ def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = Tr
     )
 
 
-def _after_all(row: MessageRow, to: Transition) -> tuple[State, Reason]:
+def _after_all(batch: Batch, row: MessageRow, to: Transition) -> tuple[State, Reason]:
     if to.state is not State.QUEUED:
         return to.state, to.reason
     if row.pending_state:
         return State(row.pending_state), _WHILE_UNDER_WAY[row.pending_state]
+    if row.state in _UNDER_WAY and batch.is_told_by_a_person(row):
+        return State.SUPERSEDED, TOLD_MEANWHILE
     if row.order_held and not row.manual:
         return State.HELD, ON_HOLD
     return State.QUEUED, to.reason

@@ -231,6 +231,19 @@ class Snapshot:
         }
         return bool(row.supersedes) and any(state in _TAKES_ITS_PLACE for state in newer.values())
 
+    def is_told_by_a_person(self, row: MessageRow) -> bool:
+        """Whether staff told its recipient of the same meanwhile: their entries name no way."""
+        values = {"order": row.order_seq, "event": row.event_seq, "recipient": row.recipient, "trigger": row.trigger}
+        entries = {seq: State(state) for seq, state in self.db.execute(_SQL["told_by_a_person"], values).fetchall()}
+        entries |= {
+            other.seq: other.state
+            for other in self._by_order[row.order_seq]
+            if not other.via
+            and other.event_seq > row.event_seq
+            and (other.recipient, other.trigger) == (row.recipient, row.trigger)
+        }
+        return bool(entries) and entries[max(entries)] is State.DELIVERED
+
     def adopted(self) -> Sequence[MessageRow]:
         """All messages in the batch's view."""
         return tuple(self._rows.values())

@@ -118,9 +118,9 @@ class Spool:
         names = encode(list(channels)).decode()
         return [name for (name,) in await self._store.rows(_SQL["channels_beside"], channels=names)]
 
-    async def unknowns(self, *, now: int, limit: int) -> list[tuple[Due, Attempt]]:
-        """Messages of unknown outcome that are to be looked up, each with the attempt in question."""
-        dues, attempts = await self._store.row(_SQL["unknowns"], now=now, limit=limit)
+    async def unknowns(self, *, now: int, limit: int, beside: Collection[str] = ()) -> list[tuple[Due, Attempt]]:
+        """Messages of unknown outcome that are to be looked up, each with the attempt in question; `beside` these channels."""
+        dues, attempts = await self._store.row(_SQL["unknowns"], now=now, limit=limit, beside=_names(beside))
         newest = {row.message_seq: row.attempt() for row in decode_attempts(attempts or "[]")}
         return [(due, newest[due.message.seq]) for due in _dues(dues)]
 
@@ -202,10 +202,10 @@ class Spool:
         """Move a message without an attempt; None when it was not in `expect` any more: then it stays."""
         return await self._store.write(Move(message_seq, to, expect))
 
-    async def let_pass(self, message_seq: int) -> None:
-        """What is urgent and due goes before that one, which stands first and can't leave at this hour by the channel that works without
-        the line. Whatever changes in its queue puts it first again."""
-        await self._store.write(LetPass(message_seq))
+    async def let_pass(self, message_seq: int, *, offline: bool) -> None:
+        """What is urgent and due goes before that one, which stands first and can't leave for now: by the channel that works without the
+        line where it is `offline`, else by any other than its own. Whatever changes in its queue puts it first again."""
+        await self._store.write(LetPass(message_seq, offline=offline))
 
     async def rescue(self) -> int:
         """After a start, or an engine that was cut: attempts that were under way are unknown now. Returns how many. What was cut may have
@@ -263,6 +263,10 @@ class Spool:
 
 def _dues(text: str | None) -> list[Due]:
     return [row.due() for row in decode_dues(text or "[]")]
+
+
+def _names(channels: Collection[str]) -> str:
+    return encode(list(channels)).decode()
 
 
 def _json(seqs: Collection[int]) -> str:

@@ -77,6 +77,8 @@ class Retry(Operation[Message]):
         is_held = row.state is State.HELD and bool(row.order_held)
         if is_held or row.state in (State.SENT, State.SENDING, State.DELIVERED, State.SUPERSEDED):
             raise IllegalMove(f"message {row.id} is {row.state}: it can't be tried again")
+        if row.state is State.UNKNOWN and batch.is_outdated(row):
+            raise IllegalMove(f"message {row.id} can't be tried again: newer news of its order took its place")
         if batch.is_forgotten(row):
             raise IllegalMove(f"message {row.id} can't be tried again: its customer was forgotten")
         via_index, via = self._via_index(row)

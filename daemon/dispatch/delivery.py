@@ -173,6 +173,10 @@ class Delivery:
         """Without an attempt. A message that is elsewhere by now stays where it is: None."""
         return await self._recorded(lambda: self._box.spool.move(message.seq, to))
 
+    async def let_pass(self, message: Message, *, offline: bool) -> None:
+        """It can't leave for now: what is urgent does not wait behind it."""
+        await self._recorded(lambda: self._box.spool.let_pass(message.seq, offline=offline))
+
     def _stays_at_its_own(self, lane: Lane, message: Message) -> bool:
         return out_of_turn.stays_at_its_own(lane, message, self._clock.monotonic())
 
@@ -185,7 +189,7 @@ class Delivery:
         if to.state is State.HELD:
             self._sms.forget(message)
         if to.reason.code == QUIET:
-            await self._recorded(lambda: self._box.spool.let_pass(message.seq))
+            await self.let_pass(message, offline=True)
         return True
 
     async def _pass_over(self, lane: Lane, message: Message, why: PassOver) -> Message | None:
@@ -246,12 +250,15 @@ class Delivery:
         if self._stays_at_its_own(lane, message):
             return None
         now = self._clock.now()
-        words = f"{lane.name}'s daily limit of {limit} has no room for {units} more today"
-        reason = Reason(words, "daily_limit", channel=lane.name, parts=units, limit=limit)
         via_index = next_via_index(message, self._usable, after=out_of_turn.via_index(lane, message))
         due_at = lane.tomorrow(now) if via_index is None else None
         to = Transition(
-            state=State.QUEUED, reason=reason, via_index=via_index, due_at=due_at, relative=False, counts=False
+            state=State.QUEUED,
+            reason=lane.over_the_day(units),
+            via_index=via_index,
+            due_at=due_at,
+            relative=False,
+            counts=False,
         )
         return await self.move(message, to)
 
@@ -301,6 +308,7 @@ class Delivery:
 
     def _is_shut(self, lane: Lane, *, is_probe: bool) -> bool:
         shut = lane.paused_by is not None or (lane.breaker.is_open and not is_probe)
+        shut = shut or self._clock.monotonic() < lane.hold_until
         return shut or (lane.is_cloud and self._uplink.stops(lane.name))
 
     async def _send(self, channel: Channel, out: Outgoing) -> Outcome:
@@ -326,9 +334,9 @@ class Delivery:
         await self._lessons.of_the_channel(lane, outcome, line_down=line_down)
         message = due.message
         situation = self._situation(lane, message, outcome=outcome, line_down=line_down)
-        to = out_of_turn.way_back(
-            lane, message, outcome, decide(out_of_turn.tried_there(lane, message), outcome, situation)
-        )
+        decided = decide(out_of_turn.tried_there(lane, message), outcome, situation)
+        now, monotonic = situation.now, self._clock.monotonic()
+        to = out_of_turn.way_back(lane, message, outcome, decided, now=now, monotonic=monotonic)
         poll_at = None
         if isinstance(outcome, Accepted) and channel.poll and outcome.provider_id:
             poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
@@ -337,6 +345,8 @@ class Delivery:
             medium = next(iter(channel.heeded(message.trigger)), channel.medium)
             await self._recorded(lambda: self._box.consent.stop(medium, attempt.address, reason=reason, actor=actor))
         settled = await self._recorded(lambda: self._box.spool.settle(attempt, outcome, to, poll_at=poll_at))
+        if isinstance(outcome, Accepted):
+            self._sms.forget(message)
         if isinstance(outcome, Accepted) and settled.state is State.QUEUED and not lane.is_cloud:
             lane.leave_aside(settled.seq, math.inf)
         if isinstance(outcome, Accepted) and self._preparer.wants_first_sms_notice(due, channel):

@@ -259,6 +259,9 @@ class Dispatcher:
                 to = self._preparer.too_late(due, now) or self._on_to_another(lane, due.message, now, move_on=move_on)
                 if to:
                     await self._delivery.move(due.message, to)
+                elif due.message.relative:
+                    is_cut = lane.is_cloud and self._uplink.stops(lane.name)
+                    await self._delivery.let_pass(due.message, offline=is_cut)
             at = page[-1].message.seq
         lane.swept_to = at
         return at > 0
@@ -268,10 +271,15 @@ class Dispatcher:
         if not move_on and not impatient:
             return None
         via_index = next_via_index(message, self.usable if move_on else self._is_reached)
+        if via_index is None and lane.day.left(now) == 0 and message.due_at <= now:
+            to_tomorrow = lane.tomorrow(now)
+            return Transition(
+                state=State.QUEUED, reason=lane.why(now), due_at=to_tomorrow, relative=False, counts=False
+            )
         if via_index is None or (not move_on and self._takes_out_of_turn(message.via[via_index])):
             return None
         is_cut = lane.is_cloud and self._uplink.stops(lane.name)
-        return over_to(message, via_index, LINE_DOWN if is_cut and not move_on else lane.why, now)
+        return over_to(message, via_index, LINE_DOWN if is_cut and not move_on else lane.why(now), now)
 
     def _is_reached(self, name: str) -> bool:
         """The same as `usable`, but for what lies beyond a line that is down."""

@@ -97,7 +97,12 @@ class Forecast:
     async def _by(self, lane: Lane, due: Due) -> Foreseen:
         channel, message = lane.channel, due.message
         if channel is None:
-            return Foreseen(message=message, channel=lane.name, medium=lane.medium, hindrances=(Hindrance(lane.why),))
+            return Foreseen(
+                message=message,
+                channel=lane.name,
+                medium=lane.medium,
+                hindrances=(Hindrance(lane.why(self._clock.now())),),
+            )
         address, text = self._preparer.address(due, channel) or "", Rendered("")
         found: list[Hindrance] = []
         try:
@@ -120,7 +125,7 @@ class Forecast:
     ) -> AsyncIterator[Hindrance]:
         message, now = due.message, self._clock.now()
         if lane.state == "paused":
-            yield Hindrance(lane.why)
+            yield Hindrance(lane.why(now))
         if due.order.held and not message.policy.stands_alone:
             yield Hindrance(ON_HOLD)
         for medium in (channel.medium, *channel.heeded(message.trigger)) if address else ():

@@ -135,10 +135,18 @@ class Lane:
         obstacle = self.channel.obstacle() if self.channel else None
         return obstacle is not None and obstacle.passes
 
-    @property
-    def why(self) -> Reason:
+    def why(self, now: int) -> Reason:
         """The same for a message that goes another way because of it."""
-        return Reason(self.reason, "channel_out", channel=self.name, code="", words=self.reason)
+        if self.state == "ready" and self.day.left(now) == 0:
+            return self.over_the_day(1)
+        words = self.reason or self._said()
+        return Reason(words, "channel_out", channel=self.name, code="", words=words)
+
+    def over_the_day(self, units: int) -> Reason:
+        """The day has no room for so many."""
+        limit = self.day.limit or 0
+        words = f"{self.name}'s daily limit of {limit} has no room for {units} more today"
+        return Reason(words, "daily_limit", channel=self.name, parts=units, limit=limit)
 
     def usable(self, now: int) -> bool:
         """Whether a message may be sent this way, now or soon."""
@@ -169,7 +177,7 @@ class Lane:
             return (midnight_after(now, self._zone) - now) / 1000
         if self.is_blocked:
             return BLOCKED_LOOK_EVERY
-        if self.breaker.is_open:
+        if self.breaker.is_open and (self.sending or self.breaker.seconds_until_probe(monotonic)):
             return self.breaker.seconds_until_probe(monotonic) or None
         if self.sending >= self.width:
             return None

@@ -26,9 +26,9 @@ class Lessons:
         self._on_channel = on_channel
 
     async def of_the_line(self, lane: Lane, outcome: Outcome) -> bool:
-        """Whether it is down, with what this outcome shows."""
+        """Whether it is down, with what this outcome shows. What works without it has no part in that."""
         if not lane.is_cloud:
-            return self._uplink.is_down
+            return False
         if isinstance(outcome, Deferred) and outcome.local:
             return self._uplink.is_down
         if may_reveal_an_outage(outcome):

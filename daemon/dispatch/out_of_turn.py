@@ -43,9 +43,12 @@ def stays_at_its_own(lane: Lane, message: Message, monotonic: float) -> bool:
     return True
 
 
-def way_back(lane: Lane, message: Message, outcome: Outcome, to: Transition) -> Transition:
+def way_back(
+    lane: Lane, message: Message, outcome: Outcome, to: Transition, *, now: int, monotonic: float
+) -> Transition:
     """A message that was taken out of its turn and could not be sent goes back to where it was, none the worse: its own channel has
-    not been asked. What the modem refused, or what has but one try left, it is not given again in this outage."""
+    not been asked. What the modem put off it looks at when that is over; what it refused, or what has but one try left, it is not given
+    again in this outage."""
     if not is_out_of_turn(lane, message) or isinstance(outcome, Accepted | Unknown):
         return to
     back = msgspec.structs.replace(to, state=State.QUEUED, via=message.via, via_index=message.via_index)
@@ -55,4 +58,7 @@ def way_back(lane: Lane, message: Message, outcome: Outcome, to: Transition) -> 
     if to.state is State.FAILED:
         lane.leave_aside(message.seq, math.inf)
         back = msgspec.structs.replace(back, reason=LINE_DOWN)
+    elif to.due_at is not None and to.due_at > now:
+        lane.leave_aside(message.seq, monotonic + (to.due_at - now) / 1000)
+        back = msgspec.structs.replace(back, due_at=None)
     return msgspec.structs.replace(back, counts=False)

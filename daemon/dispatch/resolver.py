@@ -54,8 +54,8 @@ class Resolver:
         self._usable = usable
         self._awaits = awaits
         self._on_receipt = on_receipt
-        self._asked_since: dict[int, float] = {}
-        """By attempt (seq), when (monotonic) it was first looked up."""
+        self._asked_since: dict[int, tuple[str, float]] = {}
+        """By attempt (seq), where and since when (monotonic) it is looked up."""
         self.wake = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -71,24 +71,24 @@ class Resolver:
 
     async def turn(self) -> float | None:
         """Settle all that can be settled now; seconds until the next look (None: nothing is unknown)."""
-        now = self._clock.now()
-        found = await self._box.spool.unknowns(now=now, limit=BATCH)
-        waiting_for_line = False
+        now, cut = self._clock.now(), [name for name in self._lanes if self._is_stopped(name)]
+        self._asked_since = {seq: since for seq, since in self._asked_since.items() if since[0] not in cut}
+        found = await self._box.spool.unknowns(now=now, limit=BATCH, beside=cut)
         for due, attempt in found:
-            lane = self._lanes.get(attempt.channel)
-            if lane is not None and lane.channel is not None and lane.is_cloud and self._uplink.stops(lane.name):
-                waiting_for_line = True
-                self._asked_since.pop(attempt.seq, None)
-                continue
-            await self._resolve(due, attempt, lane)
+            await self._resolve(due, attempt, self._lanes.get(attempt.channel))
         if found:
-            return LINE_WAIT if waiting_for_line else 0.0
+            return 0.0
         next_at = await self._box.spool.next_unknown()
-        return None if next_at is None else max(0.0, (next_at - now) / 1000)
+        return None if next_at is None else max(LINE_WAIT if cut else 0.0, (next_at - now) / 1000)
+
+    def _is_stopped(self, name: str) -> bool:
+        """Whether what it is asked waits for the line."""
+        lane = self._lanes[name]
+        return lane.channel is not None and lane.is_cloud and self._uplink.stops(name)
 
     async def _resolve(self, due: Due, attempt: Attempt, lane: Lane | None) -> None:
         channel = lane.channel if lane else None
-        self._asked_since.setdefault(attempt.seq, self._clock.monotonic())
+        self._asked_since.setdefault(attempt.seq, (attempt.channel, self._clock.monotonic()))
         answer = await self._ask(channel, due, attempt)
         message = due.message
         match answer:
@@ -154,7 +154,7 @@ class Resolver:
     def _undecided(self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell) -> Transition:
         words = attempt.detail or answer.reason
         reason = Reason(words, "unsure", channel=attempt.channel, code=attempt.code, words=words)
-        asked_for = self._clock.monotonic() - self._asked_since[attempt.seq]
+        asked_for = self._clock.monotonic() - self._asked_since[attempt.seq][1]
         if answer.again is not None and asked_for < GIVE_UP_AFTER:
             due_at = self._clock.now() + round(answer.again * 1000)
             return Transition(state=State.UNKNOWN, reason=reason, due_at=due_at)

@@ -31,4 +31,6 @@ class RestoredGate:
     async def confirm(self, actor: str) -> int | None:
         """Staff have looked: how many that waited go on; None: nothing waited for that."""
         self._is_shut = False
-        return await self._box.confirmation.confirm(actor=actor)
+        freed = await self._box.confirmation.confirm(actor=actor)
+        self._is_shut = False  # whoever looked meanwhile read that it is awaited
+        return freed

@@ -146,6 +146,10 @@ SELECT seq, state FROM message
 WHERE order_seq = :order AND event_seq > :event AND recipient = :recipient AND supersedes = 1
     AND substr(trigger, 1, length(:family) + 1) = :family || '.';
 
+-- told_by_a_person: the entries of an order's later events by which staff told that recipient of this very thing, or had not after all.
+SELECT seq, state FROM message
+WHERE order_seq = :order AND event_seq > :event AND recipient = :recipient AND trigger = :trigger AND via = '';
+
 -- is_forgotten: whether an event's content was taken out.
 SELECT length(raw) = 0 FROM event WHERE seq = :seq;
 

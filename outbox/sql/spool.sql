@@ -47,9 +47,10 @@ SELECT channel FROM (
     UNION SELECT channel FROM message INDEXED BY message_blocked WHERE state = 'queued' AND ready = 0
 ) WHERE channel NOT IN (SELECT value FROM json_each(:channels));
 
--- unknowns: messages to be looked up and their newest attempts, each as one JSON array.
+-- unknowns: messages to be looked up, but for those of some channels, and their newest attempts, each as one JSON array.
 WITH d (seq) AS (
-    SELECT seq FROM message INDEXED BY message_unknown WHERE ready = 1 AND state = 'unknown' AND due_at <= :now ORDER BY due_at, seq LIMIT :limit
+    SELECT seq FROM message INDEXED BY message_unknown WHERE ready = 1 AND state = 'unknown' AND due_at <= :now
+        AND channel NOT IN (SELECT value FROM json_each(:beside)) ORDER BY due_at, seq LIMIT :limit
 )
 SELECT
     (SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'

@@ -317,3 +317,21 @@ async def test_what_leaves_while_the_next_receipt_is_looked_for_is_followed_to_i
     assert late == [], "it woke for what is delivered"
     await heart.pass_time(11)
     assert await heart.states("B-2") == [State.DELIVERED]
+
+
+async def test_what_waits_for_room_does_not_go_to_who_just_asked_for_a_rest(tmp_path: Path) -> None:
+    """Each would be one more "too many requests", and at some providers a longer ban."""
+    by_mail = {"on": "order.*", "to": "customer", "via": ["sendgrid"]}
+    channels = {**CHANNELS, "sendgrid": {"concurrency": 1, "rate": "100/s"}}
+    async with Heart(tmp_path, shop(route=[by_mail], channels=channels)) as heart:
+        heart.providers.waits = True
+        for number in range(3):
+            await heart.tell(f"e{number}", ref=f"B-{number + 1}")
+        (first,) = heart.providers.left
+        heart.providers.waits = False
+        first.answer(SLOWER)
+        await heart.pass_time(6)
+        assert len(heart.providers.left) == 1
+        await heart.pass_time(10)
+        assert len(heart.providers.arrived) == 3
+        assert [(await heart.message(f"B-{n}")).attempt_count for n in (2, 3)] == [1, 1]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from daemon.channels.base import Sent
+from daemon.channels.base import PollPlan, Sent
 from outbox.model import State
 from outbox.outcome import Absent, Deferred, Found, Lookup
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
-from tests.support.scripted import CUT
+from tests.support.scripted import CUT, Twilio
 
 
 async def test_waits_move_with_a_stepped_clock(heart: Heart) -> None:
@@ -185,3 +185,18 @@ async def test_what_left_by_a_clock_that_was_wrong_is_looked_for_when_it_left(he
     await heart.step_clock(step)
     await heart.pass_time(10)
     assert len(heart.providers.left) == 1
+
+
+async def test_a_receipt_is_asked_for_at_once_though_the_last_of_yesterday_was_not_due_yet(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A box without a battery in the morning: it slept until yesterday's next question, by yesterday's clock, and what was not delivered
+    today went no other way until then."""
+    monkeypatch.setattr(Twilio, "poll", PollPlan(delays=(10, 5 * 3600)))
+    await heart.tell("e1", ref="B-1")
+    heart.providers.arrived[0].undelivered = True
+    await heart.pass_time(3 * 3600)
+    await heart.step_clock(8 * 3600)
+    await heart.tell("e2", ref="B-2")
+    await heart.pass_time(30)
+    assert await heart.states("B-2") == [State.DELIVERED]

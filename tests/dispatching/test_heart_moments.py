@@ -137,13 +137,14 @@ async def test_what_staff_held_for_an_hour_is_no_impatience(tmp_path: Path) -> N
         assert [request.channel for request in heart.providers.arrived] == ["twilio"]
 
 
+@pytest.mark.parametrize("limit", [2, 3], ids=["used up", "with room for half of it"])
 async def test_on_its_way_is_told_today_though_a_long_text_waits_for_tomorrow_s_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Vonage, "units", lambda channel, out: 2)
     out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True, "expires": "4h"}
     refund = {"on": "refund.*", "to": "customer", "via": ["vonage"]}
-    channels = {**CHANNELS, "vonage": {"concurrency": 1, "daily_limit": 3}}
+    channels = {**CHANNELS, "vonage": {"concurrency": 1, "daily_limit": limit}}
     async with Heart(tmp_path, shop(route=[refund, out], channels=channels)) as heart:
         await heart.tell("e1", "refund.issued", ref="B-1")
         await heart.tell("e2", "refund.issued", ref="B-2")
@@ -151,3 +152,18 @@ async def test_on_its_way_is_told_today_though_a_long_text_waits_for_tomorrow_s_
         assert heart.providers.texts() == ["refund.issued", "order.out_for_delivery"]
         await heart.pass_time(14 * HOUR)
         assert heart.providers.texts("vonage") == ["refund.issued"] * 2
+
+
+async def test_what_is_urgent_does_not_wait_behind_a_receipt_whose_channel_is_paused(tmp_path: Path) -> None:
+    """Nobody pays the mail provider's bill that day: until its receipt is too old, the customer's texts waited with it."""
+    out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True, "expires": "4h"}
+    receipt = {"on": "payment.confirmed", "to": "customer", "via": ["sendgrid"]}
+    async with Heart(tmp_path, shop(route=[receipt, out])) as heart:
+        await heart.engine.board.pause("sendgrid", reason="no credit", actor="Kim")
+        await heart.tell("e1", "payment.confirmed")
+        await heart.tell("e2", "order.out_for_delivery")
+        await heart.pass_time(120)
+        assert heart.providers.texts() == ["order.out_for_delivery"]
+        await heart.engine.board.resume("sendgrid", actor="Kim")
+        await heart.pass_time(120)
+        assert heart.providers.texts() == ["order.out_for_delivery", "payment.confirmed"]

@@ -9,7 +9,7 @@ from outbox.model import State
 from outbox.outcome import Deferred
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 from tests.support.outbox_box import PHONE
-from tests.support.scripted import NOT_THEM
+from tests.support.scripted import BUSY, NOT_THEM
 
 
 async def test_the_modem_takes_a_text_out_of_its_turn_and_gives_it_back(heart: Heart) -> None:
@@ -197,3 +197,34 @@ async def test_what_passed_and_was_called_off_leaves_nobody_waiting(tmp_path: Pa
         heart.providers.line_is_cut = False
         await heart.pass_time(30)
         assert heart.providers.texts("sendgrid") == ["payment.failed", "refund.issued"]
+
+
+async def test_what_is_urgent_passes_what_no_modem_ever_takes(tmp_path: Path) -> None:
+    """A receipt by mail alone stands before it: for the whole outage the modem, which works, sent that customer nothing."""
+    receipt = {"on": "refund.*", "to": "customer", "via": ["sendgrid"]}
+    async with Heart(tmp_path, shop(route=[receipt, OUT, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        await heart.tell("e1", "refund.issued")
+        await heart.tell("e2", "order.out_for_delivery")
+        await heart.pass_time(120)
+        assert heart.providers.texts("modem") == ["order.out_for_delivery"]
+        heart.providers.line_is_cut = False
+        await heart.pass_time(120)
+        assert heart.providers.texts("sendgrid").count("refund.issued") == 1
+
+
+async def test_what_the_modem_puts_off_is_tried_ever_later_while_the_line_is_down(tmp_path: Path) -> None:
+    """It is the one that works then: a number that is out of order was tried twenty times in four minutes, and kept others waiting."""
+    by_modem = {"on": "order.*", "to": "customer", "via": ["modem"]}
+    channels = {**CHANNELS, "modem": {"concurrency": 1, "rate": "10/s"}}
+    async with Heart(tmp_path, shop(route=[by_modem, ROUTES[2]], channels=channels)) as heart:
+        await heart.cut_the_line()
+        heart.rng.random = lambda: 1.0  # type: ignore[method-assign]  # the longest of each wait
+        heart.providers.will("modem", *[BUSY] * 8)
+        before = len(heart.providers.left)
+        await heart.tell("e1")
+        tries = []
+        for _ in range(16):
+            await heart.pass_time(1)
+            tries.append(len(heart.providers.left) - before)
+        assert [tries.index(n) for n in (2, 3, 4)] == [1, 5, 13], "2 s, then 4, then 8"

@@ -10,8 +10,8 @@ from daemon.channels.base import ReceiptUpdate, Sent
 from outbox.errors import StorageBusy
 from outbox.model import Message, State
 from outbox.outcome import Absent, CannotTell, Found, Lookup, ReceiptState
-from tests.support.heart import Heart, shop
-from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK, Twilio
+from tests.support.heart import CHANNELS, ROUTES, Heart, shop
+from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK, Modem, Twilio
 
 UNDELIVERED = ReceiptState.UNDELIVERED
 
@@ -373,3 +373,26 @@ async def test_the_loop_alone_judges_which_channels_can_be_used(heart: Heart, mo
     await heart.receipt(heart.providers.arrived[0], UNDELIVERED)
     assert heart.providers.texts("modem") == ["order.ready"]
     assert seen == {"MainThread"}
+
+
+async def test_what_the_modem_left_in_doubt_is_looked_up_while_many_others_wait_for_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty of the cloud's came first each time, and were not asked for: its own text was not sent again for the whole outage."""
+    monkeypatch.setattr(Modem, "can_look_up", True)
+    by_both = [
+        {"on": "order.*", "to": "customer", "via": ["twilio"]},
+        {"on": "refund.*", "to": "customer", "via": ["modem"]},
+    ]
+    channels = {**CHANNELS, "twilio": {"concurrency": 25, "rate": "100/s"}}
+    async with Heart(tmp_path, shop(route=[*by_both, ROUTES[2]], channels=channels)) as heart:
+        heart.providers.will("twilio", *[CUT] * 25)
+        for number in range(25):
+            await heart.tell(f"e{number}", ref=f"B-{number + 1}")
+        heart.providers.line_is_cut = True
+        await heart.pass_time(10)
+        assert heart.engine.uplink.is_down
+        heart.providers.will("modem", CUT)
+        await heart.tell("r1", "refund.issued", "B-99")
+        await heart.pass_time(120)
+        assert heart.providers.texts("modem") == ["refund.issued"]

@@ -15,6 +15,7 @@ from daemon.demo.stage import demo_settings
 from daemon.runtime.app import Service, open_offline, open_service
 from daemon.sandbox import Sandbox
 from outbox.clock import SystemClock
+from tests.support.outbox_box import accept_one, planned, send
 from tests.support.shop import noon
 
 NUMBER = "+447700900123"
@@ -79,3 +80,14 @@ async def test_a_stopped_service_says_what_it_was_told(tmp_path: Path) -> None:
         async with open_offline(settings) as socket:
             [row] = (await Client(socket).get("/v1/channels"))["items"]
         assert (row["sent_today"], row["state"]) == (1, "paused")
+
+
+async def test_what_a_channel_cost_that_is_gone_is_spent(tmp_path: Path) -> None:
+    """Its bill ran away, and the owner put another in its place: the whole day's money was there to be spent again."""
+    async with shop(tmp_path) as settings, opened(settings) as service:
+        box = service.box
+        order = await accept_one(box, planned(via=("twilio",)))
+        await send(box, order)
+        service.engine.lanes.pop("twilio")
+        await service.engine.clock_stepped()
+        assert service.engine.sms.status(service.clock.now()).parts_today == 1

@@ -11,6 +11,7 @@ from daemon.dispatch.prepare import PassOver
 from daemon.dispatch.sms.guard import SmsGuard
 from daemon.dispatch.sms.spending import Spent
 from outbox.model import Policy, State, Transition
+from outbox.reasons import Reason
 from tests.support.at_vendor import bench
 from tests.support.outbox_box import NOW, PHONE, accept_one, open_box, planned, send
 
@@ -85,3 +86,24 @@ async def test_a_day_s_money_that_is_used_up_is_told(tmp_path: Path) -> None:
         assert isinstance(await guard.admit("twilio", asked, 0, out, NOW), Spent)
         assert isinstance(await guard.admit("twilio", asked, 0, out, NOW), Transition)
         assert "daily_cost" in guard.trouble(NOW)["texts"]
+
+
+async def test_what_staff_let_go_stays_let_go_when_its_provider_was_busy_or_the_service_began_anew(
+    tmp_path: Path,
+) -> None:
+    async with bench("twilio") as at, open_box(tmp_path, at.clock) as box:
+        settings = Settings(sms=Sms(new_numbers=1))
+        guard = SmsGuard(settings, box, lambda name: "sms", lambda name: True)
+        held, out = await accept_one(box, planned("m1")), msgspec.structs.replace(at.out(), to=PHONE)
+        guard.pumping.note(PHONE[:-1] + "9", NOW)
+        seen = await guard.admit("twilio", held, 0, out, NOW)
+        assert isinstance(seen, Transition)
+        assert seen.reason.code == "sms_pumping"
+        for _ in range(2):
+            share = await guard.admit("twilio", held, 0, out, NOW)
+            assert isinstance(share, Spent)
+            guard.spending.give_back(share)
+        anew = SmsGuard(settings, box, lambda name: "sms", lambda name: True)
+        anew.pumping.note(PHONE[:-1] + "9", NOW)
+        let_go = msgspec.structs.replace(held, reason=Reason("tried again by Mia", "retried", by="Mia"))
+        assert isinstance(await anew.admit("twilio", let_go, 0, out, NOW), Spent)

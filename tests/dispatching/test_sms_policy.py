@@ -145,3 +145,12 @@ def test_no_limit_is_no_alarm() -> None:
     for last in range(100):
         watch.note(f"+4474001200{last:02}", NOON)
     assert not watch.is_crowded("+447400129999", NOON)
+
+
+def test_no_number_is_kept_for_longer_than_an_hour() -> None:
+    """A year of customers was some sixteen megabytes, in clear, and no forgetting reached them."""
+    pumping = Pumping(3)
+    for block in range(1000):
+        pumping.note(f"+4477{block:04}0000", 0)
+    pumping.note("+447700900123", WINDOW_MS)
+    assert list(pumping._seen) == ["+44770090"]

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from daemon.config import RouteTable
-from outbox.model import State
+from outbox.model import Attempt, State, Transition
+from outbox.outcome import Deferred, Unknown
+from outbox.reasons import Reason
 from tests.support.face import Face, event, opened
 from tests.support.small_store import store_settings
 
@@ -90,6 +92,37 @@ async def test_what_is_on_its_way_stays_one_when_staff_had_not_told_it_after_all
     assert (answer.status, "on its way" in answer.problem["detail"]) == (409, True)
     assert [each.state for each in await face.store.messages()] == [State.SENDING, State.DELIVERED]
     assert await face.store.box.spool.rescue() == 1
+
+
+async def in_doubt(face: Face) -> Attempt:
+    """The customer's message may have arrived: its provider gave no answer."""
+    await face.post("/v1/events", event())
+    (ready,) = await face.store.messages()
+    attempt = await face.store.begin(ready.id)
+    why = Reason("no answer came", "unsure")
+    unsure = Transition(state=State.UNKNOWN, reason=why, due_at=face.store.clock.now() + 5000)
+    await face.store.box.spool.settle(attempt, Unknown("no answer came"), unsure)
+    return attempt
+
+
+async def test_what_staff_phoned_about_is_not_sent_again_when_it_turns_out_not_to_have_arrived(face: Face) -> None:
+    """The line went under it; staff rang the customer; hours later the provider says that it has no such text."""
+    attempt = await in_doubt(face)
+    await staff(face, "told", {"id": "t-1"})
+    moved = await face.store.box.spool.settle(attempt, Deferred("it is not there"), Transition(state=State.QUEUED))
+    assert (moved.state, moved.reason.code) == (State.SUPERSEDED, "told_meanwhile")
+    assert [each.state for each in await face.store.messages()] == [State.SUPERSEDED, State.DELIVERED]
+
+
+async def test_what_was_in_doubt_goes_on_when_staff_had_not_phoned_after_all(face: Face) -> None:
+    """And it stays the one that is: a copy of it would be in doubt for good, with nobody who looks it up."""
+    attempt = await in_doubt(face)
+    await staff(face, "told", {"id": "t-1"})
+    assert (await staff(face, "undo", {"event_id": "t-1"})).status == 200
+    states = [each.state for each in await face.store.messages()]
+    assert states == [State.UNKNOWN, State.DELIVERED, State.CANCELLED]
+    moved = await face.store.box.spool.settle(attempt, Deferred("it is not there"), Transition(state=State.QUEUED))
+    assert moved.state is State.QUEUED
 
 
 @pytest.fixture

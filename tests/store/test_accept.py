@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from outbox.errors import EventConflict, StorageFull
+from outbox.errors import EventConflict, IllegalMove, StorageFull
 from outbox.model import Acceptance, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State, Transition
-from outbox.outcome import Deferred
+from outbox.outcome import Deferred, Unknown
 from outbox.reasons import Reason
 from tests.support.outbox_box import (
     NOW,
@@ -206,6 +206,18 @@ async def test_one_under_way_is_superseded_when_it_comes_back_unsent(tmp_path: P
         ended = await box.spool.settle(attempt, Deferred("busy"), Transition(state=State.QUEUED, reason=Reason("busy")))
         assert ended.state is State.SUPERSEDED
         assert await due_ids(box) == ["newer"]
+
+
+async def test_what_is_in_doubt_is_not_sent_again_behind_the_news_that_took_its_place(tmp_path: Path) -> None:
+    """The counter asked about "confirmed" when "ready" was told already: sent again, the customer heard the old after the new."""
+    async with open_box(tmp_path) as box:
+        older = await accept_one(box, planned("older"), id="e1")
+        await box.spool.settle(await begin(box, older), Unknown("cut off"), Transition(state=State.UNKNOWN))
+        newer = await accept_one(box, planned("newer"), id="e2")
+        with pytest.raises(IllegalMove, match="newer news"):
+            await box.spool.retry("older", actor="Mia")
+        await box.spool.take_back([newer.id], actor="Mia")
+        assert (await box.spool.retry("older", actor="Mia")).state is State.QUEUED
 
 
 async def test_payment_confirmed_drops_a_waiting_payment_failed(tmp_path: Path) -> None:

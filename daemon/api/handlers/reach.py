@@ -209,7 +209,7 @@ async def untell(call: Call[NoQuery, Any], story: Story, told: Message) -> None:
         await _make_way(call, before)
 
     def plan(posted: Posted, _: Order | None, after: Order) -> Plan:
-        if before is None:
+        if before is None or before.state is State.UNKNOWN:  # what is in doubt goes on as it was
             return Plan([_entry(posted, told.trigger, State.CANCELLED, TAKEN_BACK)])
         again = _entry(posted, told.trigger, before.state, before.reason)
         kept = ["addresses", "via", "template", "text", "subject", "priority", "expires_at", "policy"]

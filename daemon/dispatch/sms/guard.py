@@ -65,17 +65,17 @@ class SmsGuard:
         self._usable = usable
         self._channels: tuple[str, ...] = ()
         self._held: set[str] = set()
-        """Messages that were held as fraud: when they come again, staff have let them go."""
+        """Messages that were held as fraud: when they come again, staff have let them go, until they have left."""
 
     def _begin(self) -> None:
         self.spending = Spending(self._settings.daily_parts, self._settings.daily_cost, self._zone)
         self.pumping = Pumping(self._settings.new_numbers)
 
-    async def recall(self, channels: Collection[str], since: int) -> None:
+    async def recall(self, channels: Collection[str], since: int, *, gone: Collection[str] = ()) -> None:
         """Count what left since the store's midnight, by the record and nothing else: all of it as of that day, also what left by a clock
-        that was hours ahead."""
+        that was hours ahead, and by channels that are `gone` since."""
         self._channels = tuple(channels)
-        texts = await self._box.views.texts_since(since, channels)
+        texts = await self._box.views.texts_since(since, [*channels, *gone])
         self._begin()
         for text in texts:
             self.pumping.note(text.address, text.at)
@@ -94,7 +94,6 @@ class SmsGuard:
         cost = self._cost(channel, out.to, parts)
         if exceeded := self.spending.exceeded_by(parts, cost, now):
             return self._otherwise(message, via_index, exceeded, now)
-        self._held.discard(message.id)
         self.pumping.note(out.to, now)
         return self.spending.spend(parts, cost, now)
 
@@ -149,7 +148,7 @@ class SmsGuard:
         return self._medium_of(channel) == "sms"
 
     def forget(self, message: Message) -> None:
-        """It was not held after all: when it comes again, nobody has let it go."""
+        """It has left, or was not held after all: when it comes again, nobody has let it go."""
         self._held.discard(message.id)
 
     def estimate(self, channel: str, to: str, text: str) -> tuple[int, Decimal]:
@@ -177,7 +176,7 @@ class SmsGuard:
         return not self.is_text(channel) and self._usable(channel)
 
     async def _is_fraud(self, message: Message, to: str, now: int) -> bool:
-        if message.audience != "customer" or message.policy.manual or message.id in self._held:
+        if message.audience != "customer" or message.policy.manual or self._is_let_go(message):
             return False
         if not self.pumping.is_crowded(to, now) or not await self._is_new(to, now):
             return False
@@ -191,6 +190,10 @@ class SmsGuard:
             await self._box.audit.append("sms.pumping", detail=detail)
         self._held.add(message.id)
         return True
+
+    def _is_let_go(self, message: Message) -> bool:
+        """By staff, in this run or by the reason that it waits for."""
+        return message.id in self._held or message.reason.code in ("retried", "released")
 
     async def _is_new(self, address: str, now: int) -> bool:
         """Whether nobody of that number had an order before this hour."""

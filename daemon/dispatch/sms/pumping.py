@@ -18,11 +18,24 @@ class Pumping:
         self._seen: dict[str, dict[str, int]] = defaultdict(dict)
         self._alarms: dict[str, int] = {}
         """By block, when (ms) it last met a new number while in alarm."""
+        self._forgot_at = 0
 
     def note(self, address: str, now: int) -> None:
         """A text went to that number."""
-        if self.limit:
-            self._seen[block_of(address)].setdefault(address, now)
+        if not self.limit:
+            return
+        if abs(now - self._forgot_at) >= WINDOW_MS:
+            self._forget(now)
+        self._seen[block_of(address)].setdefault(address, now)
+
+    def _forget(self, now: int) -> None:
+        """All that is older than the last hour: nobody's number is kept for longer than it is looked at."""
+        self._forgot_at, before = now, now - WINDOW_MS
+        lately = {
+            block: {number: at for number, at in seen.items() if at > before} for block, seen in self._seen.items()
+        }
+        self._seen = defaultdict(dict, {block: seen for block, seen in lately.items() if seen})
+        self._alarms = {block: at for block, at in self._alarms.items() if at > before}
 
     def is_crowded(self, address: str, now: int) -> bool:
         """Whether so many of its block were texted lately that it is worth looking which of them are new."""
