@@ -15,6 +15,11 @@ def watch(
     return ClockWatch(clock, newest_record=newest, require_sync=require, on_step=on_step, synchronised=lambda: synced)
 
 
+def test_the_clock_that_tests_move_is_no_older_than_the_program() -> None:
+    """Else hundreds fail that speak of expiry and quiet hours: who moves RELEASED past it moves it too."""
+    assert FakeClock().now() > RELEASED
+
+
 async def test_a_step_is_noticed_once_and_a_drift_is_none() -> None:
     clock, steps = FakeClock(), []
     it = watch(clock, steps)
