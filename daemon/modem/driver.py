@@ -279,7 +279,7 @@ class Driver:
 
     def _make_session(self, link: Dialogue, ready: Ready) -> Session:
         if self._inbox is None or self._ready != ready:
-            self._inbox = Inbox(self._hear, self._clock, ready.family, ready.memories)
+            self._inbox = Inbox(self._hear, self._clock, ready.family, ready.memories, selects=ready.selects)
         self._ready = ready
         self._inbox.begin()
         return Session(

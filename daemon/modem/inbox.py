@@ -56,14 +56,17 @@ class _Ready:
 
 
 class Inbox:
-    """One modem's memories. `memories`: the one for new messages first."""
+    """One modem's memories. `memories`: the one for new messages first. `selects`: it obeyed when it was told which to read."""
 
-    def __init__(self, hear: Hear, clock: Clock, family: Family, memories: tuple[str, ...]) -> None:
+    def __init__(
+        self, hear: Hear, clock: Clock, family: Family, memories: tuple[str, ...], *, selects: bool = True
+    ) -> None:
         self._hear, self._clock, self._family = hear, clock, family
-        self._memories = memories
+        self._memories, self._selects = memories, selects
         self._assemblies = {memory: Assembly() for memory in memories}
         self._lists = family.lists
         self._selected = memories[0]
+        """The memory that is read; "" while nobody knows."""
         self._wanted: dict[str, set[int]] = {}
         """Memories to look into, and the places that were announced there: not every listing shows all that lies in one."""
         self._inline: deque[Unsolicited] = deque(maxlen=_MOST_KEPT)
@@ -119,6 +122,8 @@ class Inbox:
             places = self._wanted.pop(memory)  # what is announced from here on is for the next time
             try:
                 room = await self._select(link, memory)
+                if room is None and link.owed:  # what refused it may have been that answer
+                    self._want(memory, places)
                 ready += await self._look_into(link, memory, room, places, tally) if room else ()
             except ModemError as error:
                 self._want(memory, places)
@@ -197,13 +202,20 @@ class Inbox:
                 self._ignored += 1
 
     async def _select(self, link: Dialogue, memory: str) -> Room | None:
-        """Make it the memory that is read, and see how full it is. None where this modem doesn't let us."""
-        command = f'AT+CPMS="{memory}"' if memory != self._selected else "AT+CPMS?"
+        """Make it the memory that is read, and see how full it is. None where this modem doesn't let us.
+
+        It may have obeyed also where no answer came, or an error in its place that was a text's: places of one memory would be
+        emptied in another. Only one that never obeyed has but one memory, whatever it calls it.
+        """
+        is_selected = memory == self._selected
+        if not is_selected and self._selects:
+            self._selected = ""
         try:
-            lines = await link.command(command)
+            lines = await link.command("AT+CPMS?" if is_selected else f'AT+CPMS="{memory}"')
         except CommandFailed:
-            return Room(0, 0) if memory == self._selected else None
+            return Room(0, 0) if is_selected else None
         self._selected = memory
+        self._selects = self._selects or not is_selected
         return answers.room(lines) or Room(0, 0)
 
     async def _look_into(

@@ -31,6 +31,8 @@ class Ready:
     identity: Identity
     memories: tuple[str, ...]
     """Where messages may lie, the one for new messages first."""
+    selects: bool
+    """It obeyed when it was told which of them to read."""
     keeps_errors: bool
     """It says that it is to number its errors, as it was told: one that says otherwise later started anew."""
 
@@ -75,9 +77,9 @@ async def prepare(
     await patiently(link, clock, "AT+CMGF=0")
     await try_command(link, "AT+CSMS=0")  # reports need no acknowledgement then
     await try_command(link, "AT+CREG=0")
-    memories = await _memories(link, clock)
+    memories, selects = await _memories(link, clock)
     await _ask_for_calls(link)
-    return Ready(family, identity, memories, keeps_errors=await numbers_errors(link))
+    return Ready(family, identity, memories, selects, keeps_errors=await numbers_errors(link))
 
 
 async def numbers_errors(link: Dialogue) -> bool:
@@ -115,14 +117,14 @@ async def _radio_on(link: Dialogue) -> None:
         await try_command(link, "AT+CFUN=1", timeout=_RADIO_SECONDS)
 
 
-async def _memories(link: Dialogue, clock: Clock) -> tuple[str, ...]:
-    """Choose where new messages are put; the SIM where possible, since it is read alike by all."""
+async def _memories(link: Dialogue, clock: Clock) -> tuple[tuple[str, ...], bool]:
+    """Choose where new messages are put; the SIM where possible, since it is read alike by all. Whether it obeyed."""
     try:
         offered = answers.memories(await patiently(link, clock, "AT+CPMS=?")) or ("SM",)
     except CommandFailed as error:
         if error.fault.kind not in (Kind.UNSURE, Kind.UNSUPPORTED):
             raise
-        return _OWN_MEMORIES[:1]  # it has but one, and no command for it
+        return _OWN_MEMORIES[:1], False  # it has but one, and no command for it
     own = [memory for memory in _OWN_MEMORIES if memory in offered] or [offered[0]]
     for memory in own:
         for count in (3, 2, 1):
@@ -131,8 +133,8 @@ async def _memories(link: Dialogue, clock: Clock) -> tuple[str, ...]:
             except CommandFailed:
                 continue
             others = [other for other in ("SM", "ME", "SR") if other in offered and other != memory]
-            return (memory, *others)
-    return (own[0],)
+            return (memory, *others), True
+    return (own[0],), False
 
 
 async def _ask_for_calls(link: Dialogue) -> None:

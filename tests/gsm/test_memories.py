@@ -1,0 +1,68 @@
+"""Which of the modem's memories is read: what is deleted there is what was read there, also where the answer came late."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.modem.simulator import SimulatedModem, oracle
+from outbox.outcome import Unknown
+from tests.support.gsm import bench
+from tests.support.modem_shop import ADA, BEN, open_shop
+
+
+def _empty(modem: SimulatedModem) -> bool:
+    return not any(modem.state.memories.values())
+
+
+def _put(modem: SimulatedModem, memory: str, text: str, sender: str, *, now: int) -> str:
+    """A text that came in there, and how it is announced."""
+    return f'+CMTI: "{memory}",{modem.state.put(memory, oracle.deliver(text, sender, now))}'
+
+
+async def test_what_lies_in_a_memory_that_is_selected_late_is_read_before_it_is_deleted(tmp_path: Path) -> None:
+    """The stick obeys, and says so only after it was given up."""
+    async with bench(tmp_path) as b:
+        await b.ready()
+        await b.clock.sleep(5)
+        b.modem.faults.late['AT+CPMS="ME"'] = 6.0
+        now = b.clock.now()
+        words = [_put(b.modem, "SM", "On my way", BEN, now=now), _put(b.modem, "ME", "STOP", ADA, now=now)]
+        b.modem.say("\r\n".join(words))
+        await b.clock.until(lambda: _empty(b.modem), within=700)
+        assert sorted({message.text for message in b.ear.messages}) == ["On my way", "STOP"]
+
+
+@pytest.mark.parametrize("final", ["+CMS ERROR: 38", "ERROR"])
+async def test_a_texts_late_refusal_that_seems_to_refuse_a_memory_deletes_nothing_unread(
+    tmp_path: Path, final: str
+) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        await shop.clock.sleep(5)
+        began = shop.clock.monotonic()
+        shop.modem.faults.errors["AT+CMGS"] = [final]
+        shop.modem.faults.answers_later = 75
+        assert isinstance(await shop.send(), Unknown)
+        await shop.clock.sleep(74 - (shop.clock.monotonic() - began))
+        shop.modem.faults.late['AT+CPMS="ME"'] = 3.0
+        now = shop.clock.now()
+        words = [_put(shop.modem, "SM", "On my way", BEN, now=now), _put(shop.modem, "ME", "STOP", ADA, now=now)]
+        shop.modem.say("\r\n".join(words))
+        await shop.clock.until(lambda: not shop.modem.faults.late, within=5)
+        await shop.clock.until(lambda: _empty(shop.modem), within=90)
+        assert sorted({(reply.text, reply.consent) for reply in shop.record.replies}) == [
+            ("On my way", None),
+            ("STOP", "stop"),
+        ]
+
+
+async def test_a_stick_of_one_memory_is_read_on_whatever_it_calls_it_while_an_answer_is_owed(tmp_path: Path) -> None:
+    async with bench(tmp_path, character="bare") as b:
+        await b.ready()
+        b.modem.faults.silent_after_pdu = True
+        await b.send()
+        b.modem.say('+CMTI: "ME",1')
+        await b.clock.sleep(5)
+        b.modem.receive("STOP", ADA)
+        await b.clock.until(lambda: b.ear.messages, within=70)
+        assert [message.text for message in b.ear.messages] == ["STOP"]
