@@ -5,7 +5,7 @@ So a crash hands a message over twice at most, under the same id, and never lose
 
 import contextlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -130,7 +130,7 @@ class Inbox:
                 trouble = error
                 break
             tally.room = room if memory == self._memories[0] else tally.room
-        handed = [one for one in sorted(ready, key=_moment) if await self._hand_over(one)]
+        handed = await self._hand_over_in_turn(sorted(ready, key=_moment))
         tally.heard += len(handed)
         await self._remove(link, handed)
         if trouble:
@@ -158,6 +158,16 @@ class Inbox:
             self._inline.popleft()
             taken += 1
         return taken
+
+    async def _hand_over_in_turn(self, ready: Sequence[_Ready]) -> Sequence[_Ready]:
+        """Those that are on record now: where one can't be, the later ones wait for it."""
+        for count, one in enumerate(ready):
+            if not await self._hand_over(one):
+                for left in ready[count:]:
+                    if left.memory:
+                        self._want(left.memory, left.whole.places)
+                return ready[:count]
+        return ready
 
     async def _hand_over(self, one: _Ready) -> bool:
         """Whether it is on record. Else it stays where it is, for the next time."""

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.modem.errors import NotCommitted
+from daemon.modem.multipart import Incoming
 from daemon.modem.simulator import SimulatedModem, oracle
 from outbox.outcome import Unknown
 from tests.support.gsm import bench
@@ -66,3 +68,34 @@ async def test_a_stick_of_one_memory_is_read_on_whatever_it_calls_it_while_an_an
         b.modem.receive("STOP", ADA)
         await b.clock.until(lambda: b.ear.messages, within=70)
         assert [message.text for message in b.ear.messages] == ["STOP"]
+
+
+@pytest.mark.parametrize("where", ["SM", "ME", "inline"])
+async def test_a_text_that_can_not_be_put_on_record_keeps_later_ones_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """She said YES, then STOP: the disk is unwilling just as YES comes, and willing a moment later."""
+    async with bench(tmp_path) as b:
+        await b.ready()
+        await b.clock.sleep(5)
+        willing, refused = b.ear.message, list[Incoming]()
+
+        async def moody(message: Incoming) -> None:
+            if not refused:
+                refused.append(message)
+                raise NotCommitted("the disk is busy")
+            await willing(message)
+
+        monkeypatch.setattr(b.ear, "message", moody)
+        now = b.clock.now()
+        words = [_put(b.modem, "SM", "STOP", ADA, now=now - 60_000)]
+        if where == "inline":
+            pdu = oracle.deliver("YES", ADA, now - 120_000)
+            words.append(f"+CMT: ,{len(pdu) // 2 - 8}\r\n{pdu}")
+        else:
+            words.append(_put(b.modem, where, "YES", ADA, now=now - 120_000))
+        b.modem.say("\r\n".join(words))
+        await b.clock.until(lambda: len(b.ear.messages) == 2, within=130)
+        assert [message.text for message in b.ear.messages] == ["YES", "STOP"]
+        await b.clock.until(lambda: _empty(b.modem), within=60)
+        assert len(b.ear.messages) == 2
