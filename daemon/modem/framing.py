@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 LONGEST_LINE = 2048
 _MOST_CONTINUATIONS = 20
+_MOST_BETWEEN = 3
+"""So many words of its own may a modem say between a line and the PDU that belongs to it."""
 
 _FINAL = re.compile(r"OK|ERROR|\+CM[SE] ERROR:.*|COMMAND NOT SUPPORT|TOO MANY PARAMETERS|ABORTED")
 _UNSOLICITED = re.compile(
@@ -19,6 +21,8 @@ _UNSOLICITED = re.compile(
     r"|(UNDER|OVER)-VOLTAGE|\*PSUTTZ:|DST:"
 )
 _WITH_PDU = re.compile(r"\+(CDS|CMT|CBM):")
+_LISTED = re.compile(r"\+CMG[LR]:")
+"""What has a PDU of its own in the next line, too."""
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _GLUED = re.compile(r'(\+CMTI: ?"\w+", ?\d+)(\D.*)')
 _JUNK = re.compile(r"^[^\x20-\x7e]+|[\0\x1a\x1b]")
@@ -73,9 +77,9 @@ class Framer:
         for byte in data:
             if byte in b"\r\n":
                 frames += self._end()
-            elif byte == ord(">") and not self._head and not self._line.strip(b" \0"):
+            elif byte == ord(">") and not _is_open(self._head) and not self._line.strip(b" \0"):
                 self._line.clear()
-                frames.append(Prompt())
+                frames += [*self._alone(), Prompt()]
             elif len(self._line) < LONGEST_LINE:
                 self._line.append(byte)
             else:
@@ -102,17 +106,34 @@ class Framer:
         return [Unsolicited(text) if _UNSOLICITED.match(text) else Line(text)]
 
     def _continue(self, text: str) -> list[Frame]:
+        if _is_open(self._head):
+            return self._go_on(text)
         head, self._head = self._head, ""
-        if _WITH_PDU.match(head):
-            return [Unsolicited(head, text)] if _HEX.fullmatch(text) else [Unsolicited(head), *self._begin(text)]
+        if _HEX.fullmatch(text):
+            return [Unsolicited(head, text)]
+        count, frames = self._continuations + 1, self._begin(text)
+        if self._head or count > _MOST_BETWEEN or any(_ends_the_wait(frame) for frame in frames):
+            return [Unsolicited(head), *frames]
+        self._head, self._continuations = head, count
+        return frames
+
+    def _go_on(self, text: str) -> list[Frame]:
+        """More of a quoted text."""
         if _FINAL.fullmatch(text) or self._continuations >= _MOST_CONTINUATIONS:
-            return [Unsolicited(head), *self._begin(text)]
-        whole = f"{head}\n{text}"
-        if not _is_open(whole):
-            return [Unsolicited(whole)]
-        self._head = whole
+            return [*self._alone(), *self._begin(text)]
+        self._head = f"{self._head}\n{text}"
         self._continuations += 1
-        return []
+        return [] if _is_open(self._head) else self._alone()
+
+    def _alone(self) -> list[Frame]:
+        """What waited goes out as it is."""
+        head, self._head = self._head, ""
+        return [Unsolicited(head)] if head else []
+
+
+def _ends_the_wait(frame: Frame) -> bool:
+    """Whether no PDU is to be expected behind it, or only one that is not meant."""
+    return isinstance(frame, Final) or (isinstance(frame, Line) and _LISTED.match(frame.text) is not None)
 
 
 def _is_open(text: str) -> bool:

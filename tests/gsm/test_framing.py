@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,30 @@ def test_a_line_without_end_costs_no_more_than_its_bound() -> None:
     assert framer.feed(b"x" * (LONGEST_LINE * 3)) == []
     assert len(framer._line) == LONGEST_LINE
     assert framer.feed(b"\r\nOK\r\n") == [Final("OK")]
+
+
+@pytest.mark.parametrize("word", ["^RSSI: 17", "^DSFLOWRPT:0000002A", '+CMTI: "SM",4', "+CMGS: 17", "+CREG: 2"])
+@pytest.mark.parametrize("head", ["+CDS: 25", "+CMT: ,25"])
+def test_a_word_of_the_modems_own_costs_no_report_and_no_text_its_pdu(head: str, word: str) -> None:
+    frames = _frames([f"{head}\r\n{word}\r\n{PDU}\r\n".encode()])
+    assert frames[1:] == [Unsolicited(head, PDU)]
+    assert isinstance(frames[0], Line | Unsolicited)
+    assert frames[0].text == word
+
+
+@pytest.mark.parametrize(
+    ("said", "after"),
+    [
+        (b"+CMGL: 1,0,,25\r\n" + PDU.encode() + b"\r\n", [Line("+CMGL: 1,0,,25"), Line(PDU)]),
+        (b"+CDS: 26\r\n" + PDU.encode() + b"\r\n", [Unsolicited("+CDS: 26", PDU)]),
+        (b"> ", [Prompt()]),
+        (b"^RSSI: 17\r\n" * 4, [Unsolicited("^RSSI: 17")] * 4),
+    ],
+)
+def test_a_report_without_its_pdu_takes_no_others(said: bytes, after: list[Frame]) -> None:
+    frames = _frames([b"+CDS: 25\r\n" + said])
+    assert [frame for frame in frames if frame != Unsolicited("+CDS: 25")] == after
+    assert Unsolicited("+CDS: 25") in frames
 
 
 def test_a_report_without_its_pdu_swallows_no_final_result() -> None:

@@ -332,13 +332,14 @@ async def test_reports_that_are_announced_anywhere_are_fetched_at_once(tmp_path:
         await b.clock.until(lambda: _empty(b))
 
 
-async def test_parts_that_come_inline_are_joined(tmp_path: Path) -> None:
-    """+CMT, as a stick hands on what it does not store."""
+@pytest.mark.parametrize("amid", ["", "^RSSI: 17\r\n"])
+async def test_parts_that_come_inline_are_joined(tmp_path: Path, amid: str) -> None:
+    """+CMT, as a stick hands on what it does not store; `amid`: what it says of its own before the PDU."""
     async with bench(tmp_path) as b:
         await b.ready()
         text = "Could you please put my balloons aside until tomorrow evening? " * 4
         for pdu in reversed(b.modem.delivers(text, ADA, parts=3)):
-            b.modem.say(f"+CMT: ,{len(pdu) // 2 - 8}\r\n{pdu}")
+            b.modem.say(f"+CMT: ,{len(pdu) // 2 - 8}\r\n{amid}{pdu}")
             await b.clock.sleep(20)
         await b.clock.until(lambda: b.ear.messages, within=5)
         assert [message.text for message in b.ear.messages] == [text]
