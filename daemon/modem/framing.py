@@ -118,8 +118,9 @@ class Framer:
         return frames
 
     def _go_on(self, text: str) -> list[Frame]:
-        """More of a quoted text."""
-        if _FINAL.fullmatch(text) or self._continuations >= _MOST_CONTINUATIONS:
+        """More of a quoted text, unless it is none: one with a single quotation mark in it looks open for good."""
+        is_other = _FINAL.fullmatch(text) or _UNSOLICITED.match(text) or text.startswith("+CMGS:")
+        if is_other or self._continuations >= _MOST_CONTINUATIONS:
             return [*self._alone(), *self._begin(text)]
         self._head = f"{self._head}\n{text}"
         self._continuations += 1

@@ -109,9 +109,13 @@ def test_a_report_without_its_pdu_swallows_no_final_result() -> None:
     assert _frames([b"+CDS: 25\r\nOK\r\n"]) == [Unsolicited("+CDS: 25"), Final("OK")]
 
 
-def test_a_reply_whose_quote_never_closes_swallows_no_final_result() -> None:
+def test_a_reply_whose_quote_never_closes_swallows_nothing_else() -> None:
     frames = _frames([b'+CUSD: 0,"Credit\r\nOK\r\n+CREG: 0,1\r\n'])
     assert frames == [Unsolicited('+CUSD: 0,"Credit'), Final("OK"), Line("+CREG: 0,1")]
+    assert _frames([b'+CUSD: 0,"Only 3" left",15\r\n+CMGS: 12\r\nOK\r\n'])[1:] == [Line("+CMGS: 12"), Final("OK")]
+    assert _frames([b'+CUSD: 0,"3" left",15\r\n+CDS: 25\r\n' + PDU.encode() + b"\r\n"])[1:] == [
+        Unsolicited("+CDS: 25", PDU)
+    ]
     endless = _frames([b'+CUSD: 0,"Credit\r\n' + b"more\r\n" * 30])
     assert len([frame for frame in endless if isinstance(frame, Line)]) == 10
 
