@@ -44,6 +44,8 @@ class Submit:
     wants_report: bool = True
     alphabet: Alphabet | None = None
     """The whole text's; None: the narrowest that carries this part. Phones join the parts of one text as the first one is written."""
+    reference: int = 0
+    """What it is to be called (TP-MR, 0 to 255). Most modems put their own in its place."""
 
     def tpdu(self) -> bytes:
         """The octets, without the service centre. Raises ValueError for a number that can't be sent to."""
@@ -54,7 +56,7 @@ class Submit:
         first |= _WANTS_REPORT if self.wants_report else 0
         first |= _HAS_HEADER if self.concat else 0
         validity = b"" if self.validity is None else bytes([validity_octet(self.validity)])
-        head = bytes([first, 0]) + encode_address(self.number) + bytes([0, _SCHEMES[alphabet]])
+        head = bytes([first, self.reference]) + encode_address(self.number) + bytes([0, _SCHEMES[alphabet]])
         return head + validity + bytes([length]) + data
 
     def command(self, service_centre: str = "") -> tuple[int, str]:
@@ -66,15 +68,16 @@ class Submit:
 def submits(
     number: str, text: str, *, reference: int, validity: float | None = None, wants_report: bool = True
 ) -> list[Submit]:
-    """The SMS that carry one text. `reference` (0 to 255) joins the parts of a long one."""
+    """The SMS that carry one text. `reference` (0 to 255) joins the parts of a long one, and is the first part's own: a modem
+    that passes ours on would else give all texts the same."""
     parts = split(text)
     joined: Sequence[Concat | None] = (
         [None] if len(parts) == 1 else [Concat(reference, len(parts), n) for n in range(1, len(parts) + 1)]
     )
     alphabet = userdata.narrowest(text)
     return [
-        Submit(number, part, concat, validity, wants_report, alphabet)
-        for part, concat in zip(parts, joined, strict=True)
+        Submit(number, part, concat, validity, wants_report, alphabet, (reference + n) % 256)
+        for n, (part, concat) in enumerate(zip(parts, joined, strict=True))
     ]
 
 

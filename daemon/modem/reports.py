@@ -113,6 +113,12 @@ class Text:
         """Whether the network has all of it."""
         return self.course in (Course.TAKEN, Course.REPORTED)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a report on a reference that nobody knows may be about it. Of one that was taken the first report shows that
+        its reference is what the network calls it."""
+        return self.course in _OPEN or self.repeated or (self.course is Course.TAKEN and not self.told)
+
 
 class Ledger:
     """The texts that were handed to the modem, until their end is known. No number stands in it, only a mark of sixteen bits."""
@@ -217,7 +223,7 @@ class Ledger:
         rivals = [
             other
             for other in await self._load()
-            if (other.course in _OPEN or other.repeated or other.handle.device != text.handle.device)
+            if (other.is_open or other.handle.device != text.handle.device)
             and self._could_be(other, report)
             and other.message != text.message
         ]
@@ -226,7 +232,7 @@ class Ledger:
         return self._apart(text, _ms(report.sent_at)) <= _CLOSE_MS
 
     def _match(self, report: StatusReport, device: str, texts: Iterable[Text]) -> Text | None:
-        """The text of that modem, reference, number and time; where the report has no time, only if no other comes close."""
+        """The text of that modem, reference, number and time, if no other comes close."""
         fitting = [
             text
             for text in texts
@@ -238,10 +244,9 @@ class Ledger:
         if report.sent_at is None:
             return fitting[0] if len(fitting) == 1 else None
         taken_at = _ms(report.sent_at)
-        nearest = min(fitting, key=lambda text: self._apart(text, taken_at), default=None)
-        if nearest and len(fitting) > 1 and self._apart(nearest, taken_at) > _SLACK_MS:
-            return None  # our clock is behind: that one is the nearest says nothing
-        return nearest
+        if len(fitting) > 1:  # a clock may be behind: only one that is near counts, and only alone
+            fitting = [text for text in fitting if self._apart(text, taken_at) <= _SLACK_MS]
+        return fitting[0] if len(fitting) == 1 else None
 
     def _could_be(self, text: Text, report: StatusReport) -> bool:
         """The same number, and the service centre took it about when we sent it. While our clock is behind the service centre's

@@ -47,6 +47,22 @@ async def test_a_report_that_comes_before_the_networks_answer(tmp_path: Path) ->
         assert shop.record.receipts[0].provider_id == outcome.provider_id
 
 
+async def test_a_report_that_may_be_on_either_of_two_texts_is_put_down_to_neither(tmp_path: Path) -> None:
+    """The stick calls them alike, and the service centre took the first one late: which of them could not be delivered?"""
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        began, before = shop.clock.now(), shop.modem._reference
+        for text in ("A", "B"):
+            shop.modem._reference = before
+            await _taken(shop, text)
+            await shop.clock.sleep(6)
+        assert len(set(shop.modem.references)) == 1
+        shop.modem.report(shop.modem.references[0], ADA, 0x46, taken_at=began + 4000)
+        await shop.clock.sleep(5)
+        assert shop.record.receipts == []
+
+
 async def test_a_long_text_is_delivered_when_all_its_parts_are_across_a_restart(tmp_path: Path) -> None:
     notes = MemoryNotes()
     async with open_shop(tmp_path, notes=notes) as shop:

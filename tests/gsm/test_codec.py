@@ -28,6 +28,12 @@ def _parts(text: str) -> list[oracle.Submitted]:
     return read
 
 
+def test_each_part_has_a_reference_of_its_own() -> None:
+    """A modem that passes ours on would else call all parts, and all texts, the same."""
+    parts = submits("+447700900123", "a" * 400, reference=0xFE)
+    assert [bytes.fromhex(part.command()[1])[2] for part in parts] == [0xFE, 0xFF, 0x00]
+
+
 @given(gsm_texts)
 def test_septets_come_back(text: str) -> None:
     assert gsm7.decode(gsm7.encode(text)) == text
