@@ -70,7 +70,8 @@ class Session:
         """Answers that came out of turn, for the next turn."""
         self._announced = False
         self._doubted = False
-        self._card_failed = False
+        self._outdated = False
+        """All has to be set up again, though the modem need not have started anew: the answer to an earlier text may still come."""
         self._hung = False
         self._ussd: UssdReply | None = None
         self._ussd_came = asyncio.Event()
@@ -114,7 +115,7 @@ class Session:
             self._wake.clear()
             if self._link.lost:
                 raise self._link.lost
-            if self._link.anew or self._card_failed:
+            if self._link.anew or self._outdated:
                 raise Restarted("the modem restarted")
             if not await self._turn():
                 soonest = min(poll.due for poll in self._polls)
@@ -165,7 +166,7 @@ class Session:
 
     def end(self) -> None:
         """The SIM is not what it was: have everything set up again."""
-        self._card_failed = True
+        self._outdated = True
 
     def search_soon(self) -> None:
         """Make room in the memories at the next turn."""
@@ -182,21 +183,21 @@ class Session:
                 self._link.anew = True
 
     async def _look_whether_anew(self) -> None:
-        """A word came that is said after a start. Without a setting that tells, it is taken for one."""
+        """A word came that is said after a start. Without a setting that tells, there may have been one."""
         if self._ready.keeps_errors:
             await self._ping()
         else:
-            self._link.anew = True
+            self._outdated = True
 
     async def _look_at_card(self) -> None:
         """A SIM that was locked again by a start, or taken out, keeps the modem out of every network."""
         try:
             lines = await self._link.command("AT+CPIN?", enough="+CPIN:")
         except CommandFailed as error:
-            self._card_failed = error.fault.kind is Kind.CARD
+            self._outdated = error.fault.kind is Kind.CARD
         else:
             state = answers.fields(lines, "+CPIN:")
-            self._card_failed = bool(state) and state != ["READY"] and state != ["NOT READY"]
+            self._outdated = bool(state) and state != ["READY"] and state != ["NOT READY"]
 
     async def _health(self) -> None:
         registration = answers.registration(await try_command(self._link, "AT+CREG?"), "+CREG:")

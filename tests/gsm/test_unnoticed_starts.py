@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.modem.dialogue import Silent
+from daemon.modem.dialogue import Silent, Taken
 from daemon.modem.simulator import CHARACTERS
 from tests.support.gsm import bench
 from tests.support.modem_shop import ADA
@@ -88,3 +88,18 @@ async def test_switching_the_radio_on_is_not_taken_for_a_start(tmp_path: Path) -
         b.modem.say("SMS Ready")
         await b.clock.sleep(10)
         assert b.modem.commands.count("AT+CMGF=0") == commands
+
+
+async def test_a_start_that_is_only_assumed_ends_no_wait_for_a_late_answer(tmp_path: Path) -> None:
+    """The network came back, and the stick says what others say after a start: the next text must not take that answer for its own."""
+    async with bench(tmp_path, character="bare") as b:
+        await b.ready()
+        await b.clock.sleep(90)
+        b.modem.faults.answers_later = 75
+        assert (await b.send("for Ada")).unanswered
+        set_up = b.modem.commands.count("AT+CMGF=0")
+        b.modem.say("SMS Ready")
+        await b.clock.until(lambda: b.modem.commands.count("AT+CMGF=0") > set_up, within=10)
+        assert b.driver.owed_seconds > 60
+        assert (await b.send("for Ben")).references == (b.modem.references[1],)
+        assert [answer.reference for answer in b.ear.answers if isinstance(answer, Taken)] == [b.modem.references[0]]
