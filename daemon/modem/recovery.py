@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from daemon.modem.dialogue import Dialogue
-from daemon.modem.setup import try_command
+from daemon.modem.setup import RADIO_SECONDS, switch_radio_on, try_command
 
-_RADIO_SECONDS = 20.0
 _POWER_SECONDS = 30.0
 WELL_SECONDS = 120.0
 """Working this long, the next trouble begins with the first step again."""
@@ -43,14 +42,15 @@ class Ladder:
 
 
 async def cycle_radio(link: Dialogue) -> None:
-    """Leave the network and register anew."""
-    await try_command(link, "AT+CFUN=4", timeout=_RADIO_SECONDS)
-    await try_command(link, "AT+CFUN=1", timeout=_RADIO_SECONDS)
+    """Leave the network and register anew. One that is too slow or too busy for it is left with its radio off: whoever goes on
+    with it sees to that."""
+    await try_command(link, "AT+CFUN=4", timeout=RADIO_SECONDS)
+    await switch_radio_on(link)
 
 
 async def restart(link: Dialogue) -> None:
     """Ask the modem to start anew; it may answer, or be gone at once."""
-    await try_command(link, "AT+CFUN=1,1", timeout=_RADIO_SECONDS)
+    await try_command(link, "AT+CFUN=1,1", timeout=RADIO_SECONDS)
 
 
 async def cut_power(command: Sequence[str]) -> bool:

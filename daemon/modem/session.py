@@ -16,7 +16,7 @@ from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, PortLost
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Inbox
 from daemon.modem.recovery import cycle_radio
-from daemon.modem.setup import Ready, try_command
+from daemon.modem.setup import Ready, is_radio_off, switch_radio_on, try_command
 from daemon.modem.status import WEAK_DBM, CurrentStatus, Stage
 from daemon.modem.ussd import UssdReply
 from outbox.clock import Clock
@@ -199,6 +199,12 @@ class Session:
             state = answers.fields(lines, "+CPIN:")
             self._outdated = bool(state) and state != ["READY"] and state != ["NOT READY"]
 
+    async def _see_to_radio(self) -> None:
+        """It was switched off and on to find a network, and may have been too busy for the second."""
+        if await is_radio_off(self._link):
+            self._cycled_at = self._clock.monotonic()
+            await switch_radio_on(self._link)
+
     async def _health(self) -> None:
         registration = answers.registration(await try_command(self._link, "AT+CREG?"), "+CREG:")
         if registration not in (1, 5):
@@ -215,6 +221,7 @@ class Session:
         registered = registration is None or self._board.status.registered  # one that can't tell is told by the network
         if not registered:
             await self._look_at_card()
+            await self._see_to_radio()
         self._board.stage(Stage.READY if registered else Stage.SEARCHING)
         if registration == 3:
             self._board.trouble("the network refuses this SIM", self._clock.now(), remedy="ask the SIM's operator why")

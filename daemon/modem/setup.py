@@ -15,7 +15,7 @@ from daemon.modem.quirks import Family, family_of
 from daemon.modem.status import Identity
 from outbox.clock import Clock
 
-_RADIO_SECONDS = 20.0
+RADIO_SECONDS = 20.0
 _PATIENCE_TRIES, _PATIENCE_PAUSE = 20, 2.0
 _CALLS = tuple(f"AT+CNMI={mode},1,0,{reports},{rest}" for reports in (1, 2, 0) for mode in (2, 1) for rest in (0, 1))
 """New messages stored and announced (+CMTI); reports inline (+CDS), stored (+CDSI), or not at all. `mode` 2 keeps what it can't say
@@ -69,7 +69,8 @@ async def prepare(
     await greet(link)
     identity, family = await identify(link)
     await on_identity(identity)
-    await _radio_on(link)
+    if await is_radio_off(link):
+        await switch_radio_on(link)
     await unlock(link, clock, pin=pin, notes=notes)
     await try_command(link, "AT+CMEE=1")  # some forget it when the PIN is entered
     for command in family.setup:
@@ -111,10 +112,15 @@ async def patiently(link: Dialogue, clock: Clock, command: str) -> list[str]:
     raise failure
 
 
-async def _radio_on(link: Dialogue) -> None:
+async def is_radio_off(link: Dialogue) -> bool:
+    """Whether it says so; many can't tell."""
     mode = answers.fields(await try_command(link, "AT+CFUN?"), "+CFUN:")
-    if mode and mode[0] != "1":
-        await try_command(link, "AT+CFUN=1", timeout=_RADIO_SECONDS)
+    return bool(mode and mode[0] != "1")
+
+
+async def switch_radio_on(link: Dialogue) -> None:
+    """It may be too busy for that just then, with having been switched off."""
+    await try_command(link, "AT+CFUN=1", timeout=RADIO_SECONDS)
 
 
 async def _memories(link: Dialogue, clock: Clock) -> tuple[tuple[str, ...], bool]:

@@ -168,6 +168,23 @@ async def test_the_radio_is_cycled_less_and_less_often(tmp_path: Path) -> None:
         assert 2 <= b.modem.commands.count("AT+CFUN=4") <= 3
 
 
+@pytest.mark.parametrize("trouble", ["slow", "busy"])
+async def test_a_radio_that_stays_off_after_a_cycle_is_switched_on(tmp_path: Path, trouble: str) -> None:
+    """It is still at switching it off when it is to be switched on, or says that it is busy; the network is back meanwhile."""
+
+    def prepare(modem: SimulatedModem) -> None:
+        modem.state.registration = 2
+
+    async with bench(tmp_path, prepare=prepare) as b:
+        await b.until_stage(Stage.SEARCHING)
+        b.modem.faults.late["AT+CFUN=4" if trouble == "slow" else "AT+CFUN=1"] = 30.0 if trouble == "slow" else 3.0
+        await b.clock.until(lambda: not b.modem.faults.late, within=300)
+        b.modem.faults.errors["AT+CFUN"] = ["+CME ERROR: 515"] * (trouble == "busy")
+        b.modem.state.registration = 1
+        await b.until_stage(Stage.READY, within=180)
+        assert b.driver.status.resets == 1
+
+
 async def test_lte_alone_counts(tmp_path: Path) -> None:
     def prepare(modem: SimulatedModem) -> None:
         modem.state.registration = 6
