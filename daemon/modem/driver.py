@@ -19,14 +19,15 @@ from daemon.modem.errors import ModemError, NeedsPerson, NoAnswer, NoDevice, Not
 from daemon.modem.framing import Unsolicited
 from daemon.modem.inbox import Hear, Inbox
 from daemon.modem.known import Known
+from daemon.modem.lessons import Lessons
 from daemon.modem.pdu import Submit
 from daemon.modem.pin import ModemNotes
 from daemon.modem.port import Port, open_port
-from daemon.modem.quirks import GENERIC
+from daemon.modem.quirks import GENERIC, Family
 from daemon.modem.recovery import WELL_SECONDS, Ladder, Step, cut_power, cycle_radio, restart
 from daemon.modem.sending import Transmission, transmit
 from daemon.modem.session import Restarted, Session
-from daemon.modem.setup import Ready, prepare, try_command
+from daemon.modem.setup import Ready, prepare
 from daemon.modem.status import CurrentStatus, Identity, Stage, Status
 from daemon.modem.ussd import UssdReply, request
 from outbox.clock import Clock
@@ -36,7 +37,6 @@ log = structlog.get_logger("tether.modem")
 _ABSENT_SECONDS = 5.0
 _PLUG_IN = "plug the modem in, or correct [channels.modem] device"
 _PERSON_SECONDS = 300.0
-_LTE_REFUSALS = 3
 _REST_SECONDS = 300.0
 _RESTART_SECONDS = 15.0
 _REOPEN_SECONDS = 1.0
@@ -72,8 +72,7 @@ class Driver:
         """What the modem said of itself before it was set up: reports, and the late answer to a text."""
         self._found = ""
         self._known = Known(notes)
-        self._refused_by_lte = 0
-        """How often in a row the network refused a text while it was registered by 4G."""
+        self._lessons = Lessons(self._board, clock)
         self._owed_until: float | None = None
         """Monotonic: an earlier text's answer may come until then."""
         self._result_owed = False
@@ -116,6 +115,7 @@ class Driver:
 
         async def work(link: Dialogue) -> Transmission:
             assert self._ready is not None
+            family = self._ready.family
             if self.owed_seconds:
                 raise NotStarted("the modem may still answer for an earlier text")
             self._settle_owed()
@@ -126,7 +126,7 @@ class Driver:
                 self._clock,
                 parts,
                 service_centre=self._config.service_centre,
-                seconds=self._ready.family.submit_seconds,
+                seconds=family.submit_seconds,
                 on_taken=lambda: self._board.set(sent=self.status.sent + 1),
             )
             if self._session:
@@ -135,7 +135,7 @@ class Driver:
                 self._owe(LATE_SECONDS if transmission.unanswered else 0.0)
             if record:
                 await record(transmission)
-            await self._learn(transmission)
+            await self._learn(transmission, link, family)
             return transmission
 
         return await self._queue.do(work, timeout=timeout)
@@ -274,7 +274,7 @@ class Driver:
         try:
             await session.live(stop)
         finally:
-            if self._clock.monotonic() - started >= WELL_SECONDS:
+            if self._clock.monotonic() - started >= WELL_SECONDS and not self._lessons.says_nothing:
                 self._ladder.reset()
 
     def _make_session(self, link: Dialogue, ready: Ready) -> Session:
@@ -296,6 +296,7 @@ class Driver:
 
     async def _on_late(self, submission: Taken | CommandRefused) -> None:
         """With one text owed and none handed over since, an answer out of turn is that text's."""
+        self._lessons.answered()
         if self._owed_until is not None:
             await self._hear.late(submission)
             self._settle_owed()
@@ -308,39 +309,21 @@ class Driver:
 
     # ---------------------------------------------------------------- trouble
 
-    async def _learn(self, transmission: Transmission) -> None:
+    async def _learn(self, transmission: Transmission, link: Dialogue, family: Family) -> None:
         """What a transmission tells of the modem itself."""
+        await self._lessons.learn(transmission, link, family)
         trouble = transmission.trouble
-        if transmission.references:
-            self._refused_by_lte = 0
-        if isinstance(trouble, Silent):
-            self._board.trouble(trouble.reason, self._clock.now())
-            if self._session:
-                await self._session.resync()
-        elif isinstance(trouble, CommandRefused):
-            fault = trouble.fault
-            self._board.trouble(fault.meaning, self._clock.now(), code=fault.code, remedy=fault.remedy)
-            await self._suspect_lte(trouble)
-            if fault.kind is Kind.STORAGE and self._session:
-                self._session.search_soon()
-            elif fault.kind is Kind.CARD and self._session:
-                self._session.end()
-
-    async def _suspect_lte(self, refused: CommandRefused) -> None:
-        """Some operators carry no SMS over 4G: refused again and again there, it is sent the old way (AT+CGSMS), and where that
-        helps nothing the owner is told how to keep the modem out of 4G."""
-        if self.status.network != "4G" or refused.fault.kind not in (Kind.RETRY, Kind.UNSURE, Kind.SUBSCRIPTION):
+        if self._session is None:
             return
-        self._refused_by_lte += 1
-        if self._refused_by_lte == _LTE_REFUSALS and self._link:
-            try:
-                await try_command(self._link, "AT+CGSMS=1")
-            except PortLost:  # `live` sees to it; what was refused stays refused, and the next refusal says it again
-                self._refused_by_lte -= 1
-        elif self._refused_by_lte > _LTE_REFUSALS and self._ready:
-            command = self._ready.family.without_lte or "its command for the network mode"
-            remedy = f"the operator may carry no SMS over 4G: keep the modem in 3G ({command}, docs/modem.md), or ask the operator"
-            self._board.trouble(refused.fault.meaning, self._clock.now(), code=refused.fault.code, remedy=remedy)
+        if isinstance(trouble, Silent):
+            await self._session.resync()
+            if self._lessons.says_nothing:
+                self._session.give_up("AT+CMGS")
+        elif isinstance(trouble, CommandRefused):
+            if trouble.fault.kind is Kind.STORAGE:
+                self._session.search_soon()
+            elif trouble.fault.kind is Kind.CARD:
+                self._session.end()
 
     async def _absent(self, error: ModemError) -> None:
         seen = await asyncio.to_thread(sticks.hints) if isinstance(error, NoDevice) else []

@@ -72,7 +72,8 @@ class Session:
         self._doubted = False
         self._outdated = False
         """All has to be set up again, though the modem need not have started anew: the answer to an earlier text may still come."""
-        self._hung = False
+        self._hung = ""
+        """The command to which it says nothing more."""
         self._ussd: UssdReply | None = None
         self._ussd_came = asyncio.Event()
         self._without_network: float | None = None
@@ -141,7 +142,7 @@ class Session:
         else:
             return False
         if self._hung:
-            raise NoAnswer("AT")
+            raise NoAnswer(self._hung)
         return True
 
     async def _mend(self, action: Callable[[], Awaitable[None]]) -> None:
@@ -158,11 +159,15 @@ class Session:
         modems are deaf until it is done. One that stays silent is hung."""
         try:
             for _ in range(_RESYNCS):
-                self._hung = not await self._link.escape()
+                self._hung = "" if await self._link.escape() else "AT"
                 if not self._hung:
                     return
         except PortLost:
             self._wake.set()  # `live` sees to it; what was sent has its own outcome
+
+    def give_up(self, command: str) -> None:
+        """It says nothing more to that, whatever else it answers: have it brought back."""
+        self._hung = self._hung or command
 
     def end(self) -> None:
         """The SIM is not what it was: have everything set up again."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.modem.command_queue import NotStarted
-from daemon.modem.dialogue import CommandRefused
+from daemon.modem.dialogue import CommandRefused, Silent
 from daemon.modem.simulator import SimulatedModem
 from daemon.modem.status import Stage
 from tests.support.gsm import MemoryNotes, bench
@@ -142,6 +142,33 @@ async def test_a_listing_that_hangs_is_not_asked_for_again(tmp_path: Path) -> No
         b.modem.receive("on my way!", ADA)
         await b.clock.until(lambda: b.ear.messages)
         assert b.modem.commands.count("AT+CMGL=4") == 1
+
+
+@pytest.mark.parametrize("fault", ["no_prompt", "silent_after_pdu"])
+async def test_a_modem_that_says_nothing_to_texts_is_brought_back_in_rising_steps(tmp_path: Path, fault: str) -> None:
+    """It answers all other commands."""
+    async with bench(tmp_path) as b:
+        await b.ready()
+        setattr(b.modem.faults, fault, True)
+        for resets in (0, 0, 1, 2):
+            await b.ready()
+            assert isinstance((await b.send()).trouble, Silent)
+            await b.clock.sleep(30)
+            assert b.driver.status.resets == resets
+        assert "AT+CFUN=4" in b.modem.commands
+        setattr(b.modem.faults, fault, False)
+        await b.ready()
+        assert (await b.send()).complete
+
+
+async def test_a_modem_that_answers_late_does_not_hang(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        for _ in range(4):
+            b.modem.faults.answers_later = 75
+            assert (await b.send()).unanswered
+            await b.clock.until(lambda: not b.driver.owed_seconds, within=30)
+        assert b.driver.status.resets == 0
 
 
 # ------------------------------------------------------------ network
