@@ -172,7 +172,7 @@ class ModemChannel(Channel):
         """Own the modem until `stop`. Returns; it does not raise for anything that a modem does."""
         self._sink = sink
         try:
-            if await self._ledger.last_unanswered():
+            if await self._ledger.owes():
                 self._driver.expect_late()
         except NotCommitted:  # it may be owed
             self._driver.expect_late()
@@ -357,6 +357,10 @@ class ModemChannel(Channel):
             await self._judge_again()
         elif submission.fault.kind is not Kind.UNSURE and not text.has_gone:
             await self._ledger.end(text, before, Course.BROKEN if before else None)
+
+    async def settled(self) -> None:
+        """No answer to an earlier text is awaited any more."""
+        await self._ledger.settle()
 
 
 class _Notes:

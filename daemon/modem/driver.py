@@ -291,6 +291,7 @@ class Driver:
             clock=self._clock,
             wake=self._wake,
             on_late=self._on_late,
+            settle=self._settle,
             balance_code=self._config.balance_code,
         )
 
@@ -300,6 +301,10 @@ class Driver:
         if self._owed_until is not None:
             await self._hear.late(submission)
             self._settle_owed()
+
+    async def _settle(self) -> None:
+        if not self.owed_seconds:
+            await self._hear.settled()
 
     def _on_unsolicited(self, word: Unsolicited) -> None:
         if self._session:

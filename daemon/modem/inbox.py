@@ -36,6 +36,10 @@ class Hear(Protocol):
         """The answer to the text whose answer was given up."""
         ...
 
+    async def settled(self) -> None:
+        """That answer is awaited no more. Said again and again; what can't be put on record now is left."""
+        ...
+
 
 @dataclass
 class Tally:

@@ -104,6 +104,8 @@ class Text:
     """Part (from 1) -> what became of it."""
     repeated: bool = False
     """A part that may have gone out was handed over once more: a report may come on a reference that nobody knows."""
+    settled: bool = False
+    """Its answer is awaited no more, whether it came or not."""
     begun: float | None = None
     ended: float | None = None
     """Monotonic: when it was noted, and when its answer was given up. None: before this service began."""
@@ -163,6 +165,19 @@ class Ledger:
         """The newest text, where its answer is not known: it may still come."""
         texts = await self._load()
         return texts[-1] if texts and texts[-1].course in _OWED else None
+
+    async def owes(self) -> bool:
+        """Whether that answer is still awaited, as after a crash: no other text may be handed over then."""
+        text = await self.last_unanswered()
+        return text is not None and not text.settled
+
+    async def settle(self) -> None:
+        """Note that it is awaited no more: else each start would wait for it once more, for days."""
+        with contextlib.suppress(NotCommitted):
+            text = await self.last_unanswered()
+            if text and not text.settled and text.course is not Course.UNDER_WAY:
+                text.settled = True
+                await self._save()
 
     async def attempt(self, reference: str) -> Text | None:
         """What is known of that try."""
@@ -294,6 +309,7 @@ class Ledger:
                 text.parts,
                 text.course,
                 int(text.repeated),
+                int(text.settled),
             ]
             for text in recent
         ]
@@ -314,6 +330,7 @@ def _read(
     parts: int = 0,
     course: str = "",
     repeated: int = 0,
+    settled: int = 0,
     *_: Any,
 ) -> Text | None:
     """One row as it was noted; earlier releases noted only the first three."""
@@ -322,7 +339,7 @@ def _read(
         return None
     how = Course(course)
     how = Course.UNANSWERED if how is Course.UNDER_WAY else how  # cut off
-    return Text(known, mark, message, attempt, parts or len(known.references), how, told, bool(repeated))
+    return Text(known, mark, message, attempt, parts or len(known.references), how, told, bool(repeated), bool(settled))
 
 
 def _marks(reference: str) -> tuple[str, str]:

@@ -59,13 +59,14 @@ class Session:
         clock: Clock,
         wake: asyncio.Event,
         on_late: Callable[[Taken | CommandRefused], Awaitable[None]],
+        settle: Callable[[], Awaitable[None]],
         balance_code: str = "",
     ) -> None:
-        """`on_late`: takes an answer that came after its submission was given up."""
+        """`on_late`: takes an answer that came after its submission was given up. `settle`: sees each minute whether one is awaited."""
         self._link, self._ready, self._inbox = link, ready, inbox
         self._board, self._queue, self._clock, self._wake = board, queue, clock, wake
         self._balance_code = balance_code
-        self._on_late = on_late
+        self._on_late, self._settle = on_late, settle
         self.late: list[Taken | CommandRefused] = []
         """Answers that came out of turn, for the next turn."""
         self._announced = False
@@ -211,6 +212,7 @@ class Session:
             await switch_radio_on(self._link)
 
     async def _health(self) -> None:
+        await self._settle()
         registration = answers.registration(await try_command(self._link, "AT+CREG?"), "+CREG:")
         if registration not in (1, 5):
             lte = answers.registration(await try_command(self._link, "AT+CEREG?"), "+CEREG:")

@@ -227,6 +227,8 @@ class Ear:
     async def late(self, submission: Taken | CommandRefused) -> None:
         self.answers.append(submission)
 
+    async def settled(self) -> None: ...
+
 
 @dataclass
 class Bench:

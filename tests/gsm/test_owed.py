@@ -1,0 +1,45 @@
+"""How long a restart waits for the answer to a text of before: as long as it may still come, and not for days."""
+
+from pathlib import Path
+
+import pytest
+
+from outbox.outcome import Found, Unknown
+from tests.support.gsm import MemoryNotes
+from tests.support.modem_shop import look_up, open_shop
+
+
+@pytest.mark.parametrize("answer", ["none", "none, but a report", "too late", "unclear"])
+async def test_an_answer_that_is_awaited_no_more_holds_nobody_up_after_a_restart(tmp_path: Path, answer: str) -> None:
+    notes = MemoryNotes()
+    async with open_shop(tmp_path, notes=notes) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = 0x00 if answer == "none, but a report" else None
+        shop.modem.faults.silent_after_pdu = answer.startswith("none")
+        shop.modem.faults.answers_later = 300 if answer == "too late" else None
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 500"] * (answer == "unclear")
+        assert isinstance(await shop.send(), Unknown)
+        if answer == "none, but a report":
+            assert isinstance(await look_up(shop), Found)
+        await shop.clock.sleep(160)
+        writes = notes.writes
+        await shop.clock.sleep(600)
+        assert notes.writes == writes or answer == "too late"
+        await shop.again()
+        await shop.ready()
+        assert shop.channel.obstacle() is None
+        if answer == "too late":
+            assert isinstance(await look_up(shop), Found)
+
+
+async def test_an_answer_that_is_still_awaited_is_waited_for_after_a_restart(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.silent_after_pdu = True
+        assert isinstance(await shop.send(), Unknown)
+        await shop.clock.sleep(60)
+        await shop.again()
+        await shop.ready()
+        shown = shop.channel.obstacle()
+        assert shown is not None
+        assert "may still answer" in shown.reason
