@@ -75,8 +75,9 @@ def bars(dbm: int | None) -> int:
 
 
 def registration(lines: Sequence[str], prefix: str) -> int | None:
-    """The `stat` of +CREG: or +CEREG: in answer to a question (`n,stat,...`)."""
-    return _number(fields(lines, prefix), 1)
+    """The `stat` of +CREG: or +CEREG: in answer to a question (`n,stat,...`), amid what the modem says of itself (`stat`)."""
+    answered = (_number(split_fields(line[len(prefix) :]), 1) for line in lines if line.startswith(prefix))
+    return next((stat for stat in answered if stat is not None), None)
 
 
 def operator(lines: Sequence[str]) -> str:
