@@ -67,7 +67,7 @@ class Driver:
         self._link: Dialogue | None = None
         self._session: Session | None = None
         self._ready: Ready | None = None
-        self._inbox: Inbox | None = None
+        self._inbox = Inbox(hear, clock)
         self._early: deque[Unsolicited] = deque(maxlen=_MOST_EARLY)
         """What the modem said of itself before it was set up: reports, and the late answer to a text."""
         self._found = ""
@@ -264,6 +264,7 @@ class Driver:
         async def identified(identity: Identity) -> None:
             await self._known.identified(self.status.device, identity)
 
+        self._session = None  # what it says meanwhile is for the next one
         ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes, on_identity=identified)
         self._session = session = self._make_session(link, ready)
         while self._early:
@@ -278,10 +279,8 @@ class Driver:
                 self._ladder.reset()
 
     def _make_session(self, link: Dialogue, ready: Ready) -> Session:
-        if self._inbox is None or self._ready != ready:
-            self._inbox = Inbox(self._hear, self._clock, ready.family, ready.memories, selects=ready.selects)
         self._ready = ready
-        self._inbox.begin()
+        self._inbox.begin(ready)
         return Session(
             link,
             ready,

@@ -17,7 +17,8 @@ from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, NotCommitte
 from daemon.modem.framing import Unsolicited
 from daemon.modem.multipart import Arrived, Assembly, Incoming, Whole
 from daemon.modem.pdu import Deliver, StatusReport
-from daemon.modem.quirks import Family
+from daemon.modem.quirks import GENERIC
+from daemon.modem.setup import Ready
 from outbox.clock import Clock
 
 _LIST_SECONDS = 20.0
@@ -60,16 +61,16 @@ class _Ready:
 
 
 class Inbox:
-    """One modem's memories. `memories`: the one for new messages first. `selects`: it obeyed when it was told which to read."""
+    """What lies in the modem's memories, and what it handed on directly: that is kept while it is set up anew, or another takes its place."""
 
-    def __init__(
-        self, hear: Hear, clock: Clock, family: Family, memories: tuple[str, ...], *, selects: bool = True
-    ) -> None:
-        self._hear, self._clock, self._family = hear, clock, family
-        self._memories, self._selects = memories, selects
-        self._assemblies = {memory: Assembly() for memory in memories}
-        self._lists = family.lists
-        self._selected = memories[0]
+    def __init__(self, hear: Hear, clock: Clock) -> None:
+        self._hear, self._clock = hear, clock
+        self._family = GENERIC
+        self._memories: tuple[str, ...] = ("SM",)
+        self._selects = False
+        self._lists = GENERIC.lists
+        self._assemblies: dict[str, Assembly] = {}
+        self._selected = ""
         """The memory that is read; "" while nobody knows."""
         self._wanted: dict[str, set[int]] = {}
         """Memories to look into, and the places that were announced there: not every listing shows all that lies in one."""
@@ -83,8 +84,11 @@ class Inbox:
         self._inline_count = 0
         self._ignored = 0
 
-    def begin(self) -> None:
+    def begin(self, ready: Ready) -> None:
         """The modem was set up (again): the memory for new messages is selected, and anything may lie anywhere."""
+        if ready.family is not self._family:
+            self._family, self._lists = ready.family, ready.family.lists
+        self._memories, self._selects = ready.memories, ready.selects
         self._selected = self._memories[0]
         self.look_everywhere()
 

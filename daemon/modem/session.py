@@ -115,10 +115,11 @@ class Session:
         """Until `stop`. Raises NoAnswer when it hangs, PortLost, Restarted."""
         while not stop.is_set():
             self._wake.clear()
-            if self._link.lost:
-                raise self._link.lost
-            if self._link.anew or self._outdated:
-                raise Restarted("the modem restarted")
+            if not self.late:  # an answer counts, whatever became of the modem since
+                if self._link.lost:
+                    raise self._link.lost
+                if self._link.anew or self._outdated:
+                    raise Restarted("the modem restarted")
             if not await self._turn():
                 soonest = min(poll.due for poll in self._polls)
                 await self._clock.wait(self._wake, max(soonest - self._clock.monotonic(), 0.0))

@@ -103,3 +103,40 @@ async def test_a_start_that_is_only_assumed_ends_no_wait_for_a_late_answer(tmp_p
         assert b.driver.owed_seconds > 60
         assert (await b.send("for Ben")).references == (b.modem.references[1],)
         assert [answer.reference for answer in b.ear.answers if isinstance(answer, Taken)] == [b.modem.references[0]]
+
+
+async def test_what_a_stick_says_while_it_is_set_up_again_is_heard(tmp_path: Path) -> None:
+    """The late answer to a text, as it is set up because it may have started anew."""
+    async with bench(tmp_path, character="bare") as b:
+        await b.ready()
+        await b.clock.sleep(90)
+        began = b.clock.monotonic()
+        b.modem.faults.answers_later = 85
+        assert (await b.send()).unanswered
+        await b.clock.sleep(80 - (b.clock.monotonic() - began))
+        set_up = b.modem.commands.count("AT+CMGF=0")
+        b.modem.faults.slow = 1.0
+        b.modem.say("SMS Ready")
+        await b.clock.until(lambda: not b.modem._later, within=10)
+        assert b.modem.commands.count("AT+CMGF=0") == set_up  # it is still being set up
+        await b.clock.until(lambda: b.ear.answers, within=120)
+        assert b.ear.answers == [Taken(b.modem.references[0])]
+
+
+async def test_what_a_stick_handed_on_before_it_started_anew_is_kept_though_it_says_less_of_itself(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        await b.clock.sleep(5)
+        text = "Could you put my balloons aside until Tuesday?"
+        first, second = (f"+CMT: ,{len(pdu) // 2 - 8}\r\n{pdu}" for pdu in b.modem.delivers(text, ADA, parts=2))
+        b.modem.say(first)
+        await b.clock.sleep(5)
+        b.modem.faults.errors["AT+CGMR"] = ["ERROR"]
+        b.modem.start_anew("RDY")
+        await b.clock.until(lambda: b.modem.state.announces, within=60)
+        await b.ready()
+        b.modem.say(second)
+        await b.clock.until(lambda: b.ear.messages, within=15)
+        assert [message.text for message in b.ear.messages] == [text]
