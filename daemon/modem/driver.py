@@ -255,6 +255,7 @@ class Driver:
                 return
             except Restarted:
                 log.warning("modem restarted by itself")
+                self._stage(Stage.STARTING)
                 if link.anew:
                     self._settle_owed()  # it knows no more of what it was at
 
@@ -342,6 +343,7 @@ class Driver:
     async def _wait_for_person(self, error: NeedsPerson, link: Dialogue, stop: asyncio.Event) -> None:
         """Keep the port, so that pulling the modem out is noticed, and look again after a while."""
         fault = error.fault
+        self._queue.close(fault.meaning)
         self._board.set(sim=fault.meaning)
         self._board.trouble(fault.meaning, self._clock.now(), code=fault.code, remedy=fault.remedy)
         if self._stage(Stage.NEEDS_PERSON):

@@ -304,6 +304,7 @@ async def test_a_modem_that_restarted_unnoticed_is_unlocked_and_set_up_at_once(t
         shop.modem.state.forget()
         await shop.clock.until(lambda: shop.modem.state.sim.unlocked, within=30)
         await shop.clock.until(lambda: shop.modem.state.announces == 1, within=30)
+        await shop.ready()
         assert isinstance(await shop.send(), Accepted)
 
 

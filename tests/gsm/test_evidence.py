@@ -251,6 +251,7 @@ async def test_a_modem_that_started_anew_owes_nothing(tmp_path: Path) -> None:
         shop.modem.state.forget()
         shop.modem.say("RDY")
         await shop.clock.until(lambda: shop.modem.state.announces)
+        await shop.ready()
         assert isinstance(await shop.send("for Ben", to=BEN, message="m2"), Accepted)
 
 

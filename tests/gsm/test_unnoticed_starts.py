@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from daemon.modem.command_queue import NotStarted
 from daemon.modem.dialogue import Silent, Taken
-from daemon.modem.simulator import CHARACTERS
+from daemon.modem.simulator import CHARACTERS, Sim
+from daemon.modem.status import Stage
 from tests.support.gsm import bench
-from tests.support.modem_shop import ADA
+from tests.support.modem_shop import ADA, open_shop
 
 both_ports = pytest.mark.parametrize("kind", ["pty", "tcp"])
 
@@ -140,3 +142,28 @@ async def test_what_a_stick_handed_on_before_it_started_anew_is_kept_though_it_s
         b.modem.say(second)
         await b.clock.until(lambda: b.ear.messages, within=15)
         assert [message.text for message in b.ear.messages] == [text]
+
+
+async def test_while_a_stick_is_set_up_again_texts_wait_untried(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.slow = 1.0
+        shop.modem.start_anew("RDY")
+        await shop.clock.until(lambda: shop.channel.obstacle(), within=5)
+        await shop.ready()
+        assert shop.channel.obstacle() is None
+
+
+async def test_a_text_that_came_as_a_stick_was_set_up_again_is_turned_away_once_that_needs_a_person(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, sim=Sim(pin="1234"), pin="1234") as b:
+        await b.ready()
+        b.modem.state.sim.tries = 0
+        b.modem.faults.slow = 1.0
+        b.modem.start_anew("RDY")
+        await b.until_stage(Stage.STARTING, within=5)
+        began = b.clock.monotonic()
+        with pytest.raises(NotStarted, match="PUK"):
+            await b.send()
+        assert b.clock.monotonic() - began < 60
