@@ -243,7 +243,8 @@ class Driver:
         if step is Step.RADIO:
             await cycle_radio(link)
         elif step is Step.RESTART:
-            await restart(link)
+            if await restart(link):
+                self._settle_owed()  # it knows no more of what it was at
             raise Restarting("the modem was told to restart")
         if step is None and self.status.stage is not Stage.NEEDS_PERSON:
             self._stage(Stage.STARTING)
@@ -257,7 +258,7 @@ class Driver:
                 log.warning("modem restarted by itself")
                 self._stage(Stage.STARTING)
                 if link.anew:
-                    self._settle_owed()  # it knows no more of what it was at
+                    self._settle_owed()
 
     async def _set_up_and_work(self, link: Dialogue, stop: asyncio.Event) -> None:
         """Raises what `prepare` and `Session.live` raise."""
@@ -358,8 +359,6 @@ class Driver:
             await self._absent(trouble)
             await self._clock.wait(stop, _REOPEN_SECONDS)
             return
-        if isinstance(trouble, Restarting):
-            self._settle_owed()
         if isinstance(trouble, Restarting | NotCommitted):
             await self._clock.wait(stop, _RESTART_SECONDS)
             return

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from daemon.modem.dialogue import Dialogue
+from daemon.modem.errors import CommandFailed, NoAnswer
 from daemon.modem.setup import RADIO_SECONDS, switch_radio_on, try_command
 
 _POWER_SECONDS = 30.0
@@ -48,9 +49,13 @@ async def cycle_radio(link: Dialogue) -> None:
     await switch_radio_on(link)
 
 
-async def restart(link: Dialogue) -> None:
-    """Ask the modem to start anew; it may answer, or be gone at once."""
-    await try_command(link, "AT+CFUN=1,1", timeout=RADIO_SECONDS)
+async def restart(link: Dialogue) -> bool:
+    """Ask the modem to start anew. True when it said that it does; it may also be gone at once, or not do it at all."""
+    try:
+        await link.command("AT+CFUN=1,1", timeout=RADIO_SECONDS)
+    except (CommandFailed, NoAnswer):
+        return False
+    return True
 
 
 async def cut_power(command: Sequence[str]) -> bool:

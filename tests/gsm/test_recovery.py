@@ -161,6 +161,19 @@ async def test_a_modem_that_says_nothing_to_texts_is_brought_back_in_rising_step
         assert (await b.send()).complete
 
 
+async def test_a_restart_that_the_modem_does_not_confirm_ends_no_wait_for_a_late_answer(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.silent_after_pdu = True
+        b.modem.faults.silent.add("AT+CFUN=1,1")
+        for _ in range(5):
+            await b.ready()
+            assert (await b.send()).unanswered
+        await b.clock.until(lambda: "AT+CFUN=1,1" in b.modem.commands, within=60)
+        await b.ready()
+        assert b.driver.owed_seconds > 0
+
+
 async def test_a_modem_that_answers_late_does_not_hang(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.ready()
