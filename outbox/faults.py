@@ -13,12 +13,14 @@ def is_hopeless(error: BaseException) -> bool:
 
 
 _READ_WRONGLY = (
+    sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_IOERR_READ,
     sqlite3.SQLITE_IOERR_SHORT_READ,
     sqlite3.SQLITE_IOERR_CORRUPTFS,
     sqlite3.SQLITE_IOERR_DATA,
 )
-"""What a card that dies answers; others of their kind lack room or a right."""
+"""What a card that dies answers; others of their kind lack room or a right. Of what goes wrong beneath the schema SQLite tells the first
+alone."""
 
 
 def is_no_damage(error: sqlite3.Error) -> bool:

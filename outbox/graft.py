@@ -5,7 +5,6 @@ that hold the schema (the first, and those it leads to) are taken from a new one
 saved, and kept only if it is more.
 """
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,24 +24,22 @@ _RESERVED_AT = 20
 _INTERIOR_TABLE = 5
 
 
-def graft(damaged: Path, target: Path) -> None:
-    """Make `target` from `damaged` with the schema's pages of a new database. Raises sqlite3.Error, OSError."""
-    fresh = target.with_suffix(".fresh")
+def graft(damaged: Path) -> None:
+    """Put the schema's pages of a new database into it: a copy that is ours to change. Raises sqlite3.Error, OSError."""
+    fresh = damaged.with_suffix(".fresh")
     with closing(sqlite3.connect(fresh, isolation_level=None)) as db:
         db.executescript(_SQL["before_anything"])
         migrate(db, fresh)
         db.execute("PRAGMA journal_mode = DELETE")
         size = int(db.execute("PRAGMA page_size").fetchone()[0])
-    shutil.copyfile(damaged, target)
-    with target.open("r+b") as file, fresh.open("rb") as sound:
+    pages = damaged.stat().st_size // size
+    with damaged.open("r+b") as file, fresh.open("rb") as sound:
         for number in _schema_pages(sound.read(), size):
             sound.seek((number - 1) * size)
             file.seek((number - 1) * size)
             file.write(sound.read(size))
         file.seek(_PAGES_AT)
-        file.write(
-            (damaged.stat().st_size // size).to_bytes(4) + bytes(8)
-        )  # none of them free: which were is not known any more
+        file.write(pages.to_bytes(4) + bytes(8))  # none of them free: which were is not known any more
     fresh.unlink()
 
 

@@ -23,11 +23,18 @@ def trouble_with_log(database: Path) -> str:
     path = log_of(database)
     if not path.exists() or not path.stat().st_size:
         return ""
-    with path.open("rb") as file:
-        if file.read(4) not in _MAGIC:
-            return "its log (-wal) can't be read: what was in it alone is lost"
+    if not _begins_as_one(path):
+        return "its log (-wal) can't be read: what was in it alone is lost"
     own, logged = _first_epoch(database, "immutable=1"), _first_epoch(database, "mode=ro")
     return "its log (-wal) belongs to another database" if own and logged and own != logged else ""
+
+
+def _begins_as_one(path: Path) -> bool:
+    with path.open("rb", buffering=0) as file:
+        try:
+            return file.read(4) in _MAGIC
+        except OSError:  # a card that dies
+            return False
 
 
 def _first_epoch(database: Path, how: str) -> str:

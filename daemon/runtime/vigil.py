@@ -93,7 +93,12 @@ def pick_up(database: Path) -> str:
     mark = mark_of(database)
     try:
         words = mark.read_text(encoding="utf-8", errors="replace")[:1000]
-        mark.unlink()
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        words = f"the database was taken away while the service worked; what was said of it can't be read ({error.strerror})"
+    try:
+        mark.unlink()
+    except OSError as error:
+        log.error("the note of the last run could not be removed", error=str(error))
     return words

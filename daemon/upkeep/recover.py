@@ -23,10 +23,10 @@ from daemon.keys.heads import vouch
 from daemon.upkeep import recovery_note
 from daemon.upkeep.mounts import bare_mount_point
 from daemon.upkeep.recovery_note import Recovered
-from daemon.upkeep.swap import put_in_place, set_aside
+from daemon.upkeep.swap import copy_readable, put_in_place, set_aside
 from outbox import Outbox
 from outbox.clock import Clock
-from outbox.errors import StorageBusy, StorageDamaged
+from outbox.errors import OutboxError, StorageBusy, StorageDamaged
 from outbox.graft import graft
 from outbox.heads import Break
 from outbox.lock import Lock
@@ -188,44 +188,84 @@ def _repair(database: Path, trouble: str, now: int) -> Recovered:
 
 
 def _save(damaged: Path, folder: Path) -> tuple[Salvaged, Path]:
-    """The best that could be had. One that read every table from end to end is not bettered."""
-    attempts: list[tuple[Salvaged, Path]] = []
-    for number, source in enumerate(_sources(damaged, folder)):
-        path = folder / f"saved{number}.db"
-        saved = _salvaged(source, path)
-        if saved is not None:
-            attempts.append((saved, path))
+    """The best that could be had. One that read every table from end to end is not bettered, nor any once nothing more can be written."""
+    kept = folder / "saved.db"
+    attempts = _attempts(_found(damaged, folder), folder)
+    best, path = next(attempts)
+    path.replace(kept)
+    if not best.gaps:
+        return best, kept
+    try:
+        for saved, path in attempts:
+            if _worth(saved) > _worth(best):
+                best = saved
+                path.replace(kept)
             if not saved.gaps:
                 break
-    return max(attempts, key=lambda attempt: sum(attempt[0].rows.get(name, 0) for name in WORTH))
+    except (OSError, sqlite3.Error, OutboxError) as error:
+        log.error("no further way of saving could be tried", error=str(error))
+    return best, kept
 
 
-def _salvaged(source: Path, target: Path) -> Salvaged | None:
-    """None: what it gave is not sound either. An empty source always gives a sound database, without rows."""
-    saved = salvage(source, target)
-    return None if trouble_with(target, whole=True, rows=True) else saved
+def _worth(saved: Salvaged) -> int:
+    return sum(saved.rows.get(name, 0) for name in WORTH)
 
 
-def _sources(damaged: Path, folder: Path) -> Iterator[Path]:
-    """Copies, since whoever opens a database may change it: what was set aside stays as it was found."""
+def _found(damaged: Path, folder: Path) -> Path:
+    """What can be read of it, with its log where that is its own. What was set aside stays as it was found, and a card that dies is asked
+    once."""
+    found = folder / "found.db"
+    copy_readable(damaged, found)
     log_file = log_of(damaged)
     if log_file.exists() and not trouble_with_log(damaged):
-        logged = folder / "logged.db"
-        shutil.copyfile(damaged, logged)
+        copy_readable(log_file, log_of(found))
+    return found
+
+
+def _attempts(found: Path, folder: Path) -> Iterator[tuple[Salvaged, Path]]:
+    """What each way of saving gives that is sound; the copies it needed go before the next one. An empty source always gives a sound
+    database, without rows."""
+    for way in (_with_log, _without_log, _grafted, _empty):
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            for source in way(found, Path(own)):
+                path = source.with_name(f"{source.name}.saved")
+                saved = salvage(source, path)
+                if not trouble_with(path, whole=True, rows=True):
+                    yield saved, path
+
+
+def _with_log(found: Path, folder: Path) -> Iterator[Path]:
+    log_file, logged = log_of(found), folder / "logged.db"
+    if log_file.exists():
+        shutil.copyfile(found, logged)
         shutil.copyfile(log_file, log_of(logged))
         yield logged
-        yield from _made(folder / "logged_recovered.db", lambda target: _recover_by_program(logged, target))
+        yield from _recovered(logged)
+
+
+def _without_log(found: Path, folder: Path) -> Iterator[Path]:
     bare = folder / "bare.db"
-    shutil.copyfile(damaged, bare)
+    shutil.copyfile(found, bare)
     yield bare
-    yield from _made(folder / "bare_recovered.db", lambda target: _recover_by_program(bare, target))
+    yield from _recovered(bare)
+
+
+def _grafted(found: Path, folder: Path) -> Iterator[Path]:
     grafted = folder / "grafted.db"
-    yield from _made(grafted, lambda target: graft(damaged, target))
-    if grafted.exists():
-        yield from _made(folder / "grafted_recovered.db", lambda target: _recover_by_program(grafted, target))
+    shutil.copyfile(found, grafted)
+    for made in _made(grafted, graft):
+        yield made
+        yield from _recovered(made)
+
+
+def _empty(found: Path, folder: Path) -> Iterator[Path]:
     empty = folder / "empty.db"
     empty.touch()
     yield empty
+
+
+def _recovered(damaged: Path) -> Iterator[Path]:
+    yield from _made(damaged.with_suffix(".recovered"), lambda target: _recover_by_program(damaged, target))
 
 
 def _made(target: Path, make: Callable[[Path], object]) -> Iterator[Path]:

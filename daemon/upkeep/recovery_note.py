@@ -50,7 +50,7 @@ def unseen(database: Path) -> Note | None:
         return msgspec.json.decode(path.read_bytes(), type=Note, dec_hook=_hook)
     except FileNotFoundError:
         return None
-    except (msgspec.DecodeError, ValueError):  # damage reaches notes too: that there was one is what counts
+    except (msgspec.DecodeError, ValueError, OSError):  # damage reaches notes too: that there was one is what counts
         lost = Recovered(
             trouble="what was wrong can't be read any more",
             aside=path,

@@ -1,13 +1,16 @@
 """Puts one database file in another's place: whenever the power fails, there is a whole database at its name, and the old one aside."""
 
+import errno
 import os
-import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 SIDE_FILES = ("-wal", "-shm", "-journal")
+BLOCK = 4096
+"""What the system reads of a file at the least: with a bad sector in it, none of it can be had."""
+_UNREADABLE = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 
 
 def put_in_place(fresh: Path, database: Path) -> None:
@@ -45,7 +48,25 @@ def _second_name(source: Path, name: Path) -> None:
     try:
         os.link(source, name)
     except OSError:  # a file system without hard links (FAT)
-        shutil.copyfile(source, name)
+        copy_readable(source, name)
+
+
+def copy_readable(source: Path, target: Path) -> None:
+    """Copy a file, which may lie on a card that dies: zeroes stand for what of it can't be read. Raises OSError."""
+    with source.open("rb", buffering=0) as file, target.open("wb") as copy:
+        size = os.fstat(file.fileno()).st_size
+        for place in range(0, size, BLOCK):
+            copy.write(_readable(file.fileno(), min(BLOCK, size - place), place))
+
+
+def _readable(file: int, length: int, place: int) -> bytes:
+    try:
+        read = os.pread(file, length, place)
+    except OSError as error:
+        if error.errno not in _UNREADABLE:
+            raise
+        read = b""
+    return read.ljust(length, b"\0")
 
 
 def _fold_log(database: Path) -> None:
