@@ -164,9 +164,8 @@ class Audit:
             since=since,
             limit=limit + 1,
         )
-        return Page(
-            [audit_row(row) for row in found[:limit]], cursor_of(found[limit - 1][0]) if len(found) > limit else None
-        )
+        entries = [self._store.decoded(audit_row, row) for row in found[:limit]]
+        return Page(entries, cursor_of(found[limit - 1][0]) if len(found) > limit else None)
 
     async def verify(self) -> Verification:
         """Read the whole record, as far as it is kept here, and compute its chain anew. What is taken out meanwhile, since headquarters

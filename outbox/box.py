@@ -89,7 +89,7 @@ class Outbox:
         return self._store.changes
 
     def when_damaged(self, tell: Callable[[StorageDamaged], None]) -> None:
-        """Have `tell` called (in the loop's thread) whenever reading or writing meets a damaged page."""
+        """Have `tell` called (in the loop's thread) whenever reading or writing meets a damaged page or value."""
         self._store.on_damage = tell
 
     def trouble(self) -> str | None:

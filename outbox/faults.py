@@ -45,7 +45,7 @@ def in_our_words(error: BaseException) -> BaseException:
         busy = StorageBusy(f"the database can't be used ({lack}): look at this machine and at who owns the file")
         busy.__cause__ = error
         return busy
-    if isinstance(error, UnicodeDecodeError | msgspec.DecodeError) or _is_no_text(error):
+    if isinstance(error, UnicodeDecodeError | msgspec.DecodeError) or _is_no_value(error):
         damaged = StorageDamaged(
             "the database is damaged (a value in it can't be read): `tether doctor` says what to do"
         )
@@ -70,9 +70,12 @@ def in_our_words(error: BaseException) -> BaseException:
     return ours
 
 
-def _is_no_text(error: BaseException) -> bool:
-    """A text in the database that is none: Python's sqlite3 has no code for it, and says so with the bytes themselves."""
-    return isinstance(error, sqlite3.OperationalError) and str(error).startswith("Could not decode to UTF-8")
+_NO_VALUE = ("Could not decode to UTF-8", "malformed JSON")
+
+
+def _is_no_value(error: BaseException) -> bool:
+    """A text in the database that is none, or JSON that a query looks into and that is none: neither has a code of its own."""
+    return isinstance(error, sqlite3.OperationalError) and str(error).startswith(_NO_VALUE)
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -194,10 +194,8 @@ class Fleet:
         rows = await self._store.rows(
             _SQL["states"], **{name: msgspec.json.encode(each).decode() for name, each in asked.items()}
         )
-        return Changed(
-            sorted((_state(row, revs[row[0]], self._store.shares) for row in rows), key=lambda state: state.rev),
-            reached,
-        )
+        states = (self._store.decoded(lambda row: _state(row, revs[row[0]], self._store.shares), row) for row in rows)
+        return Changed(sorted(states, key=lambda state: state.rev), reached)
 
     async def untold(self, *, limit: int) -> list[Untold]:
         """Our words that the fleet does not know, the oldest first."""

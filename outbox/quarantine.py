@@ -141,7 +141,7 @@ class Quarantine:
         """The newest first, without their bodies. A foreign cursor raises ValueError."""
         (below,) = place_of(cursor, (2**62,))
         found = await self._store.rows(_SQL["all"], below=below, source=source, state=state, limit=limit + 1)
-        items = [_kept(row) for row in found[:limit]]
+        items = [self._store.decoded(_kept, row) for row in found[:limit]]
         return Page(items, cursor_of(found[limit - 1][0]) if len(found) > limit else None)
 
     async def get(self, seq: int) -> Kept:
@@ -149,11 +149,12 @@ class Quarantine:
         row = await self._store.row(_SQL["get"], seq=seq)
         if row is None:
             raise NotFound(f"nothing is kept under the number {seq}")
-        return _kept(row)
+        return self._store.decoded(_kept, row)
 
     async def retries(self, *, limit: int, after: int = 0) -> Sequence[Kept]:
         """Those with a number above `after` that are to be read again by themselves, the oldest first."""
-        return [_kept(row) for row in await self._store.rows(_SQL["retries"], limit=limit, after=after)]
+        found = await self._store.rows(_SQL["retries"], limit=limit, after=after)
+        return [self._store.decoded(_kept, row) for row in found]
 
 
 def _kept(row: tuple[int, int, str, Standing, str, int, int, int, int, str, bytes]) -> Kept:

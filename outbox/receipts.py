@@ -238,7 +238,7 @@ class Receipts:
     async def due(self, *, now: int, limit: int) -> list[Awaited]:
         """Attempts whose receipts are to be asked for, the longest waiting first."""
         text = await self._store.value(_SQL["due"], now=now, limit=limit)
-        return [Awaited(row.attempt(), ref, kind) for row, ref, kind in _awaited(text or "[]")]
+        return self._store.decoded(_awaited, text or "[]")
 
     async def next_due(self) -> int | None:
         """When (ms) the next receipt is to be asked for."""
@@ -246,7 +246,11 @@ class Receipts:
         return found
 
 
-_awaited = msgspec.json.Decoder(list[tuple[AttemptRow, str, str]]).decode
+_awaited_rows = msgspec.json.Decoder(list[tuple[AttemptRow, str, str]]).decode
+
+
+def _awaited(text: str) -> list[Awaited]:
+    return [Awaited(row.attempt(), ref, kind) for row, ref, kind in _awaited_rows(text)]
 
 
 def _reference(text: str) -> tuple[str, int] | None:

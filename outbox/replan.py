@@ -80,12 +80,12 @@ class Replay:
     async def since(self, moment: int, *, after: int = 0, limit: int) -> Sequence[StoredEvent]:
         """Events received at or after a moment (ms), with a number above `after`, in order."""
         rows = await self._store.rows(_SQL["since"], since=moment, after=after, limit=limit)
-        return [stored_event(row) for row in rows]
+        return [self._store.decoded(stored_event, row) for row in rows]
 
     async def told(self, source: str, order_id: str) -> Sequence[StoredEvent]:
         """What a source told of one of its own orders, in order: the events whose ids begin with `ORDER_ID:`."""
         rows = await self._store.rows(_SQL["told"], source=source, begin=f"{order_id}:", end=f"{order_id};")
-        return [stored_event(row) for row in rows]
+        return [self._store.decoded(stored_event, row) for row in rows]
 
     async def replan(self, event: StoredEvent, plan: Planner, *, dry_run: bool) -> Sequence[PlannedMessage]:
         """The messages that were (with `dry_run`: would be) added. Raises NotFound."""

@@ -96,7 +96,7 @@ class Spool:
         """Queued messages at that channel whose time has come and that are first in their queue, by (priority, due_at, seq).
         `exclude`: message seqs not to bring."""
         text = await self._store.value(_SQL["due"], channel=channel, now=now, limit=limit, exclude=_json(exclude))
-        return _dues(text)
+        return self._store.decoded(_dues, text)
 
     async def due_offline(
         self, channel: str, *, now: int, down_for: float, limit: int, exclude: Collection[int] = ()
@@ -106,23 +106,23 @@ class Spool:
         text = await self._store.value(
             _SQL["due_offline"], channel=channel, now=now, down_for=down_for, limit=limit, exclude=_json(exclude)
         )
-        return _dues(text)
+        return self._store.decoded(_dues, text)
 
     async def waiting(self, channel: str, *, after: int, limit: int) -> list[Due]:
         """All that is queued at that channel, due or not, with a seq above `after`, by seq: for sweeps over a channel that
         can't send."""
-        return _dues(await self._store.value(_SQL["waiting"], channel=channel, after=after, limit=limit))
+        text = await self._store.value(_SQL["waiting"], channel=channel, after=after, limit=limit)
+        return self._store.decoded(_dues, text)
 
     async def channels_beside(self, channels: Collection[str]) -> Sequence[str]:
         """The channels beside these at which something is queued."""
-        names = encode(list(channels)).decode()
-        return [name for (name,) in await self._store.rows(_SQL["channels_beside"], channels=names)]
+        return [name for (name,) in await self._store.rows(_SQL["channels_beside"], channels=_names(channels))]
 
     async def unknowns(self, *, now: int, limit: int, beside: Collection[str] = ()) -> list[tuple[Due, Attempt]]:
         """Messages of unknown outcome that are to be looked up, each with the attempt in question; `beside` these channels."""
         dues, attempts = await self._store.row(_SQL["unknowns"], now=now, limit=limit, beside=_names(beside))
-        newest = {row.message_seq: row.attempt() for row in decode_attempts(attempts or "[]")}
-        return [(due, newest[due.message.seq]) for due in _dues(dues)]
+        newest = self._store.decoded(_by_message, attempts)
+        return [(due, newest[due.message.seq]) for due in self._store.decoded(_dues, dues)]
 
     async def next_due(self, channel: str) -> int | None:
         """The earliest moment (ms) at which `due(channel)` may have something; None: nothing waits there."""
@@ -267,6 +267,10 @@ def _dues(text: str | None) -> list[Due]:
 
 def _names(channels: Collection[str]) -> str:
     return encode(list(channels)).decode()
+
+
+def _by_message(text: str | None) -> dict[int, Attempt]:
+    return {row.message_seq: row.attempt() for row in decode_attempts(text or "[]")}
 
 
 def _json(seqs: Collection[int]) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
+import msgspec
 
 from outbox.changes import Changes
 from outbox.checkpoint import Checkpointer
@@ -31,6 +32,7 @@ from outbox.queries import Queries
 from outbox.shares import Shares
 from outbox.writer import BringLogIn, Done, Operation, Writer
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _SQL = Queries("store.sql")
@@ -53,7 +55,7 @@ class Store:
         self.on_ready: Callable[[Mapping[str, int]], None] = lambda channels: None
         self.on_fresh: Callable[[Sequence[Due]], None] = self._as_ready
         self.on_damage: Callable[[StorageDamaged], None] = lambda error: None
-        """Called in the loop's thread when reading or writing met a damaged page: the file wants to be repaired."""
+        """Called in the loop's thread when reading or writing met a damaged page or value: the file wants to be repaired."""
         self.digester: Digester
         self.index: PersonIndex
         self._identities = identities
@@ -211,6 +213,14 @@ class Store:
         found = await self.row(sql, **values)
         return found[0] if found else None
 
+    def decoded(self, decode: Callable[[S], T], stored: S) -> T:
+        """A value that was stored, read. Raises StorageDamaged where it can't be: for columns that a start mends (`outbox.readable`), since it
+        is told as damage to the file."""
+        try:
+            return decode(stored)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._in_our_words(error) from error
+
     async def back_up(self, copy: Path) -> None:
         """A consistent copy, made while the database is in use."""
         private(copy)
@@ -222,9 +232,12 @@ class Store:
         try:
             return await query(db)
         except (sqlite3.Error, MemoryError) as error:
-            ours = in_our_words(error)
-            if isinstance(ours, StorageDamaged):
-                self.on_damage(ours)
-            raise ours from error
+            raise self._in_our_words(error) from error
         finally:
             self._readers.put_nowait(db)
+
+    def _in_our_words(self, error: Exception) -> BaseException:
+        ours = in_our_words(error)
+        if isinstance(ours, StorageDamaged):
+            self.on_damage(ours)
+        return ours

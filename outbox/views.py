@@ -7,12 +7,12 @@ import msgspec
 
 from outbox.audit import AuditRow, audit_row
 from outbox.chain import Change, change
-from outbox.model import Attempt, Message, Order, Rendered, State
+from outbox.model import Attempt, Message, Order, State
 from outbox.orders import to_ms
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
 from outbox.replies import Replies, ReplyRow
-from outbox.rows import decode_attempts, decode_event, decode_messages, decode_order, encode
+from outbox.rows import decode_attempts, decode_event, decode_messages, decode_order, decode_rendered, encode
 from outbox.store import Store
 
 _SQL = Queries("views.sql")
@@ -101,7 +101,8 @@ class Views:
 
     async def events(self, event_id: str, *, source: str | None = None) -> Sequence[StoredEvent]:
         """The events of that id, of one source or of all."""
-        return [stored_event(row) for row in await self._store.rows(_SQL["events"], id=event_id, source=source)]
+        found = await self._store.rows(_SQL["events"], id=event_id, source=source)
+        return [self._store.decoded(stored_event, row) for row in found]
 
     async def orders(
         self,
@@ -125,15 +126,14 @@ class Views:
             limit=limit + 1,
         )
         return Page(
-            [decode_order(body) for _, body in found[:limit]],
+            [self._store.decoded(decode_order, body) for _, body in found[:limit]],
             cursor_of(found[limit - 1][0]) if len(found) > limit else None,
         )
 
     async def orders_by_ref(self, refs: Sequence[str]) -> Sequence[Order]:
         """Those of these refs that are known."""
-        return [
-            decode_order(body) for (body,) in await self._store.rows(_SQL["orders_by_ref"], refs=encode(refs).decode())
-        ]
+        found = await self._store.rows(_SQL["orders_by_ref"], refs=encode(refs).decode())
+        return [self._store.decoded(decode_order, body) for (body,) in found]
 
     async def ref_of(self, source_id: str) -> str | None:
         """The ref of the one order that anybody has named by that id, among the newest few thousand; None where several bear it."""
@@ -142,7 +142,8 @@ class Views:
 
     async def events_of_order(self, ref: str) -> Sequence[StoredEvent]:
         """An order's events in the order in which they came."""
-        return [stored_event(row) for row in await self._store.rows(_SQL["events_of_order"], ref=ref)]
+        found = await self._store.rows(_SQL["events_of_order"], ref=ref)
+        return [self._store.decoded(stored_event, row) for row in found]
 
     async def told(self, refs: Sequence[str]) -> Mapping[str, Message]:
         """By order: the newest message to the customer whose trigger is the order's status."""
@@ -155,13 +156,14 @@ class Views:
         if not orders:
             return None
         messages = await self._messages("messages_of_order", ref=ref)
+        acts = await self._store.rows(_AUDIT["acts"], order_ref=ref)
         return Story(
             order=orders[0],
             events=await self.events_of_order(ref),
             messages=messages,
             attempts=await self.attempts([message.id for message in messages]),
             replies=(await self._replies.list(order_ref=ref, limit=_STORY_REPLIES)).items,
-            acts=[audit_row(row) for row in await self._store.rows(_AUDIT["acts"], order_ref=ref)],
+            acts=[self._store.decoded(audit_row, row) for row in acts],
         )
 
     # ------------------------------------------------------------ messages
@@ -204,11 +206,11 @@ class Views:
     async def attempts(self, message_ids: Sequence[str]) -> Sequence[Attempt]:
         """All attempts of these messages, in order."""
         text = await self._store.value(_SQL["attempts"], ids=encode(message_ids).decode())
-        return [row.attempt() for row in decode_attempts(text or "[]")]
+        return self._store.decoded(_attempts_in, text or "[]")
 
     async def _messages(self, name: str, **values: object) -> list[Message]:
         text = await self._store.value(_SQL[name], **values)
-        return [row.message() for row in decode_messages(text or "[]")]
+        return self._store.decoded(_messages_in, text or "[]")
 
     # ------------------------------------------------------------ figures and changes
 
@@ -251,7 +253,7 @@ class Views:
     async def texts_since(self, since: int, channels: Collection[str]) -> Sequence[LeftText]:
         """The text messages that these channels took (or may have taken) since that moment (ms), in order."""
         rows = await self._store.rows(_SQL["texts_since"], since=since, channels=encode(list(channels)).decode())
-        return [LeftText(channel, address, at, _text_of(sent)) for channel, address, at, sent in rows]
+        return [self._store.decoded(_left_text, row) for row in rows]
 
     async def is_new(self, address: str, *, before: int) -> bool:
         """Whether no order of that address is older than that moment (ms)."""
@@ -263,7 +265,7 @@ class Views:
         found: list[Change] = []
         while not found:
             rows = await self._store.rows(_AUDIT["since"], since=since, limit=limit)
-            found = [one for row in rows if (one := change(*row)) is not None]
+            found = [one for row in rows if (one := self._store.decoded(_change, row)) is not None]
             if not rows:
                 break
             since = rows[-1][0]
@@ -292,5 +294,18 @@ def stored_event(row: tuple[int, str, str, str, str, int, str, bytes]) -> Stored
     )
 
 
-def _text_of(sent: str | None) -> str:
-    return msgspec.json.decode(sent, type=Rendered).text if sent else ""
+def _attempts_in(text: str) -> list[Attempt]:
+    return [row.attempt() for row in decode_attempts(text)]
+
+
+def _messages_in(text: str) -> list[Message]:
+    return [row.message() for row in decode_messages(text)]
+
+
+def _change(row: tuple[int, str, str, str, str]) -> Change | None:
+    return change(*row)
+
+
+def _left_text(row: tuple[str, str, int, str | None]) -> LeftText:
+    channel, address, at, sent = row
+    return LeftText(channel, address, at, decode_rendered(sent).text if sent else "")
