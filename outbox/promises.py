@@ -32,8 +32,9 @@ _TABLES = {
 _KEYS = {"token": "name", "forgotten": "digest", "told": "id", "used_once": "key"}
 _YOUNGER = ("told", "used_once")
 """Tables that an earlier release's database lacks, and lost nothing by it."""
-_OF_MESSAGE = ("seq", "id", "state", "updated_at")
-_LEFT = ("sent", "delivered", "sending", "unknown")
+_OF_MESSAGE = ("seq", "id", "state", "tries", "updated_at")
+_ARRIVED = ("sent", "delivered")
+_IN_DOUBT = ("sending", "unknown")
 
 Row = Mapping[str, Any]
 
@@ -95,8 +96,12 @@ class _Reading:
         for row in self._rows("told"):
             yield row["id"], row["at"]
         for row in self._rows("message", *_OF_MESSAGE):
-            if row["state"] in _LEFT:
+            if row["state"] in _ARRIVED or (row["state"] in _IN_DOUBT and not self._was_in_doubt(row)):
                 yield row["id"], row["updated_at"]
+
+    def _was_in_doubt(self, row: Row) -> bool:
+        """Its last try is the backup's: it left before that was made, if it did, and is looked up there."""
+        return bool(_one(self._backup, "in_doubt", id=row["id"], tries=row["tries"]))
 
     def _not_kept(self, found: Promises, made_at: int) -> set[str]:
         """What that database can't have known, or can't tell us."""

@@ -13,6 +13,9 @@ SELECT hash FROM audit WHERE seq = :seq;
 -- recovered: whether a damaged file was saved after that moment.
 SELECT EXISTS (SELECT 1 FROM epoch WHERE at >= :since AND substr(reason, 1, 9) = 'recovered');
 
+-- in_doubt: whether it is not known of that message, after as many tries, if it arrived.
+SELECT EXISTS (SELECT 1 FROM message WHERE id = :id AND tries = :tries AND state IN ('sending', 'unknown'));
+
 -- words: every word on consent.
 SELECT seq, at, medium, digest, stopped, actor, reason, address FROM consent ORDER BY seq;
 

@@ -15,10 +15,10 @@ from daemon.appliance.upgrade import Upgrade
 from daemon.config import Settings
 from daemon.upkeep.errors import InstallError
 from outbox.errors import StorageFull
-from outbox.model import State
-from outbox.outcome import Accepted
+from outbox.model import State, Transition
+from outbox.outcome import Accepted, Unknown
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import PHONE, SENT, accept_one, open_own_box, planned, send, state_of
+from tests.support.outbox_box import NOW, PHONE, SENT, accept_one, open_own_box, planned, send, state_of
 from tests.support.releases import built, library, prepared, release, signed
 
 
@@ -126,6 +126,8 @@ async def test_what_the_new_release_did_is_not_done_again_by_the_old_one(folder:
     machine, settings = Running(folder / "root", folder), Settings(file=folder / "tether.toml")
     async with open_own_box(folder) as box:
         await accept_one(box, planned("waits"), id="e1", ref="B-1")
+        doubtful = await accept_one(box, planned("in doubt"), id="e2", ref="B-2")
+        await send(box, doubtful, Unknown("cut"), Transition(state=State.UNKNOWN, due_at=NOW))
     home = machine.path("/opt/tether")
     (home / "releases/0.1.0/bin").mkdir(parents=True)
     (home / "venv").symlink_to("releases/0.1.0")
@@ -135,6 +137,8 @@ async def test_what_the_new_release_did_is_not_done_again_by_the_old_one(folder:
     assert "not sent again: 1" in str(refused.value)
     async with open_own_box(folder) as box:
         assert await state_of(box, "waits") is State.CANCELLED
+        looked_up = [due.message.id for due, _ in await box.spool.unknowns(now=NOW, limit=9)]
+        assert looked_up == ["in doubt"], "it left, if it did, before the upgrade"
         assert await box.consent.blocked("sms", PHONE) == "STOP"
         assert (await box.audit.verify()).ok
     assert not list(folder.glob("tether.db.before-upgrade*"))
