@@ -72,7 +72,8 @@ WHERE c.seq = attempt.seq AND attempt.earlier <> c.earlier;
 UPDATE message SET last_attempt = coalesce((SELECT max(seq) FROM attempt WHERE message_seq = message.seq), 0);
 
 -- stop_senders: what was under way, or is to be looked up, and has lost its attempt may have arrived: staff decide.
-UPDATE message SET state = 'unknown', ready = 0, possible_duplicate = 1, reason = 'the record of its attempt was damaged'
+UPDATE message SET state = 'unknown', ready = 0, possible_duplicate = 1,
+    reason = 'the record of its attempt was damaged', reason_code = '', reason_args = ''
 WHERE (state = 'sending' AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.seq = message.last_attempt AND a.outcome IS NULL))
     OR (state = 'unknown' AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.seq = message.last_attempt AND a.outcome = 'unknown'));
 

@@ -318,6 +318,21 @@ async def test_what_is_not_known_to_have_arrived_and_lost_its_attempt_is_for_sta
         assert again.possible_duplicate
 
 
+async def test_staff_are_told_why_it_is_for_them(tmp_path: Path) -> None:
+    """Screens tell by the code: "tried again by Mia" stood where the record of its attempt was damaged."""
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        await send(box, message, Deferred("busy"), Transition(state=State.FAILED))
+        await begin(box, await box.spool.retry("m1", actor="Mia"))
+    with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM attempt WHERE n = 2")
+    (tmp_path / "saved").mkdir()
+    salvage(tmp_path / "tether.db", tmp_path / "saved" / "tether.db")
+    async with open_box(tmp_path / "saved") as box:
+        reason = (await message_of(box, "m1")).reason
+        assert (str(reason), reason.code, reason.args) == ("the record of its attempt was damaged", "", {})
+
+
 async def test_what_was_under_way_and_lost_its_newest_attempt_is_for_staff(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
