@@ -1,4 +1,5 @@
-"""A new key for a database whose own can't be opened any more: what still names its address is found again under it, the rest is gone.
+"""A new key for a database whose own is lost or can't be opened any more: what still names its address is found again under it, the rest
+is gone.
 Runs in the calling thread, on a file that nobody has open; the next opening locks the new key up.
 """
 
@@ -17,17 +18,25 @@ _STORE = Queries("store.sql")
 
 def rekey(path: Path) -> int:
     """How many opt-outs that stood are lost: nothing names their address. Raises sqlite3.Error; then nothing has changed."""
-    key = secrets.token_bytes(KEY_BYTES)
-    digest = Digester(key)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript(_STORE["before_anything"])
         migrate(db, path)
         db.execute("BEGIN IMMEDIATE")
         lost: int = db.execute(_SQL["mute"]).fetchone()[0]
-        for seq, address in db.execute(_SQL["plain_consents"]).fetchall():
-            db.execute(_SQL["digest_again"], {"seq": seq, "digest": digest(address)})
-        for name in ("drop_mute", "drop_people", "drop_pseudonyms", "drop_forgotten", "drop_notes", "drop_locked_key"):
+        put_under_new_key(db)
+        for name in ("drop_people", "drop_pseudonyms", "drop_forgotten", "drop_notes", "drop_locked_key"):
             db.execute(_SQL[name])
-        db.execute(_SQL["keep_key"], {"name": "digest", "value": key})
         db.execute("COMMIT")
     return lost
+
+
+def put_under_new_key(db: sqlite3.Connection) -> int:
+    """Words on consent that name their address are found by it again, and so is what the fleet was told of them. How many others go."""
+    key = secrets.token_bytes(KEY_BYTES)
+    digest = Digester(key)
+    for seq, address in db.execute(_SQL["plain_consents"]).fetchall():
+        db.execute(_SQL["digest_again"], {"seq": seq, "digest": digest(address)})
+    dropped = db.execute(_SQL["drop_mute"]).rowcount
+    db.execute(_SQL["local_again"])
+    db.execute(_SQL["keep_key"], {"name": "digest", "value": key})
+    return dropped

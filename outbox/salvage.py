@@ -5,20 +5,19 @@ rows. What depends on lost rows goes; chains from row to row are made anew; the 
 the place of the loss. Runs in the calling thread, on files that nobody has open.
 """
 
-import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from outbox.digest import Digester
 from outbox.log_file import log_of
 from outbox.migrate import migrate, migrations
 from outbox.queries import Queries
 from outbox.readable import MEND, unreadable
+from outbox.rekey import put_under_new_key
 
 _SQL = Queries("salvage.sql")
 _STORE = Queries("store.sql")
@@ -67,11 +66,11 @@ def salvage(source: Path, target: Path) -> Salvaged:
         new.execute("BEGIN")
         copied = [_copy(source, old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall()]
         dropped, gaps = sum(lost for lost, _ in copied), sum(gap for _, gap in copied)
-        optouts_lost = _find_key(new)
         dropped += _drop_unreadable(new)
         new.execute("COMMIT")
         migrate(new, target, backup=False)
         new.execute("BEGIN")
+        optouts_lost = 0 if new.execute(_SQL["key"]).fetchone() else put_under_new_key(new)
         dropped += sum(max(new.execute(_SQL[name]).rowcount, 0) for name in _MEND if name.startswith("drop_"))
         for name in _MEND:
             if not name.startswith("drop_"):
@@ -205,15 +204,3 @@ class TableReader:
             yield from self._db.execute(sql)
         except (sqlite3.Error, ValueError):
             self._failed, self.is_whole = True, False
-
-
-def _find_key(new: sqlite3.Connection) -> int:
-    """Without its key no digest can be found again: opt-outs get theirs anew from the addresses that are still there."""
-    if new.execute(_SQL["key"]).fetchone() is not None:
-        return 0
-    key = secrets.token_bytes(32)
-    new.execute(_SQL["keep_key"], {"key": key})
-    digest: Callable[[str], str] = Digester(key)
-    for seq, address in new.execute(_SQL["consents"]).fetchall():
-        new.execute(_SQL["digest_again"], {"seq": seq, "digest": digest(address)})
-    return new.execute(_SQL["drop_mute_consents"]).rowcount

@@ -19,6 +19,9 @@ SELECT seq, address FROM consent WHERE address <> '';
 -- digest_again: under a new key.
 UPDATE consent SET digest = :digest WHERE seq = :seq;
 
+-- local_again: what the fleet was told is found by the digest of the word that was told.
+UPDATE fleet_consent SET local = coalesce((SELECT c.digest FROM consent AS c WHERE c.seq = said), '') WHERE said > 0;
+
 -- mute: opt-outs of people whom nothing names any more.
 SELECT count(*) FROM consent AS c WHERE c.address = '' AND c.stopped = 1
     AND NOT EXISTS (SELECT 1 FROM consent AS l WHERE l.digest = c.digest AND l.seq > c.seq AND l.medium IN (c.medium, 'all'));

@@ -88,15 +88,3 @@ WHERE l.seq = message.seq AND message.state = 'queued';
 
 -- key: what the digests were made with, open or locked up.
 SELECT value FROM secret WHERE name IN ('digest', 'digest_locked');
-
--- keep_key: a new one, the old one being lost.
-INSERT INTO secret (name, value) VALUES ('digest', :key);
-
--- consents: those that still name their address.
-SELECT seq, address FROM consent WHERE address <> '';
-
--- digest_again: under the new key.
-UPDATE consent SET digest = :digest WHERE seq = :seq;
-
--- drop_mute_consents: nobody can tell any more whose they were.
-DELETE FROM consent WHERE address = '';

@@ -10,6 +10,8 @@ import pytest
 from outbox import Outbox, Refusal
 from outbox.chain import link
 from outbox.fleet_consent import Heard
+from outbox.rekey import rekey
+from outbox.salvage import salvage
 from tests.store.test_replies import Reply
 from tests.support.outbox_box import MAIL, PHONE, accept_one, open_box, send
 
@@ -188,6 +190,31 @@ async def test_an_opt_out_taken_back_by_its_number_is_told(tmp_path: Path) -> No
         (entry,) = (await box.consent.list(limit=5)).items
         await box.consent.allow_entry(entry.id, reason="asked at the counter", actor="counter")
         assert [one.stopped for one in await box.fleet.untold(limit=10)] == [False]
+
+
+@pytest.mark.parametrize("how", ["rekey", "salvage"])
+async def test_an_opt_out_taken_back_after_the_key_was_lost_is_told(tmp_path: Path, how: str) -> None:
+    """The fleet kept our own STOP: staff were told that it is taken back, and the customer stayed silenced by "another store"."""
+    database, saved = tmp_path / "tether.db", tmp_path / "saved" / "tether.db"
+    saved.parent.mkdir()
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+        await box.consent.stop("email", MAIL, reason="no", actor="Mia")
+        await tell(box)
+        await box.people.forget(MAIL, actor="owner")
+    if how == "rekey":
+        rekey(database)
+        database.replace(saved)
+    else:
+        with closing(sqlite3.connect(database, isolation_level=None)) as db:
+            db.execute("DELETE FROM secret WHERE name LIKE 'digest%'")
+        salvage(database, saved)
+    async with open_box(saved.parent) as box:
+        await box.fleet.use_keys(OLD)
+        (entry,) = (await box.consent.list(limit=5)).items
+        await box.consent.allow_entry(entry.id, reason="asked at the counter", actor="counter")
+        assert [(one.medium, one.stopped) for one in await box.fleet.untold(limit=10)] == [("sms", False)]
 
 
 async def test_a_slice_of_the_record_hangs_together_and_ends_with_its_epoch(tmp_path: Path) -> None:
