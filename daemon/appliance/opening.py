@@ -57,16 +57,16 @@ def key_in(words: Path) -> BoxKey:
 
 
 def open_backup(
-    archive: Path, name: str, database: Path, openers: Openers, *, unsigned: bool, is_kept: bool
+    archive: Path, name: str, database: Path, openers: Openers, *, unsigned: bool, is_kept: bool, reserve: int = 0
 ) -> tuple[Manifest, Header | None]:
     """Write the backup's database to that path, once it is known whose it is; None for a header where there is none (`unsigned`: that
-    was accepted). Raises BackupError."""
+    was accepted). `reserve`: bytes that must be free after that. Raises BackupError."""
     if not is_sealed(archive):
         _refuse_unsigned(name, unsigned=unsigned)
-        return unpack(archive, database), None
+        return unpack(archive, database, reserve=reserve), None
     plain = database.with_name(f"{database.name}.tar.gz")
     header = unseal(archive, name, plain, openers.trusts, openers.readers, is_kept=is_kept)
-    manifest = unpack(plain, database)
+    manifest = unpack(plain, database, reserve=reserve)
     plain.unlink()
     return manifest, header
 

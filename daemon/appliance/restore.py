@@ -22,7 +22,7 @@ from daemon.keys.digests import BoxKeys
 from daemon.keys.heads import vouch
 from daemon.keys.keyring import keyring
 from daemon.planner.identity import StoreIdentities
-from daemon.upkeep.archive import Manifest
+from daemon.upkeep.archive import Manifest, free_in
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.recover import mark_path, not_mounted
 from daemon.upkeep.seal_header import Header
@@ -46,7 +46,12 @@ OPEN = (State.QUEUED, State.SENDING, State.HELD, State.UNKNOWN)
 PAGE = 500
 AHEAD_MS = 300_000
 """Clocks of two machines that are right differ by less."""
+COPIES = 2
+"""In which a backup lies beside the database before anything is unpacked: as it came, and opened."""
 RESTORED = "backup.restored"
+
+Fetch = Callable[[Path, int], Awaitable[None]]
+"""Brings a backup to that path; it may have so many bytes. Raises BackupError."""
 
 
 class Proved(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +176,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def candidate(
-    settings: Settings, wanted: Wanted, fetch: Callable[[Path], Awaitable[None]], *, clock: Clock, rng: random.Random
+    settings: Settings, wanted: Wanted, fetch: Fetch, *, clock: Clock, rng: random.Random
 ) -> AsyncIterator[Candidate]:
     """Own the database (AlreadyRunning while the service runs), open what `fetch` brings, and prove it. Raises BackupError."""
     database = settings.database
@@ -184,7 +189,8 @@ async def candidate(
     try:
         with tempfile.TemporaryDirectory(prefix=".tether-restore-", dir=database.resolve().parent) as folder:
             archive, path = Path(folder) / "fetched", Path(folder) / "restored.db"
-            await fetch(archive)
+            reserve = settings.data.reserve if wanted.look_only else 0
+            await fetch(archive, max(free_in(Path(folder)) - reserve, 0) // COPIES)
             manifest, header = await asyncio.to_thread(
                 open_backup,
                 archive,
@@ -193,6 +199,7 @@ async def candidate(
                 wanted.openers,
                 unsigned=wanted.unsigned,
                 is_kept=wanted.is_kept,
+                reserve=reserve,
             )
             archive.unlink()
             await asyncio.to_thread(_hold_to, manifest, path)

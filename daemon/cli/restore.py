@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from daemon.cli.service import done, is_running
 
 if TYPE_CHECKING:
     from daemon.appliance.opening import Openers
-    from daemon.appliance.restore import Proved, Restored, Wanted
+    from daemon.appliance.restore import Fetch, Proved, Restored, Wanted
     from daemon.config import Settings
     from daemon.keys.box_key import BoxKey
     from daemon.upkeep.errors import WrongKey
@@ -267,7 +267,7 @@ def _settings_for(
 
 async def _source(
     settings: "Settings", asked: Asked, file: IO[bytes] | None, openers: "Openers", stack: AsyncExitStack
-) -> "tuple[Wanted, Callable[[Path], Awaitable[None]]]":
+) -> "tuple[Wanted, Fetch]":
     from daemon.appliance.restore import Wanted
     from daemon.upkeep.backup_store import keeping
     from daemon.upkeep.errors import BackupError
@@ -287,7 +287,9 @@ async def _source(
 
     if file is not None:
 
-        async def copy(target: Path) -> None:
+        async def copy(target: Path, most: int) -> None:
+            if (size := os.fstat(file.fileno()).st_size) > most:
+                raise BackupError(f"{asked.which} has {size} bytes, and there is room for {most}: make room")
             file.seek(0)
             with target.open("wb") as own:
                 shutil.copyfileobj(file, own)
@@ -302,7 +304,7 @@ async def _source(
         )
     if asked.which == LATEST:
         _refuse_older(settings, name, names, asked)
-    return wanted(name, is_kept=True), lambda target: store.get(name, target)
+    return wanted(name, is_kept=True), lambda target, most: store.get(name, target, most=most)
 
 
 def _refuse_older(settings: "Settings", name: str, names: Sequence[str], asked: Asked) -> None:

@@ -54,12 +54,13 @@ def pack(target: Path, database: Path, config: Path | None, *, release: str, mad
     return manifest
 
 
-def unpack(archive: Path, database: Path) -> Manifest:
-    """Write the archive's database to that path, and check that every byte is as it was. Raises BackupError."""
+def unpack(archive: Path, database: Path, *, reserve: int = 0) -> Manifest:
+    """Write the archive's database to that path, and check that every byte is as it was. `reserve`: bytes that must be free after that.
+    Raises BackupError."""
     try:
         with tarfile.open(archive, mode="r:gz") as opened:
             manifest = _manifest(_member(opened, MANIFEST), archive)
-            _need_room(database.parent, opened.getmember(DATABASE).size)
+            _need_room(database.parent, opened.getmember(DATABASE).size + reserve)
             with database.open("xb") as target:
                 shutil.copyfileobj(_member(opened, DATABASE), target, CHUNK)
                 target.flush()
@@ -117,12 +118,16 @@ def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     return file
 
 
-def _need_room(folder: Path, size: int) -> None:
+def free_in(folder: Path) -> int:
+    """Bytes."""
     disk = os.statvfs(folder)
-    free = disk.f_bavail * disk.f_frsize
-    if free < size:
+    return disk.f_bavail * disk.f_frsize
+
+
+def _need_room(folder: Path, needed: int) -> None:
+    if (free := free_in(folder)) < needed:
         raise BackupError(
-            f"{folder} has {free // 2**20} MiB free and the database needs {size // 2**20 + 1}: make room"
+            f"{folder} has {free // 2**20} MiB free and the database needs {needed // 2**20 + 1}: make room"
         )
 
 

@@ -6,7 +6,6 @@ Nothing that is not sealed leaves the folder of the database.
 import asyncio
 import contextlib
 import errno
-import os
 import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -17,7 +16,7 @@ import msgspec
 from daemon.config import ConfigError, Settings
 from daemon.keys.heads import signed
 from daemon.keys.keyring import Keyring, keyring
-from daemon.upkeep.archive import Manifest, pack, read_through
+from daemon.upkeep.archive import Manifest, free_in, pack, read_through
 from daemon.upkeep.backup_note import LastBackup, last_backup, note_path
 from daemon.upkeep.backup_store import BackupStore, keeping, named_at
 from daemon.upkeep.errors import BackupError
@@ -187,9 +186,7 @@ async def _rotate(keep: int, store: BackupStore, newest: str) -> Sequence[str]:
 
 
 def _need_room(folder: Path, needed: int) -> None:
-    disk = os.statvfs(folder)
-    free = disk.f_bavail * disk.f_frsize
-    if free < needed:
+    if (free := free_in(folder)) < needed:
         raise BackupError(
             f"{folder} has {free // 2**20} MiB free and the backup needs up to {needed // 2**20 + 1}: make room, or lower [backup] keep"
         )

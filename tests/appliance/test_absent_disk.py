@@ -51,7 +51,7 @@ async def test_a_restore_puts_nothing_on_the_card_beneath(settings: Settings, di
     """It would be hidden once the disk is there, and the old database in force."""
     wanted = Wanted(name="latest", openers=Openers(), is_kept=True)
 
-    async def fetch(archive: Path) -> None:
+    async def fetch(archive: Path, most: int) -> None:
         pytest.fail("nothing is fetched")
 
     with pytest.raises(BackupError, match=rf"nothing is mounted at {disk}"):

@@ -53,7 +53,7 @@ async def made(settings: Settings, clock: FakeClock) -> str:
 
 
 def brought(settings: Settings, name: str, clock: FakeClock):  # type: ignore[no-untyped-def]
-    async def fetch(target: Path) -> None:
+    async def fetch(target: Path, most: int) -> None:
         shutil.copyfile(settings.folder / "kept" / name, target)
 
     wanted = Wanted(name=name, openers=openers_of(settings), is_kept=True)

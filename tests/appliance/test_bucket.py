@@ -1,9 +1,11 @@
 """Backups in a bucket: signed as Amazon's own library signs, listed page by page, and refusals told with what to do."""
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -51,7 +53,11 @@ async def test_there_and_back(tmp_path: Path, store: FakeBucket) -> None:
         settings.database.unlink()
         wanted = Wanted(name=made.name, openers=openers_of(settings), is_kept=True)
         async with candidate(
-            settings, wanted, lambda target: kept.get(made.name, target), clock=clock, rng=random.Random(1)
+            settings,
+            wanted,
+            lambda target, most: kept.get(made.name, target, most=most),
+            clock=clock,
+            rng=random.Random(1),
         ) as found:
             assert found.proved.manifest.proof == before
             await found.put_in_place(send_waiting=False)
@@ -78,6 +84,41 @@ async def test_a_bucket_that_gives_more_than_it_got_fills_no_card(tmp_path: Path
     async with keeping(settings, clock) as kept:
         with pytest.raises(BackupError, match="larger there"):
             await back_up(settings, kept, clock)
+
+
+async def test_a_look_at_a_backup_leaves_the_room_that_events_need(
+    tmp_path: Path, store: FakeBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service works beside it, and told tills that the disk is full; and whoever has the bucket could fill the card."""
+    settings, clock = await a_shop(tmp_path, store), FakeClock()
+    await back_up_there(settings, clock)
+    ((name, sealed),) = [(key.rpartition("/")[2], len(body)) for key, body in store.objects.items()]
+    database, free = settings.database.stat().st_size, 0
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=free, f_frsize=1, f_flag=0))
+
+    async def look(*, look_only: bool = True) -> int:
+        wanted = Wanted(name=name, openers=openers_of(settings), is_kept=True, look_only=look_only)
+        async with (
+            keeping(settings, clock) as kept,
+            candidate(
+                settings,
+                wanted,
+                lambda target, most: kept.get(name, target, most=most),
+                clock=clock,
+                rng=random.Random(1),
+            ) as one,
+        ):
+            return one.proved.manifest.bytes
+
+    free = settings.data.reserve + 2 * sealed - 1
+    with pytest.raises(BackupError, match="larger there"):
+        await look()
+    free = settings.data.reserve + database // 2
+    with pytest.raises(BackupError, match="make room"):
+        await look()
+    assert await look(look_only=False), "with the service stopped nobody wants the reserve"
+    free = settings.data.reserve + 2 * database
+    assert await look()
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:99999", "https://s3..example.com"])

@@ -225,7 +225,7 @@ async def restored(settings: Settings, clock: FakeClock) -> Head:
         name = (await back_up(settings, store, clock)).name
     head = await recorded(settings, 15, clock)
 
-    async def fetch(target: Path) -> None:
+    async def fetch(target: Path, most: int) -> None:
         shutil.copyfile(settings.folder / "kept" / name, target)
 
     wanted = Wanted(name=name, openers=openers_of(settings), is_kept=True)

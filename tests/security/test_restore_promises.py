@@ -72,7 +72,7 @@ async def backup_of_nothing(settings: Settings, clock: FakeClock) -> str:
 
 @asynccontextmanager
 async def found(settings: Settings, name: str, clock: FakeClock, *, look_only: bool = False):  # type: ignore[no-untyped-def]
-    async def fetch(target: Path) -> None:
+    async def fetch(target: Path, most: int) -> None:
         shutil.copyfile(settings.folder / "kept" / name, target)
 
     wanted = Wanted(name=name, openers=openers_of(settings), is_kept=True, look_only=look_only)
