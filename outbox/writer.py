@@ -35,7 +35,7 @@ class Operation(ABC, Generic[T]):
 
     `alone`: writes by statements of its own to rows that others hold as objects, so it shares a transaction with nothing.
     `goes_first`: somebody at a till waits for it.
-    `truncates_wal` (alone only): what it took out must not linger in the log.
+    `truncates_wal` (alone only): what it took out, if anything, must not linger in the log.
     """
 
     __slots__ = ()
@@ -60,7 +60,8 @@ class BringLogIn(Operation[None]):
     truncates_wal = True
 
     def apply(self, batch: Batch) -> None:
-        """Nothing to do."""
+        """As if something had been taken out."""
+        batch.touched += 1
 
 
 Committed = Callable[["Done"], None]
@@ -90,6 +91,8 @@ class Done(msgspec.Struct):
     """Messages that came in and may go at once."""
     calls_off: bool = False
     """Whether something that is under way may not be wanted any more."""
+    touched: bool = False
+    """Whether anything was changed."""
 
 
 class Writer:
@@ -183,8 +186,7 @@ class Writer:
                 return
             done = Done(done.jobs, [in_our_words(error)] * len(done.jobs))
         else:
-            if jobs[0].operation.truncates_wal:
-                self._owes_truncation = True
+            if done.touched and jobs[0].operation.truncates_wal:
                 self._truncate_wal()
         self._tell(self._deliver, done)
 
@@ -220,6 +222,7 @@ class Writer:
                 done.results.append(error)
         done.changes += batch.flush()
         done.calls_off = done.calls_off or batch.calls_off
+        done.touched = done.touched or batch.touched > 0
         done.fresh += batch.fresh
         for channel, due_at in batch.ready.items():
             done.ready[channel] = min(due_at, done.ready.get(channel, due_at))
@@ -228,15 +231,23 @@ class Writer:
     def _truncate_wal(self) -> None:
         """Empty the log of what was taken out. While a reader needs what is in it, it stays owed until after the next commit; the
         close empties it in any case."""
+        self._owes_truncation = True
         with contextlib.suppress(sqlite3.Error):
             busy, *_ = self._db.execute(_SQL["truncate_wal"]).fetchone()
             self._owes_truncation = bool(busy)
+
+    def _truncate_wal_at_once(self) -> None:
+        """Who reads long (a backup, a doctor) was waited for once: whose commit comes meanwhile does not wait for them again."""
+        (patience,) = self._db.execute(_SQL["patience"]).fetchone()
+        self._db.execute(_SQL["no_patience"])
+        self._truncate_wal()
+        self._db.execute(f"{_SQL['patience']} = {patience}")
 
     def _checkpoint(self) -> None:
         """A checkpoint that fails is tried again after the next commit, and by SQLite itself; what stops it for good fills the log,
         and then a commit says so."""
         if self._owes_truncation:
-            self._truncate_wal()
+            self._truncate_wal_at_once()
         with contextlib.suppress(sqlite3.Error):
             self._checkpointer.look(self._db)
 

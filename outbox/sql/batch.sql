@@ -155,3 +155,9 @@ SELECT length(raw) = 0 FROM event WHERE seq = :seq;
 
 -- truncate_wal: bring the log into the database and empty it, as far as readers let us.
 PRAGMA wal_checkpoint(TRUNCATE);
+
+-- patience: for how long (ms) others are waited for who are in the way.
+PRAGMA busy_timeout;
+
+-- no_patience: for nobody.
+PRAGMA busy_timeout = 0;

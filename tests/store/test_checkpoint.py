@@ -1,12 +1,15 @@
 """The log is emptied beside the writer: it stays small however much is written, and nothing is lost of it."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from outbox.checkpoint import Checkpointer
+from tests.support.outbox_box import PHONE, accept_one, one_each, open_box, posted
 
 
 @pytest.fixture
@@ -57,3 +60,37 @@ def test_a_reader_in_the_way_is_waited_for_by_nobody(tmp_path: Path, db: sqlite3
     assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)
     reader.close()
     assert db.execute("SELECT count(*) FROM t").fetchone() == (20,)
+
+
+async def test_no_commit_waits_for_who_reads_long_while_the_log_is_still_to_be_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nightly backup is under way, and the owner forgets somebody: from then on each event of a till took five seconds."""
+    monkeypatch.setattr("outbox.store.BUSY_MS", 1000)
+    log = tmp_path / "tether.db-wal"
+    async with open_box(tmp_path) as box:
+        await accept_one(box, customer={"phone": PHONE})
+        with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM event").fetchone()
+            await box.people.forget(PHONE, actor="owner")
+            began = time.monotonic()
+            for id in ("e2", "e3"):
+                await box.spool.accept(posted(id), one_each)
+            assert time.monotonic() - began < 1.0
+        before = log.stat().st_size
+        await box.spool.accept(posted("e4"), one_each)
+        await box.audit.append("after.it")
+        assert log.stat().st_size < before
+
+
+async def test_the_log_is_left_alone_where_nothing_was_taken_out(tmp_path: Path) -> None:
+    log = tmp_path / "tether.db-wal"
+    async with open_box(tmp_path) as box:
+        await accept_one(box, customer={"phone": PHONE})
+        before = log.stat().st_size
+        await box.people.drop_forgettings(before=2**60)
+        await box.people.forget(PHONE, actor="owner", dry_run=True)
+        assert log.stat().st_size >= before > 0
+        await box.people.forget(PHONE, actor="owner")
+        assert log.stat().st_size == 0
