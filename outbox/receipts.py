@@ -122,19 +122,21 @@ class Apply(Operation["Message | None"]):
         return None if seq is None else batch.attempt(seq)
 
     def _keep(self, batch: Batch) -> None:
+        """What bears a reference is late or another box's, for an attempt is on record before it leaves."""
         update = self._update
-        if not update.provider_id:
+        if update.reference or not update.provider_id:
             return
         silence = None if self._silence is None else encode(self._silence).decode()
         early = EarlyReceipt(update.state, update.at or batch.now, _words(update), silence)
         named = {"channel": self._channel, "provider_id": update.provider_id}
-        batch.db.execute(_SQL["keep_early"], {**named, **early._asdict(), "now": batch.now})
+        news = batch.db.execute(_SQL["keep_early"], {**named, **early._asdict(), "now": batch.now}).rowcount
         if silence is not None:
-            batch.db.execute(_SQL["keep_silence"], {**named, "silence": silence})
+            news += batch.db.execute(_SQL["keep_silence"], {**named, "silence": silence}).rowcount
+        if not news:
+            return
         # The attempt it belongs to may be settled in this very transaction.
         known = batch.early_receipts.get((self._channel, update.provider_id))
         batch.early_receipts[self._channel, update.provider_id] = early.beside(known)
-        batch.touched += 1
         batch.record("receipt.early", {"channel": self._channel, "state": update.state.value})
 
     def _take(self, batch: Batch, row: MessageRow, attempt: AttemptRow, *, words: str) -> None:
@@ -205,8 +207,8 @@ class Receipts:
     async def apply(
         self, channel: str, update: ReceiptUpdate, go_on: GoOn | None = None, silence: Silence | None = None
     ) -> Message | None:
-        """Put a receipt on record and move its message. The message it belongs to, None when that is not known (yet): then the
-        receipt is kept for a day and applied when its attempt is settled.
+        """Put a receipt on record and move its message. The message it belongs to, None when that is not known (yet): then one that
+        names it by the provider's id alone is kept for a day and applied when its attempt is settled.
 
         `go_on`: whither a message goes whose newest attempt was not delivered (None: it fails). `silence`: what it says of consent.
         """

@@ -42,6 +42,7 @@ _PHRASES = (
     (r"Magnificent API", "path"),
 )
 _WAIT = re.compile(r"try again after (?:(\d+) seconds|(\w{3}, [^,]*?(?:UTC|GMT|[+-]\d{4})))")
+_REFERENCE = re.compile(r"[a-z0-9_]+\.[0-9]+")
 _SILENCE = frozenset({"unsubscribed", "complained"})
 _SILENCED = frozenset({"suppress-unsubscribe", "suppress-complaint"})
 _DEAD = frozenset({"bounce", "suppress-bounce"})
@@ -99,6 +100,11 @@ class Mailgun(HttpChannel):
     def _id(self, reference: str) -> str:
         """Our own Message-Id of an attempt, without its angle brackets."""
         return f"{reference}@{self.settings.domain}"
+
+    def _is_ours(self, id: str) -> bool:
+        """Whether it is such a Message-Id: the shop's newsletter may go by the same domain."""
+        reference, _, domain = id.partition("@")
+        return bool(_REFERENCE.fullmatch(reference)) and domain.lower() == self.settings.domain.lower()
 
     def build(self, out: Outgoing) -> Request:
         pairs = [("from", self.settings.from_), ("to", out.to), ("subject", subject(out))]
@@ -172,7 +178,7 @@ class Mailgun(HttpChannel):
         if str(told.get("event")) in _SILENCE and told.get("recipient"):
             wishes.append(Reply(address=str(told["recipient"]), id=str(told.get("id") or ""), consent="stop"))
         return Inbound(
-            receipts=[update] if update else (),
+            receipts=[update] if update and self._is_ours(update.provider_id) else (),
             replies=wishes,
             once=once,
             once_until=request.now + 2 * FRESH_MS,
@@ -254,6 +260,7 @@ def _receipt(event: Mapping[str, Any]) -> ReceiptUpdate | None:
     return ReceiptUpdate(
         state=state,
         provider_id=str(sid),
+        reference=str(sid).partition("@")[0],
         code=str(told.get("code") or reason) if failed else "",
         detail=str(told.get("message") or told.get("description") or reason) if failed else "",
         at=round(event["timestamp"] * 1000) if isinstance(event.get("timestamp"), int | float) else None,

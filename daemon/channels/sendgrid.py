@@ -218,15 +218,16 @@ def _id(sg_message_id: Any) -> str:
 
 
 def _receipt(event: Mapping[str, Any]) -> ReceiptUpdate | None:
-    state = _EVENTS.get(str(event.get("event")))
-    if state is None or not event.get("sg_message_id"):
+    """Of a mail of ours: each bears our reference. A bounce that comes late has no id of theirs."""
+    state, reference = _EVENTS.get(str(event.get("event"))), event.get("msg_ref")
+    if state is None or not reference:
         return None
     failed = state is ReceiptState.UNDELIVERED
     reason = str(event.get("reason") or "")
     return ReceiptUpdate(
         state=state,
-        provider_id=_id(event["sg_message_id"]),
-        reference=str(event.get("msg_ref") or ""),
+        provider_id=_id(event.get("sg_message_id") or ""),
+        reference=str(reference),
         code=str(event.get("status") or event.get("event")) if failed else "",
         detail=reason if failed else "",
         at=int(event["timestamp"]) * 1000 if isinstance(event.get("timestamp"), int) else None,

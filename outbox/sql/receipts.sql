@@ -5,7 +5,8 @@ ON CONFLICT (channel, provider_id) DO UPDATE SET state = excluded.state, at = ex
 WHERE early_receipt.state = 'sent' OR (early_receipt.state = 'undelivered' AND excluded.state IN ('delivered', 'read'));
 
 -- keep_silence: what a receipt of an attempt that is not known yet says of consent, whatever else is known of it.
-UPDATE early_receipt SET silence = :silence WHERE channel = :channel AND provider_id = :provider_id;
+UPDATE early_receipt SET silence = :silence
+WHERE channel = :channel AND provider_id = :provider_id AND silence IS NOT :silence;
 
 -- due: attempts whose receipts are to be asked for, as one JSON array of [attempt, order ref, type].
 SELECT '[' || group_concat(json_array(json(a.row), o.ref, m.trigger)) || ']'

@@ -153,6 +153,23 @@ async def test_by_reference_it_reaches_an_attempt_under_way(tmp_path: Path) -> N
         assert (await box.spool.settle(attempt, Accepted("P1"), SENT)).state is State.DELIVERED
 
 
+async def test_one_that_nobody_awaits_is_on_record_once_for_each_thing_it_says(tmp_path: Path) -> None:
+    """The account's other mail, of which each reader tells again and again: the record is kept for good."""
+    silence = Silence("email", "unsubscribed", "SendGrid")
+    async with open_box(tmp_path) as box:
+        for state, said in ((DELIVERED, None), (DELIVERED, None), (ReceiptState.SENT, silence), (DELIVERED, silence)):
+            await box.receipts.apply("twilio", Update(state=state, provider_id="P1"), silence=said)
+        kinds = [row.kind for row in (await box.audit.list(limit=9)).items]
+    assert kinds == ["receipt.early"] * 2, "the delivery, and the wish"
+
+
+async def test_one_of_another_boxs_reference_is_kept_by_none(tmp_path: Path) -> None:
+    """Stores that share an account are told of each other's mail."""
+    async with open_box(tmp_path) as box:
+        await box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1", reference="m9.1"))
+        assert (await box.audit.list(limit=9)).items == []
+
+
 @pytest.mark.parametrize(("via", "state"), [(("twilio", "modem"), State.QUEUED), (("twilio",), State.FAILED)])
 async def test_an_early_failure_moves_on_when_it_is_settled(tmp_path: Path, via: tuple[str, ...], state: State) -> None:
     async with open_box(tmp_path) as box:

@@ -10,7 +10,8 @@ from daemon.sandbox.config import CREDENTIALS
 from outbox.outcome import ReceiptState
 from tests.support.channel_case import EMAIL, NOW, Answer, Case, Hook, Variant, basic, inbound, says
 
-ID = "m1042ready0000000000000abc.1@mg.example.com"
+REFERENCE = "m1042ready0000000000000abc.1"
+ID = f"{REFERENCE}@mg.example.com"
 KEY = "key-webhook-signing"
 WORDS = {
     "bad_address": ("'to' parameter is not a valid address. please check documentation", 400),
@@ -53,7 +54,7 @@ def posted(of: dict[str, Any], *, key: str = KEY, token: str = "a8ce0edb2dd8301d
 
 
 def update(state: ReceiptState, **more: Any) -> ReceiptUpdate:
-    return ReceiptUpdate(state=state, provider_id=ID, at=1529006854500, **more)
+    return ReceiptUpdate(state=state, provider_id=ID, reference=REFERENCE, at=1529006854500, **more)
 
 
 UNTIL = "Domain mg.example.com is not allowed to send: request limit exceeded, try again after Tue, 24 Nov 2026 10:26:00 UTC"
@@ -129,6 +130,13 @@ CASE = Case(
             request=posted(event("unsubscribed")),
             receipts=[update(ReceiptState.DELIVERED, opted_out=True)],
             replies=[Reply(address=EMAIL, id="e-unsubscribed", consent="stop")],
+        ),
+        *(
+            Hook(  # the shop's newsletter: none of ours, but a wish for silence counts
+                request=posted({**event("complained"), "message": {"headers": {"message-id": id}}}),
+                replies=[Reply(address=EMAIL, id="e-complained", consent="stop")],
+            )
+            for id in ("20261124101500.116301.25145@mg.example.com", f"{REFERENCE}@news.example.com", "news-7")
         ),
     ],
     spec="mailgun.json",

@@ -127,6 +127,23 @@ CASE = Case(
             ],
         ),
         Hook(request=posted(event("group_unsubscribe", asm_group_id=77))),  # the newsletter's group: none of ours
+        Hook(  # the newsletter itself: a mail of ours bears our reference
+            request=posted(*(event(kind, msg_ref=None) for kind in ("processed", "delivered", "open", "spamreport"))),
+            replies=[Reply(address=EMAIL, id="e-spamreport", consent="stop")],
+        ),
+        Hook(  # what comes back days later has no id of theirs
+            request=posted(event("bounce", type="bounce", status="5.1.10", reason="550 unknown", sg_message_id="")),
+            receipts=[
+                ReceiptUpdate(
+                    state=ReceiptState.UNDELIVERED,
+                    reference=REFERENCE,
+                    at=1600112502000,
+                    code="5.1.10",
+                    detail="550 unknown",
+                    bad_address=True,
+                )
+            ],
+        ),
     ],
     spec="sendgrid.json",
     beyond_spec=[r"/v3/scopes"],
