@@ -1,5 +1,6 @@
 """Personal data goes when it is due or when a person asks; the record holds."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,120 @@ async def test_an_order_with_several_events_goes_with_all_of_them(tmp_path: Path
         assert (await box.retention.prune(before=NOW + 1)).events == 3
         assert (await box.views.figures()).events == 0
         assert not (await box.spool.accept(posted("e0"), one_each)).duplicate
+
+
+class Counter:
+    """A till that counts from one each day: its B-1 is one customer's after the other."""
+
+    def __init__(self, box: Outbox, clock: FakeClock) -> None:
+        self.box = box
+        self.clock = clock
+        self.told = 0
+
+    async def sells(self, to: dict[str, str], *types: str, arrives: bool = True) -> None:
+        """What the till tells of B-1 as that customer's, and they are told."""
+        for type in types or ("order.placed", "order.completed"):
+            self.told += 1
+            now, name = self.clock.now(), f"{self.told}"
+            message = planned(f"m{name}", trigger=type, addresses={"phone": to["phone"]}, due_at=now)
+            kept = await accept_one(self.box, message, id=f"e{name}", type=type, customer=to, at=now)
+            attempt = await begin(self.box, kept, address=to["phone"])
+            outcome = Accepted(f"P{name}") if arrives else Unknown("cut")
+            await self.box.spool.settle(attempt, outcome, SENT if arrives else Transition(state=State.UNKNOWN))
+
+    def pass_days(self, days: int) -> None:
+        self.clock.step(days * 86400)
+
+    async def prune(self) -> Removed:
+        return await self.box.retention.prune(before=self.clock.now() - 180 * DAY)
+
+    async def events(self) -> list[str]:
+        return [event.id for event in await self.box.views.events_of_order("B-1")]
+
+    async def is_found(self, who: dict[str, str]) -> bool:
+        return not await self.box.views.is_new(who["phone"], before=2**62)
+
+
+ADA, BEN, CY = (
+    {"name": name, "phone": phone}
+    for name, phone in (("Lovelace", "+447700900111"), ("Ben", "+447700900222"), ("Cy", "+447700900333"))
+)
+
+
+@pytest.fixture
+async def counter(tmp_path: Path) -> AsyncIterator[Counter]:
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
+        yield Counter(box, clock)
+        assert (await box.audit.verify()).ok
+
+
+async def test_what_is_past_its_time_goes_also_where_its_number_is_anothers_by_now(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
+        counter = Counter(box, clock)
+        await counter.sells(ADA)
+        await box.replies.add("twilio", Reply(address=ADA["phone"], text="thanks, Lovelace"))
+        for customer in (BEN, CY):
+            counter.pass_days(100)
+            await counter.sells(customer, "order.placed")
+            await box.replies.add("twilio", Reply(address=customer["phone"], text=f"thanks, {customer['name']}"))
+            await counter.sells(customer, "order.completed")
+        assert await counter.prune() == Removed(events=2, messages=2, attempts=2, replies=1)
+        assert await counter.prune() == Removed()
+        assert await counter.events() == ["e3", "e4", "e5", "e6"]
+        story = await box.views.story("B-1")
+        assert story is not None
+        assert [message.id for message in story.messages] == ["m3", "m4", "m5", "m6"]
+        assert [reply.text for reply in story.replies] == ["thanks, Cy", "thanks, Ben"]
+        assert [await counter.is_found(one) for one in (ADA, BEN, CY)] == [False, True, True]
+        assert (await box.audit.verify()).ok
+    for word in ADA.values():
+        assert word.encode() not in everything(tmp_path), word
+
+
+async def test_of_a_number_that_is_given_out_again_nothing_open_goes_nor_what_followed_it(counter: Counter) -> None:
+    await counter.sells(ADA, "order.placed")
+    await counter.sells(ADA, "order.completed", arrives=False)
+    await counter.sells(BEN)
+    counter.pass_days(200)
+    await counter.sells(CY)
+    assert await counter.prune() == Removed(events=1, messages=1, attempts=1)
+    assert await counter.events() == ["e2", "e3", "e4", "e5", "e6"]
+    assert await state_of(counter.box, "m2") is State.UNKNOWN
+    assert [await counter.is_found(one) for one in (ADA, BEN, CY)] == [True, True, True]
+
+
+async def test_who_had_a_number_before_and_has_it_again_is_found_by_it(counter: Counter) -> None:
+    await counter.sells(ADA)
+    await counter.sells(BEN)
+    counter.pass_days(200)
+    await counter.sells(ADA)
+    assert (await counter.prune()).events == 4
+    assert [await counter.is_found(one) for one in (ADA, BEN)] == [True, False]
+
+
+async def test_nothing_goes_of_an_order_that_is_long_under_way(counter: Counter) -> None:
+    """Not even what was told of it before it was placed, by a clock that was ahead."""
+    counter.pass_days(1)
+    await counter.sells(ADA, "payment.confirmed")
+    counter.pass_days(-1)
+    await counter.sells(ADA, "order.placed", "order.confirmed")
+    counter.pass_days(200)
+    await counter.sells(ADA, "order.ready")
+    assert await counter.prune() == Removed()
+    assert await counter.events() == ["e1", "e2", "e3", "e4"]
+
+
+async def test_what_a_clock_that_was_ahead_wrote_keeps_nothing_of_those_before(counter: Counter) -> None:
+    counter.pass_days(20_000)
+    await counter.sells(ADA)
+    counter.pass_days(-20_000)
+    await counter.sells(BEN)
+    counter.pass_days(200)
+    await counter.sells(CY)
+    assert (await counter.prune()).events == 4
+    assert await counter.events() == ["e5", "e6"]
 
 
 async def test_pruning_drops_plain_addresses_of_old_opt_outs_and_strangers_replies(tmp_path: Path) -> None:
