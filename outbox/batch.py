@@ -242,8 +242,7 @@ class Batch(Snapshot):
             ready = int(row.state is State.SENDING or (row is first and not busy))
             if row.ready != ready:
                 row.ready = ready
-                if row is not changed:
-                    self._dirty_messages[row.seq] = row
+                self._dirty_messages[row.seq] = row
 
     def let_pass(self, first: MessageRow, *, offline: bool) -> None:
         """Until its queue changes, what is urgent and goes another way is first in place of it; where the line is what it lacks, what may

@@ -2,6 +2,7 @@
 
 from outbox.batch import Batch
 from outbox.queries import Queries
+from outbox.snapshot import Wants
 from outbox.writer import Operation
 
 _SQL = Queries("spool.sql")
@@ -42,6 +43,14 @@ class Shift(Operation["int | None"]):
         batch.db.execute(_SQL["shift_doubts"], values)
         moved = batch.db.execute(_SQL["shift"], values)
         if moved.rowcount:
+            self._requeue(batch, upto)
             shifted = batch.db.execute(_SQL["shifted"], {"after": self._after, "upto": upto})
             batch.ready.update((channel, batch.now) for (channel,) in shifted)
         return upto
+
+    def _requeue(self, batch: Batch, upto: int) -> None:
+        """Who is first may be another now: waits moved, and moments of the day stayed."""
+        found = batch.db.execute(_SQL["in_company"], {"after": self._after, "upto": upto})
+        batch.load(Wants(messages=[seq for (seq,) in found]))
+        for row in batch.adopted():
+            batch.requeue(row)

@@ -107,5 +107,9 @@ WHERE seq IN (SELECT last_attempt FROM message WHERE seq > :after AND seq <= :up
 UPDATE attempt SET poll_at = poll_at + :delta, finished_at = finished_at + :delta
 WHERE poll_at IS NOT NULL AND finished_at >= :began AND NOT (:delta > 0 AND finished_at > :noticed);
 
+-- in_company: the open messages of a slice beside which others of their order are open.
+SELECT m.seq FROM message AS m WHERE m.seq > :after AND m.seq <= :upto AND m.open = 1
+    AND EXISTS (SELECT 1 FROM message AS n WHERE n.order_seq = m.order_seq AND n.open = 1 AND n.seq <> m.seq);
+
 -- shifted: the channels at which a slice has something to take up.
 SELECT DISTINCT channel FROM message WHERE seq > :after AND seq <= :upto AND ready = 1 AND +state = 'queued';

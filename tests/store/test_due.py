@@ -99,6 +99,22 @@ async def test_what_still_waits_after_the_clock_was_put_forward_holds_up_nothing
         assert await due_ids(box, now=clock.now()) == ["at once"]
 
 
+async def test_who_is_first_after_the_clock_was_put_forward_is_by_the_new_time(tmp_path: Path) -> None:
+    """By a clock that was three hours behind one was to wait an hour, and a reminder for half past twelve: that is over, and goes at once."""
+    clock, forward = FakeClock(), 3 * 3_600_000
+    at_half_past = NOW + 9_000_000
+    async with open_box(tmp_path, clock) as box:
+        alone = Policy(supersede=False)
+        await accept_one(box, planned("in an hour", due_at=NOW + 3_600_000, policy=alone), id="e1")
+        await accept_one(box, planned("half past", due_at=at_half_past, relative=False, policy=alone), id="e2")
+        clock.step(forward / 1000)
+        await box.spool.shift(forward)
+        assert await due_ids(box, now=clock.now()) == ["half past"]
+        (due,) = await box.spool.due("twilio", now=clock.now(), limit=1)
+        await send(box, due.message)
+        assert await due_ids(box, now=clock.now() + 3_600_000) == ["in an hour"]
+
+
 async def test_what_is_urgent_does_not_wait_for_what_waits_for_the_morning(tmp_path: Path) -> None:
     """A refund that came in the quiet hours must not keep from the customer that the balloons are on their way tonight."""
     morning, quiet = NOW + 36_000_000, Reason("quiet hours", "quiet_hours")
