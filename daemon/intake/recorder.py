@@ -123,10 +123,11 @@ class Recorder:
         return not await self._box.views.orders_by_ref([snapshot.order.ref])
 
     async def born(self, name: str) -> int:
-        """When (ms) this source was first there: what happened before is history. It is noted once the clock is set."""
+        """When (ms) this source was first there: what happened before is history. It is noted once the clock is set, and anew where a clock
+        that was ahead noted a moment that has not come yet."""
         key = f"source.{name}.born"
         kept = await self._box.notes.get(key)
-        if kept is not None:
+        if kept is not None and int(kept) <= self._clock.now():
             return int(kept)
         monotonic = self._clock.monotonic()
         born = self._clock.now() - round((monotonic - self._since.setdefault(name, monotonic)) * 1000)

@@ -30,7 +30,9 @@ async def pass_time(front: Shopfront, seconds: float) -> None:
 
 
 async def told(front: Shopfront) -> list[str]:
-    return [id for id, _ in await front.events()]
+    """The ids of the events that somebody is told of, in order."""
+    page = await front.box.views.messages(limit=500)
+    return [message.event_id for message in reversed(page.items)]
 
 
 @pytest.mark.parametrize("hpos", [True, False])
@@ -99,6 +101,26 @@ async def test_our_own_clock_that_is_put_back_loses_nothing(tmp_path: Path) -> N
         shop.save(2, "on-hold")
         await pass_time(front, 60)
         assert await told(front) == ["1:order.placed", "2:order.placed"]
+
+
+@pytest.mark.parametrize("ahead", [2 * DAY, 365 * DAY])
+async def test_a_source_that_was_first_there_while_our_clock_was_ahead_tells_once_that_is_right(
+    tmp_path: Path, ahead: float
+) -> None:
+    """No battery, a date set by hand: until it was put back is not for as long again."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    clock.step(ahead)
+    async with open_front(tmp_path, secrets=SECRETS, http=asked(shop), clock=clock, webshop=TABLE) as front:
+        await front.poll()
+    clock.step(-ahead)
+    async with open_front(tmp_path, secrets=SECRETS, http=asked(shop), clock=clock, webshop=TABLE) as front:
+        await pass_time(front, 60)
+        await clock.advance(30)
+        shop.save(1, "on-hold")
+        shop.save(2, "ready-for-pickup")
+        await pass_time(front, 60)
+        assert await told(front) == ["1:order.placed", "2:order.placed", "2:order.ready"]
 
 
 async def test_the_nightly_comparison_mends_what_was_missed_and_names_it(tmp_path: Path) -> None:
