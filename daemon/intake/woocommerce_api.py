@@ -111,14 +111,16 @@ class WooCommerceApi(Source, Polled):
             raise fault_of(response)
         places = [Place(one) for one in orders]
         first = int(turn.token or "0")
-        more = len(orders) >= PAGE or first + len(orders) < _total(response)
+        step, total = max(len(orders) - 1, 1), _total(response)
+        more = len(orders) >= PAGE or first + len(orders) < total
         return SourcePage(
             self.read_orders(orders),
             changed=[at for one in places if (at := one["date_modified_gmt"].moment())],
-            next_token=str(first + max(len(orders) - 1, 1)) if more and orders else "",
+            next_token=str(first + step) if more and orders else "",
             ordered=False,
             ids=[one["id"].text() or "" for one in places],
-            back_token=str(max(first - max(len(orders) - 1, 1), 0)) if first else "",
+            back_token=str(max(first - step, 0)) if first else "",
+            pages=total // step,
         )
 
     def remedy(self, fault: Fault) -> str:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.http import Response
+from daemon.intake.polling import reader
 from outbox.outcome import Deferred, Unknown
 from tests.support.fake_clock import FakeClock, settle
 from tests.support.shop_server import CUT, ShopServer
@@ -85,6 +86,33 @@ async def test_the_nightly_comparison_is_of_all_orders_however_many(tmp_path: Pa
         await front.clock.advance(400)
         await front.intake.pollers["webshop"].sweep()
         assert len(front.intake.pollers["webshop"].status.mended) == 250
+
+
+async def test_a_plug_in_that_touches_more_orders_than_can_be_read_at_once_blinds_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A WooCommerce list is told once it was read to its end: one that is too long is read in halves, and so is the bin."""
+    monkeypatch.setattr(reader, "MOST_PAGES", 4)
+    shop = ShopServer(page=25)
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(shop), webshop=TABLES["woocommerce"]) as front:
+        await first_round(front)
+        begun, touched = front.clock.now(), range(1000, 1200)
+        for number in touched:
+            shop.change(number, "on-hold", begun + (number - 1000) * 18_000)
+        await front.clock.advance(3600)
+        shop.change(2000, "on-hold", front.clock.now())
+        await front.clock.advance(60)
+        waits = [await front.poll() for _ in range(20)]
+        assert (waits[-1], front.intake.rows()[0].problem) == (60, "")
+        assert await placed(front) == [*map(str, touched), "2000"]
+        await front.intake.pollers["webshop"].sweep()
+        assert front.intake.rows()[0].mended == ()
+        for number in touched:
+            shop.change(number, "trash", front.clock.now() + (number - 1000) * 1000)
+        await front.clock.advance(1000)
+        await front.poll()
+        told = await front.events()
+        assert sum(id.endswith(":order.deleted") for id, _ in told) == len(touched)
 
 
 @KINDS

@@ -38,6 +38,8 @@ class SourcePage(msgspec.Struct, frozen=True):
     """What it lists, where each page begins with the last of the one before: so it shows when the list moved up meanwhile."""
     back_token: str = ""
     """The page before, to be read once more then."""
+    pages: int = 0
+    """How many there are of such a list, where its sender says so."""
     warning: str = ""
     """What is odd about the answer, for the log."""
     wait: float = 0.0

@@ -166,11 +166,11 @@ class Poller:
     async def _through(self, since: int, cursor: int, begun: int) -> bool:
         """Stretch by stretch up to now; whether there is more."""
         if self._source.has_bin and since <= cursor - WIDE_MS:
-            await self._reader.read(Turn(since, thrown=True), cursor, self._tell)
+            await self._read_bin(since, self._tell)
         while True:
             until = self._until(since, begun)
             read = await self._reader.read(Turn(since, until=until), cursor, self._tell)
-            cursor = max(cursor, until, read.reached)
+            cursor = max(cursor, read.left or until, read.reached)
             await self._keep(cursor)
             self._left = read.left
             if read.left:
@@ -179,6 +179,11 @@ class Poller:
             if not until:
                 return False
             since = until - STEP_MS
+
+    async def _read_bin(self, since: int, tell: Tell) -> None:
+        """What was thrown away since then."""
+        while since:
+            since = (await self._reader.read(Turn(since, thrown=True), since, tell)).left
 
     def _until(self, since: int, begun: int) -> int:
         """Where this stretch ends; 0: it is the last, and has no end."""
@@ -232,7 +237,7 @@ class Poller:
         first = await self._first()
         begin = since = max(begun - SWEEP_MS, first if first <= begun else 0)
         if self._source.has_bin:
-            await self._reader.read(Turn(since, thrown=True), since, mend)
+            await self._read_bin(since, mend)
         while begin < begun:
             until = self._until(begin, begun)
             read = await self._reader.read(Turn(begin, until=until), begin, mend)

@@ -26,7 +26,7 @@ STEP_MS = 1_000
 PAGES = 20
 """Pages read before it is looked whether there is something else to do, where it can be gone on with from a moment."""
 MOST_PAGES = 500
-"""Pages of one stretch at most, where the cursor can't move between them."""
+"""Pages of one stretch at most, where the cursor can't move between them: a longer one is read in halves."""
 MOST_BACKS = 50
 """How often a page is read once more because the list moved up under it; after that the stretch is read again the next time."""
 LONGEST_WAIT = 300.0
@@ -81,6 +81,9 @@ class Reader:
             if not page.next_token:
                 await self._give(kept, tell)
                 return Read(reached if backs >= MOST_BACKS else newest)
+            if max(number, page.pages) >= MOST_PAGES and (half := self._half(turn, asked)):
+                read = await self.read(half, reached, tell)
+                return msgspec.structs.replace(read, left=read.left or half.until - STEP_MS)
             if number >= MOST_PAGES:
                 raise Fault(f"there is no end to its pages: after {MOST_PAGES} it was given up", lasting=True)
             turn = _next(turn, page)
@@ -88,6 +91,13 @@ class Reader:
             if page.ordered and number >= PAGES and not turn.token:
                 return Read(newest, left=turn.since)
         raise AssertionError("there is always a next number")
+
+    def _half(self, turn: Turn, asked: int) -> Turn | None:
+        """The first half of that stretch; None: it can't be asked for, or is too short to be divided."""
+        middle = (turn.since + (turn.until or asked)) // 2 // STEP_MS * STEP_MS
+        if self._source.window is None or middle - turn.since < 2 * STEP_MS:
+            return None
+        return msgspec.structs.replace(turn, until=middle, token="")
 
     async def _give(self, kept: Sequence[tuple[Reading, int]], tell: Tell) -> None:
         """From the last page to the first where several were kept: those list the newest first."""
