@@ -8,6 +8,8 @@ import msgspec
 from daemon.intake.base import Source
 from daemon.intake.polling.poller import Poller, PollStatus
 
+NOT_COMPARED = "what is new is read, but what is open can't be compared with the record"
+
 SourceState: TypeAlias = Literal["ready", "waiting", "failing", "misconfigured"]
 
 
@@ -42,7 +44,7 @@ def row_of(source: Source, poller: Poller | None, now: int) -> SourceRow:
         last_asked=status.last_asked,
         last_success=status.last_success,
         behind=None if status.current is None else max(0.0, (now - status.current) / 1000),
-        problem=status.problem,
+        problem=status.problem or (f"{NOT_COMPARED}: {status.uncompared}" if status.uncompared else ""),
         cursor=status.cursor,
         swept_at=status.swept_at,
         mended=status.mended,

@@ -28,6 +28,7 @@ class Source(Answer, frozen=True, kw_only=True):
     behind: float | None = None
     """Seconds ago up to which all that it told is on record; null: it is not asked, or was not yet."""
     problem: str = ""
+    """Why it fails; of one that is ready, what a person should know all the same."""
     swept_at: When | None = None
     """When the last two weeks were compared with the record."""
     mended: tuple[str, ...] = ()

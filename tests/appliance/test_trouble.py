@@ -397,3 +397,6 @@ async def test_a_shop_that_is_not_read_any_more_is_told(team: Team) -> None:
     team.sources = [source(name="crm", state="misconfigured", missing=["CRM_ACCESS_TOKEN"])]
     await team.pass_time(watch, 300)
     assert "crm is not read: CRM_ACCESS_TOKEN missing in .env" in team.told
+    team.sources = [source(problem="it can't be compared with the record: it answered 500", behind=20.0)]
+    await team.pass_time(watch, 300)
+    assert "webshop: it can't be compared with the record: it answered 500" in team.told

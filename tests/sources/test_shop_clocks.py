@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
@@ -349,3 +351,39 @@ async def test_a_firewall_that_lets_no_list_of_numbers_through_makes_the_shop_as
         shop.save(1, "processing")
         await pass_time(front, 60)
         assert await told(front) == ["1:order.placed", "1:order.confirmed"]
+
+
+async def test_a_comparison_that_fails_makes_nobody_hear_later_and_is_told(tmp_path: Path) -> None:
+    """An order of last week on which the shop's PHP breaks: it was asked for all two weeks with every question, and each counted as failed."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    tries: list[int] = []
+    broken = True
+
+    def answer(request: Request) -> Response:
+        since = dict(parse_qsl(urlsplit(request.path).query)).get("modified_after", "9")
+        if broken and since < datetime.fromtimestamp(clock.now() / 1000 - 10 * DAY, UTC).isoformat():
+            tries.append(clock.now())
+            return Response(status=500, headers={"content-type": "application/json"}, body=b"{}")
+        return shop.answer(request.method, request.path, request.headers)
+
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(answer), clock=clock, webshop=TABLE) as front:
+        broken = False
+        await front.poll()
+        await pass_time(front, HOUR)
+        broken = True
+        await clock.advance(DAY)
+        for number in range(180):
+            if number == 100:
+                shop.save(1, "on-hold")
+            assert await front.poll() == 60
+            await clock.advance(60)
+        assert await told(front) == ["1:order.placed"]
+        assert len(tries) == 5
+        (row,) = front.intake.rows()
+        assert (row.state, row.swept_at) == ("ready", None)
+        assert row.problem.endswith("can't be compared with the record: it answered 500")
+        broken = False
+        await pass_time(front, HOUR)
+        (row,) = front.intake.rows()
+        assert (row.problem, row.swept_at) == ("", clock.now())

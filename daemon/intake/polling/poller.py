@@ -33,6 +33,8 @@ DAY_MS = 86_400_000
 SWEEP_MS = 14 * DAY_MS
 SWEEP_HOUR = 3
 """Of the store's night: from then on the day's sweep is due."""
+MOST_TRIES = 4
+"""In so many steps a comparison that fails comes to be tried once an hour."""
 LOOKED_UP = 25
 """Open orders at a time of which it is asked how they are."""
 CLOCK_WAIT = 5.0
@@ -44,6 +46,8 @@ class PollStatus(msgspec.Struct):
     last_asked: int | None = None
     last_success: int | None = None
     problem: str = ""
+    uncompared: str = ""
+    """Why what is on record can't be compared with how it is there, where that failed more than once."""
     cursor: int | None = None
     current: int | None = None
     """Up to when all that it told is on record."""
@@ -85,6 +89,8 @@ class Poller:
         self._trusted = clock_trusted
         self._failures = 0
         self._wide_at = -WIDE_EVERY
+        self._compare_at = 0.0
+        self._uncompared = 0
         self._again: int | None = None
         self._left = 0
         self._wanted: list[asyncio.Event] = []
@@ -112,7 +118,7 @@ class Poller:
         try:
             more = await self._read()
             if not more:
-                await self._sweep_if_due()
+                await self._compare_if_due()
         except (Fault, OutboxError) as fault:
             return self._failed(fault)
         except Exception as error:  # one source must not take the others, and all sending, down with it
@@ -156,7 +162,6 @@ class Poller:
             return True
         self.status.current = begun
         if self._clock.monotonic() - self._wide_at >= WIDE_EVERY:
-            await self._look_at_open(begun - SWEEP_MS, self._tell)
             self._wide_at = self._clock.monotonic()
         return False
 
@@ -214,9 +219,28 @@ class Poller:
     def _key(self, what: str) -> str:
         return f"source.{self._name}.{what}"
 
-    # ------------------------------------------------------------ the nightly sweep
+    # ------------------------------------------------------------ what is on record against how it is there
 
-    async def _sweep_if_due(self) -> None:
+    async def _compare_if_due(self) -> None:
+        """Each quarter of an hour what is open, each night all of two weeks. An order there that nobody can read would fail it: then it is
+        tried more and more seldom, and nobody hears later of what is new."""
+        if self._clock.monotonic() < self._compare_at:
+            return
+        try:
+            if not await self._sweep_if_due():
+                await self._look_at_open(self._clock.now() - SWEEP_MS, self._tell)
+        except Fault as fault:
+            self._uncompared += 1
+            reason = self._record.clean(str(fault))
+            log.warning("orders could not be compared with the record; they will be", source=self._name, reason=reason)
+            if self._uncompared > 1:
+                self.status.uncompared = reason
+        else:
+            self._uncompared, self.status.uncompared = 0, ""
+        self._compare_at = self._clock.monotonic() + WIDE_EVERY * min(max(self._uncompared, 1), MOST_TRIES)
+
+    async def _sweep_if_due(self) -> bool:
+        """Whether it was."""
         now = datetime.fromtimestamp(self._clock.now() / 1000, UTC).astimezone(self._zone)
         today, swept = now.date().isoformat(), await self._notes.get(self._key("swept"))
         if swept is None:  # the first round has looked back further than a sweep does
@@ -224,6 +248,8 @@ class Poller:
         elif swept != today and now.hour >= SWEEP_HOUR:
             await self.sweep()
             await self._notes.set(self._key("swept"), today)
+            return True
+        return False
 
     async def sweep(self) -> None:
         """Compare how the orders of the last two weeks stand with the record, and tell what was missed."""
