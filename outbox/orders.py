@@ -84,14 +84,16 @@ def project(order: Order | None, posted: Posted) -> Order:
     """The order with this event applied.
 
     Status, payment and what came after the sale follow the newest event by the time it happened; of those in one second the one that
-    came last. Fields that newer news gave are kept when older news comes late; what no one said yet is filled in from any news. The id of it
-    that counts is of whoever first said where it stands: what others call it, who were paid for it or make it, says nothing to them.
+    came last. Fields that newer news gave are kept when older news comes late; what no one said yet is filled in from any news, and from what
+    tells of money alone no more than that. The id of it that counts is of whoever first said where it stands: what others call it, who were
+    paid for it or make it, says nothing to them.
     """
     at = happened_at(posted)
     if order is None or _is_given_out_again(order, posted):
         return _first(posted, at)
     event, now = posted.event, posted.received_at
-    newer = not _is_older(at, order.news_at, now)
+    is_old = _is_of_money_alone(order, posted) or _is_older(at, order.news_at, now)
+    newer = _takes_over(order, event.type) or not is_old
     changes = _fields(order, event.order, newer=newer)
     if order.source_id is not None:
         names_it = moves_status(event.type) and (not order.status or posted.source == order.source)
@@ -123,13 +125,24 @@ def _customer(order: Order, said: Customer, posted: Posted, *, newer: bool) -> C
     if not order.status and moves_status(posted.event.type):
         payer = msgspec.structs.replace(order.customer, country=None) if said.phone else order.customer
         return merge(payer, said, newer=True)
-    if not order.status or not posted.event.type.startswith(_OF_MONEY) or _speaks_for_it(order, posted.source):
+    if not _is_of_money_alone(order, posted):
         return merge(order.customer, said, newer=newer)
     if order.customer.phone:
         said = msgspec.structs.replace(said, country=None)
     no = {kind: may for kind, may in (said.consent or {}).items() if not may}
     gaps = merge(order.customer, said, newer=False)
     return msgspec.structs.replace(gaps, consent=_merged(gaps.consent, no)) if no else gaps
+
+
+def _takes_over(order: Order, type: str) -> bool:
+    """Whether that is the first word on where it stands, of an order that is known of its money: a deposit is not what it costs."""
+    return moves_status(type) and not order.status and bool(order.payment or order.after_sale)
+
+
+def _is_of_money_alone(order: Order, posted: Posted) -> bool:
+    """Whether it is told by who was paid for the order and knows no more of it: what was paid may be a part, and who paid another."""
+    is_of_money = posted.event.type.startswith(_OF_MONEY)
+    return is_of_money and bool(order.status) and not _speaks_for_it(order, posted.source)
 
 
 def _speaks_for_it(order: Order, source: str) -> bool:

@@ -1,5 +1,8 @@
 """The projection of an order may be fed late, twice and out of turn: what is newest by the time it happened holds."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -144,6 +147,39 @@ def test_who_took_the_order_in_may_put_a_number_right_when_it_tells_of_the_money
         at(2, "payment.confirmed", source="pos"),
         at(3, "order.in_production", source="counter"),
         at(4, "payment.confirmed", source="pos", customer={"phone": "07700 900456"}),
+    )
+    assert order.customer.phone == "07700 900456"
+
+
+DEPOSIT: Mapping[str, Any] = {
+    "source": "stripe",
+    "order": {"total": "20.00", "currency": "EUR"},
+    "customer": {"email": "aunt@example.com"},
+}
+WHOLE: Mapping[str, Any] = {
+    "source": "shop",
+    "order": {"total": "100.00", "currency": "GBP"},
+    "customer": {"phone": "07700 900123"},
+}
+
+
+@pytest.mark.parametrize("type", ["payment.confirmed", "refund.issued"])
+def test_what_was_paid_is_not_what_the_order_costs(type: str) -> None:
+    """A deposit, by who was paid: whichever comes first, and whichever happened first."""
+    for order in (
+        fed(at(1, **WHOLE), at(2, type, **DEPOSIT)),
+        fed(at(2, type, **DEPOSIT), at(1, **WHOLE)),
+        fed(at(1, type, **DEPOSIT), at(2, **WHOLE)),
+    ):
+        assert (order.total, order.currency, order.customer.phone) == ("100.00", "GBP", "07700 900123")
+    assert fed(at(1, source="shop"), at(2, type, **DEPOSIT)).total == "20.00", "where nobody else has said it"
+
+
+def test_a_payment_makes_no_edit_void_that_was_made_before_it_and_is_heard_of_after() -> None:
+    order = fed(
+        at(1, **WHOLE),
+        at(5, "payment.confirmed", **DEPOSIT),
+        at(3, "order.changed", source="shop", customer={"phone": "07700 900456"}),
     )
     assert order.customer.phone == "07700 900456"
 
