@@ -165,9 +165,13 @@ def _is_given_out_again(order: Order, posted: Posted) -> bool:
 
 def _reached_by(customer: Customer) -> dict[str, str]:
     """Where, by kind of address, in a form in which two ways of writing a number are one."""
-    number = "".join(filter(str.isdecimal, customer.phone or ""))[-_LOCAL:]
+    number = _digits(customer.phone or "")[-_LOCAL:]
     given = {**(customer.addresses or {}), "email": customer.email or "", "phone": number}
     return {kind: address.strip().casefold() for kind, address in given.items() if address.strip()}
+
+
+def _digits(number: str) -> str:
+    return "".join(filter(str.isdecimal, number))
 
 
 def _first(posted: Posted, at: int) -> Order:
@@ -247,10 +251,12 @@ def rank(status: str) -> int:
 
 
 def merge(known: Customer, said: Customer, *, newer: bool) -> Customer:
-    """The customer with what was said of them; what was not said stays."""
+    """The customer with what was said of them; what was not said stays. A number is in the country that was said with it."""
     if known == _NOBODY:
         return said
     first, second = (said, known) if newer else (known, said)
+    if first.phone and second.phone and _digits(first.phone) != _digits(second.phone):
+        second = msgspec.structs.replace(second, country=None)
     return Customer(
         name=first.name or second.name,
         phone=first.phone or second.phone,

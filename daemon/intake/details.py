@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
+import msgspec
+
 from daemon.intake.values import decimal_of
 from outbox.model import Customer, OrderFields
 from outbox.orders import SECOND_MS
@@ -33,6 +35,12 @@ def is_outdone(name: str, said: object, own: Iterable[Saying], others: Iterable[
         return False
     since = (one for one in others if one.at // SECOND_MS >= said_at // SECOND_MS)
     return any(one.details.get(name, said) != said for one in since)
+
+
+def without(customer: Customer, addresses: Sequence[str]) -> Customer:
+    """The same with these not said; nor is the country that a number is read by, where it is among them."""
+    country = ("country",) if "phone" in addresses else ()
+    return msgspec.structs.replace(customer, **dict.fromkeys((*addresses, *country)))
 
 
 def differing(told: Details, later: Details) -> Sequence[str]:

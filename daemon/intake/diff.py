@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from daemon.intake.base import CHANGED, DELETED, PLACED, REOPENED, Fact, Snapshot
-from daemon.intake.details import ADDRESSES, Details, details_of, differing, is_outdone
+from daemon.intake.details import ADDRESSES, Details, details_of, differing, is_outdone, without
 from outbox.model import Event
 from outbox.orders import moves_status, rank, to_ms
 
@@ -223,7 +223,7 @@ def _not_again(event: Event, known: Sequence[Known], others: Sequence[Known]) ->
         order = msgspec.structs.replace(order, promised_at=None)
     if customer is not None:
         outdone = [name for name in ADDRESSES if is_old(name, getattr(customer, name))]
-        customer = msgspec.structs.replace(customer, **dict.fromkeys(outdone))
+        customer = without(customer, outdone)
     return msgspec.structs.replace(event, order=order, customer=customer)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from daemon.intake.base import CHANGED
-from daemon.intake.details import ADDRESSES, Details, is_outdone
+from daemon.intake.details import ADDRESSES, Details, is_outdone, without
 from daemon.intake.diff import DELAYED
 from outbox.model import Event
 
@@ -48,7 +48,7 @@ def less_said_before(event: Event, source: str, told: Sequence[Said]) -> Event:
         order = msgspec.structs.replace(order, promised_at=None)
     if customer is not None:
         outdone = [name for name in ADDRESSES if is_old(name, getattr(customer, name))]
-        customer = msgspec.structs.replace(customer, **dict.fromkeys(outdone))
+        customer = without(customer, outdone)
     return msgspec.structs.replace(event, order=order, customer=customer)
 
 

@@ -71,6 +71,7 @@ async def test_what_staff_noted_holds_while_the_shop_shows_what_it_showed(tmp_pa
         assert await front.told() == ["order.ready"]
         (order,) = await front.box.views.orders_by_ref(["1"])
         assert (order.customer.phone, order.customer.email) == ("07400 999999", "ada@example.org")
+        assert order.customer.country is None, "of the number that the shop still shows"
         assert order.promised_at == to_ms(datetime(2026, 11, 25, 15, tzinfo=UTC))
         shop.save(1, "completed", billing={**ADA, "phone": "07400 111111"}, **promised(16))
         await later(front)

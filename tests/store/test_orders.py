@@ -239,6 +239,28 @@ def test_times_without_a_zone_are_utc() -> None:
     assert happened_at(event) == NOW
 
 
+FRENCH = {"phone": "06 12 34 56 78", "country": "FR"}
+
+
+@pytest.mark.parametrize(
+    ("web", "till", "phone", "country"),
+    [
+        (FRENCH, {"phone": "0470 12 34 56"}, "0470 12 34 56", None),
+        (FRENCH, {"phone": "0612345678"}, "0612345678", "FR"),
+        (FRENCH, {"name": "Ada"}, "06 12 34 56 78", "FR"),
+        ({"country": "FR"}, {"phone": "06 12 34 56 78"}, "06 12 34 56 78", "FR"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_number_is_not_in_the_country_of_another(
+    web: Mapping[str, str], till: Mapping[str, str], phone: str, country: str | None, late: bool
+) -> None:
+    """A customer from over the border gives the till the number that they have here, whose country no till says."""
+    told = [at(1, source="shop", customer=web), at(2, "order.confirmed", source="pos", customer=till)]
+    customer = fed(*(reversed(told) if late else told)).customer
+    assert (customer.phone, customer.country) == (phone, country)
+
+
 def test_customers_merge_field_by_field() -> None:
     known = Customer(name="Ada", consent={"sms": True, "email": True}, addresses={"fcm": "old", "slack": "U1"})
     said = Customer(phone="07700 900123", consent={"sms": False}, addresses={"fcm": "new"})
