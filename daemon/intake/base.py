@@ -136,6 +136,8 @@ class SourceSettings(Table, frozen=True, kw_only=True):
     """How often to ask; None: never."""
     ref_prefix: str = ""
     """What stands before an order's number at this source and at no other ("#", "BalloonLoft:"): it is left off."""
+    ref_add: str = ""
+    """What is put before an order's number of this source ("W-"): two shops may give the same numbers."""
     test_orders: bool = False
     """Whether orders that the shop marks as tests count."""
 
@@ -153,6 +155,9 @@ class Source(ABC):
     Settings: ClassVar[type[SourceSettings]] = SourceSettings
     looks_back: ClassVar[float] = 30 * 86_400.0
     """Seconds before its first question from which on orders are read with nobody told: so it is known how the open ones stand."""
+
+    counts: ClassVar[bool] = False
+    """Whether it gives its orders their numbers, counting on: another that does may give the same."""
 
     dates_edits: ClassVar[bool] = True
     """Whether a snapshot's `updated` moves with each edit; else what comes later by a webhook is the newer of two with one date."""
@@ -198,8 +203,9 @@ class Source(ABC):
 
     def named_here(self, order: OrderFields) -> OrderFields:
         """The order with its number as the other sources have it: on one line, with plain spaces (a shop may write "No.", then one
-        that does not break)."""
+        that does not break). One without a number stays so."""
         ref = harmless.line(order.ref).removeprefix(re.sub(r"\s", " ", self.settings.ref_prefix)).strip()
+        ref = harmless.line(f"{self.settings.ref_add}{ref}").strip() if ref else ""
         return order if ref == order.ref else msgspec.structs.replace(order, ref=ref)
 
     def furthest(self, marks: Sequence[tuple[str, str]]) -> str:

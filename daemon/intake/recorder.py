@@ -189,7 +189,7 @@ class Recorder:
             return _renamed(heard, order)
         known = await self._box.aliases.get(source.name, order.source_id)
         ref = order.ref
-        is_named = ref not in ("", order.source_id)
+        is_named = ref.removeprefix(source.settings.ref_add) not in ("", order.source_id)
         if known is not None and known != ref and not (is_named and await self._box.views.orders_by_ref([ref])):
             ref = known
         if not ref:

@@ -23,6 +23,7 @@ _OF_ORDERS = frozenset({"order_number", "financial_status", "fulfillment_status"
 
 class Shopify(ShopifyApi):
     kind = "shopify"
+    counts = True
     title = "Shopify"
     Settings = ShopifySettings
 

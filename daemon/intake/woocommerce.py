@@ -49,6 +49,7 @@ _STATUSES: Mapping[str, str] = {
 
 class WooCommerce(WooCommerceApi):
     kind = "woocommerce"
+    counts = True
     title = "WooCommerce"
     Settings = WooCommerceSettings
     dates_edits = False

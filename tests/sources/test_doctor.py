@@ -1,6 +1,6 @@
 """What the doctor says of sources: what is missing, who answers, and who can't be reached."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,6 +8,7 @@ import pytest
 
 from daemon.appliance.checks.sources import check_sources
 from daemon.appliance.examination import Examination
+from daemon.appliance.finding import Finding
 from daemon.config import Hook, Settings
 from daemon.http import Http, Response
 from outbox.outcome import Deferred
@@ -21,9 +22,19 @@ KEYS = {"X_KEY": "ck", "X_SECRET": "cs"}
 async def look(
     table: Mapping[str, Any], secrets: Mapping[str, str], answer: Any = None, **more: Any
 ) -> tuple[str, str, str]:
+    (finding,) = await look_at({"x": table}, secrets, answer, **more)
+    return finding.level.value, finding.summary, finding.remedy
+
+
+async def look_at(
+    tables: Mapping[str, Mapping[str, Any]], secrets: Mapping[str, str], answer: Any = None, **more: Any
+) -> Sequence[Finding]:
     http = FakeHttp(lambda request: answer)
     settings = Settings(
-        sources={"x": dict(table)}, secrets=secrets, file=Path("/shop/tether.toml"), hook=more.pop("hook", Hook())
+        sources={name: dict(table) for name, table in tables.items()},
+        secrets=secrets,
+        file=Path("/shop/tether.toml"),
+        hook=more.pop("hook", Hook()),
     )
     case = Examination(
         settings=settings,
@@ -35,8 +46,19 @@ async def look(
         fix=False,
         ask_service=cast("Any", None),
     )
-    (finding,) = await check_sources(case)
-    return finding.level.value, finding.summary, finding.remedy
+    return await check_sources(case)
+
+
+async def test_two_shops_that_count_alike_are_told_of() -> None:
+    """Each begins at 1001: the second's customer would be taken for the first's."""
+    trade = {"kind": "shopify", "shop": "balloon-trade"}
+    till = {"kind": "pos"}
+    *_, found = await look_at({"web": WOO, "till": till, "trade": trade}, {}, offline=True)
+    assert (found.level.value, found.check) == ("advice", "order numbers")
+    assert found.summary.startswith("web and trade may give the same order numbers")
+    assert "[sources.trade]" in found.remedy
+    apart = await look_at({"web": WOO, "till": till, "trade": {**trade, "ref_add": "T-"}}, {}, offline=True)
+    assert "order numbers" not in {finding.check for finding in apart}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
 """Whether each source has its secrets, and whether those that are asked answer: one question each, of which nothing is taken."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
@@ -14,17 +13,37 @@ from daemon.intake.polling.polled import Fault, Polled, Turn, fault_of
 
 
 async def check_sources(case: Examination) -> Sequence[Finding]:
+    sources = [source for name in case.settings.sources if (source := _built(case, name)) is not None]
     async with asyncio.TaskGroup() as group:
-        looks = [group.create_task(_look(case, name, table)) for name, table in case.settings.sources.items()]
-    return [finding for look in looks if (finding := look.result()) is not None]
+        looks = [group.create_task(_look(case, source)) for source in sources]
+    return [*(look.result() for look in looks), *_counting_alike(sources)]
 
 
-async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Finding | None:
-    check = f"source {name}"
+def _built(case: Examination, name: str) -> Source | None:
+    """None: it can't be meant, and is told of with the configuration."""
     try:
-        source = registry.build(name, table, case.settings.secrets, case.settings.store)
+        return registry.build(name, case.settings.sources[name], case.settings.secrets, case.settings.store)
     except ConfigError:
-        return None  # told of with the configuration
+        return None
+
+
+def _counting_alike(sources: Sequence[Source]) -> Iterator[Finding]:
+    """Shops whose orders may have the same numbers: the second's customer would be taken for the first's."""
+    alike: dict[str, list[str]] = {}
+    for source in sources:
+        if source.counts:
+            alike.setdefault(source.settings.ref_add, []).append(source.name)
+    for names in alike.values():
+        if names[1:]:
+            yield advice(
+                "order numbers",
+                f"{' and '.join(names)} may give the same order numbers, and one's customer would be told the other's news",
+                f'set ref_add = "W-" (or the like) in [sources.{names[1]}]: it is put before its numbers; docs/sources.md says what else needs it',
+            )
+
+
+async def _look(case: Examination, source: Source) -> Finding:
+    name, check = source.name, f"source {source.name}"
     missing = source.missing()
     if missing:
         what = " and ".join(missing)
