@@ -124,7 +124,7 @@ class WooCommerce(WooCommerceApi):
         if not is_draft or self.statuses.get(status) == PLACED:
             is_late = created is not None and updated - created > _LATE
             owed = _given(pay_url=order["payment_url"].text()) if order["needs_payment"] else {}
-            yield Fact(PLACED, at=(paid or updated) if is_late else created, data=owed)
+            yield Fact(PLACED, at=paid or (updated if is_late else created), data=owed)
         elif status == "pending" and status not in self.statuses:
             data = _given(amount=total, currency=currency, pay_url=order["payment_url"].text())
             yield Fact("payment.pending", at=created, data=data, draft=True)

@@ -1,6 +1,7 @@
 """When things happened in a web shop: a payment that failed before another way was chosen, an order that was written long before it was
 placed, an end that is not the shop's own."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,14 @@ from tests.support.fake_clock import FakeClock
 from tests.support.sources import FakeHttp, open_front
 from tests.support.street import ADA, DAY, PAID, POLLED, SECRETS, Street, heard, shipped
 from tests.support.woo_shop import WooShop
+
+HOUR = 3600.0
+
+
+def at_shop(clock: FakeClock) -> str:
+    """Now, as a shop writes it."""
+    return datetime.fromtimestamp(clock.now() / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
 
 PAID_LATE = {"date_paid_gmt": "2026-11-24T11:34:00"}
 
@@ -58,6 +67,45 @@ async def test_who_orders_after_the_shop_called_their_unpaid_order_off_is_an_ord
     street.shop.save(1, status, customer_note="at the door")
     await street.later()
     assert (await street.order()).status == now, "the board does not move for a note"
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["a draft that is known", "first seen when paid"])
+async def test_an_order_is_placed_when_it_is_paid_and_not_when_it_was_begun(tmp_path: Path, seen: bool) -> None:
+    """Two hours at the checkout: the team's word of it was to be had for an hour, and that was over when it came."""
+    desk = {"on": "order.placed", "to": "team", "via": ["slack"], "expires": "1h"}
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
+    async with open_front(
+        tmp_path, secrets=SECRETS, http=http, clock=clock, plan=shipped(route=[desk]), webshop=POLLED
+    ) as front:
+        street = Street(front, shop, hooked=False)
+        await street.later()
+        shop.save(1, "pending", billing=ADA)
+        if seen:
+            await street.later()
+        await clock.advance(2 * HOUR)
+        shop.save(1, "processing", date_paid_gmt=at_shop(clock))
+        await street.later()
+        page = await front.box.views.messages(limit=10)
+        (word,) = [message for message in page.items if message.audience == "team"]
+        assert (word.trigger, word.state) == ("order.placed", State.QUEUED)
+        assert word.expires_at is not None
+        assert word.expires_at > clock.now()
+
+
+async def test_a_draft_from_before_the_box_was_there_that_is_paid_after_is_told(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
+    shop.save(1, "pending", billing=ADA)
+    await clock.advance(600)
+    async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, plan=shipped(), webshop=POLLED) as front:
+        street = Street(front, shop, hooked=False)
+        await street.later()
+        shop.save(1, "processing", date_paid_gmt=at_shop(clock))
+        await street.later()
+        assert ("order.placed", "team") in await heard(street)
 
 
 async def test_a_quote_that_becomes_an_order_weeks_later_is_news(street: Street) -> None:

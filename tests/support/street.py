@@ -1,5 +1,6 @@
 """A web shop beside a box that asks it, or is told by its hooks: what the box hears, and what the shipped routes make of it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,9 +22,9 @@ PAID = {"date_paid_gmt": "2026-11-24T10:20:00"}
 TOPICS = ("order.created", "order.updated", "order.deleted", "order.restored")
 
 
-def shipped(*also: str) -> Planner:
-    """What the shipped routes plan, for a store with a mail channel and a desk."""
-    table = {"channels": {"sendgrid": {}, "slack": {}}, "planning": {"also": list(also)}}
+def shipped(*also: str, route: Sequence[Mapping[str, Any]] = ()) -> Planner:
+    """What the shipped routes, and these of the store's own, plan for a store with a mail channel and a desk."""
+    table = {"channels": {"sendgrid": {}, "slack": {}}, "planning": {"also": list(also)}, "route": list(route)}
     store = msgspec.structs.replace(decode(table, Settings, where="tether.toml"), store=Store(currency="EUR"))
     reach = {name: REACH[name] for name in store.channels}
     return make_planner(compile_routes(store, REACH), store, reach)
