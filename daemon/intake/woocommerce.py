@@ -25,6 +25,8 @@ from outbox.model import Customer, Item, OrderFields
 _DRAFTS = frozenset({"checkout-draft", "draft", "auto-draft", "new"})
 _UNPAID = frozenset({"pending", "failed", "cancelled"})
 """Where an order that was never paid stands before it is placed, and where one ends that never was."""
+_TAKEN = frozenset({"processing", "ready-for-pickup", "completed", "refunded"})
+"""Where only an order stands that was placed, whatever the store makes of the status."""
 _UNDER_WAY = frozenset({"pending", "on-hold", "processing"})
 _LATE = timedelta(days=1)
 """A draft that was placed so long after it was begun was placed when it changed last."""
@@ -119,7 +121,7 @@ class WooCommerce(WooCommerceApi):
     def _facts(self, order: Place, status: str, updated: datetime) -> Iterator[Fact]:
         currency, total = order["currency"].text(), order["total"].money()
         created, paid = order["date_created_gmt"].moment(), order["date_paid_gmt"].moment()
-        is_silenced = status == "on-hold" and self.statuses.get(status) == ""
+        is_silenced = status not in _TAKEN and self.statuses.get(status) == ""
         is_draft = paid is None and (status in _UNPAID or is_silenced)
         if not is_draft or self.statuses.get(status) == PLACED:
             is_late = created is not None and updated - created > _LATE
@@ -138,7 +140,7 @@ class WooCommerce(WooCommerceApi):
             at = order["date_completed_gmt"].moment() if ended else None
             data = _given(pay_url=order["payment_url"].text()) if state == "payment.failed" else {}
             yield Fact(state, at=at, data=data, state=True, draft=is_draft and state == "order.cancelled")
-        elif not state and status in _UNDER_WAY and status not in self.statuses:
+        elif not state and status in _UNDER_WAY:
             yield Fact(REOPENED, state=True, usual=True)
         yield from _refunds(order, status, currency)
 

@@ -47,6 +47,29 @@ async def test_a_cancellation_of_what_was_placed_is_told(street: Street) -> None
     assert ("order.cancelled", "customer") in await heard(street)
 
 
+async def test_a_quote_at_a_status_that_the_store_silences_is_no_order_until_it_is_paid(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    http = FakeHttp(lambda asked: shop.answer(asked.method, asked.path, asked.headers))
+    webshop = {**POLLED, "statuses": {"ywraq-new": "", "processing": ""}}
+    async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, webshop=webshop) as front:
+        street = Street(front, shop, hooked=False)
+        await street.later()
+        shop.save(1, "ywraq-new", billing=ADA)
+        await street.later(3600)
+        assert await street.told() == []
+        shop.save(1, "processing", **PAID)
+        await street.later()
+        assert await street.told() == ["1:order.placed", "1:payment.confirmed"]
+        for status in ("ready-for-pickup", "processing", "ready-for-pickup"):
+            shop.save(1, status)
+            await street.later()
+        assert (await street.told())[2:] == ["1:order.ready", "1:order.reopened", "1:order.ready:2"]
+        shop.save(2, "processing", billing=ADA)
+        await street.later()
+        assert (await street.told())[-1] == "2:order.placed", "to be paid on collection"
+
+
 @pytest.mark.parametrize(
     ("table", "expected"),
     [({"pending": ""}, []), ({"pending": "order.placed"}, ["1:order.placed"]), ({}, ["1:payment.pending"])],
