@@ -97,6 +97,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     odd: tuple[str, ...] = ()
     """What could not be read of it, each with its place."""
 
+    @property
+    def is_its_end(self) -> bool:
+        """Whether all that it says is that the order is gone."""
+        return not self.order.ref and [fact.type for fact in self.facts] == [DELETED]
+
 
 class Heard(msgspec.Struct, frozen=True):
     """An event that a source told as such. An empty `order.ref`: look for it by `order.source_id`."""

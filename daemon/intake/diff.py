@@ -251,13 +251,19 @@ def _changed(now: Snapshot, known: Sequence[Known], ref: str, sighting: Sighting
     is_later = sighting.at is not None and sighting.at > newest.received_at
     if seen < (newest.seen or newest.as_of or 0) or (seen == newest.seen and not is_later):
         return []
-    names = differing(_told(known), details_of(now.order, now.customer))
-    if not names:
+    shown = details_of(now.order, now.customer)
+    names = differing(_told(known), shown)
+    if not names or (sighting.asked is None and _is_repeated(names, shown, seen, known)):
         return []
     fact = Fact(CHANGED, at=_undated(seen, newest, sighting), data={"changed": list(names)})
     times = sum(one.type == CHANGED for one in known)
     id = f"{now.id}:{CHANGED}" + (f":{times + 1}" if times else "")
     return [_news(now, fact, id, ref, is_history=seen < sighting.horizon)]
+
+
+def _is_repeated(names: Sequence[str], shown: Details, seen: int, known: Sequence[Known]) -> bool:
+    """Whether it told just that of the same moment before: a webhook that came once more. Whether it is so again only asking shows."""
+    return any(one.seen == seen and not set(names) & set(differing(one.details, shown)) for one in known)
 
 
 def _undated(seen: int, newest: Known, sighting: Sighting) -> datetime | None:

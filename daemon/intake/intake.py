@@ -13,7 +13,7 @@ import structlog
 from daemon.config import Settings
 from daemon.http import Http
 from daemon.intake import registry
-from daemon.intake.base import Body, Hook, Reading, Record, Source, Unreadable
+from daemon.intake.base import Body, Hook, Reading, Record, Snapshot, Source, Unreadable
 from daemon.intake.diff import Sighting, diff
 from daemon.intake.door import Door
 from daemon.intake.events import posted_heard, posted_news
@@ -123,8 +123,7 @@ class Intake:
             return HookAnswer()
         unread: list[str] = []
         if reading.snapshots:
-            whole = msgspec.structs.replace(reading, events=(), unread=())
-            unread += self._left(source, (await self._recorder.tell(source, whole)).unread)
+            unread += await self._told(source, reading.snapshots)
         if reading.fetch:
             await self._keep_to_fetch(hook)
         more = await self._recorder.heard(source, reading.events)
@@ -141,6 +140,17 @@ class Intake:
         except Exception as error:
             log.exception("reading a source failed inside", source=source.name)
             raise Unreadable(f"reading it failed inside: {type(error).__name__}") from error
+
+    async def _told(self, source: Source, snapshots: Sequence[Snapshot]) -> Sequence[str]:
+        """Take what it shows; what of that could not be understood. That an order is gone is looked up where the source is asked too."""
+        poller = self.pollers.get(source.name)
+        gone = [one.id for one in snapshots if one.is_its_end] if poller else []
+        told = await self._recorder.tell(
+            source, Reading(snapshots=tuple(one for one in snapshots if one.id not in gone))
+        )
+        if poller:
+            poller.told([one.id for one in snapshots], gone=gone)
+        return self._left(source, told.unread)
 
     def _left(self, source: Source, unread: Sequence[str]) -> Sequence[str]:
         """A part of an order that came before the order itself: where the shop is asked too, that brings both."""

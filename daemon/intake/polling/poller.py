@@ -8,6 +8,7 @@ back further, for a shop whose own clock was put back; and each night the last t
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 
 import msgspec
@@ -94,6 +95,7 @@ class Poller:
         self._again: int | None = None
         self._left = 0
         self._wanted: list[asyncio.Event] = []
+        self._doubted: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask until `stop`."""
@@ -111,6 +113,14 @@ class Poller:
         self.wake.set()
         return done
 
+    def told(self, ids: Sequence[str], *, gone: Sequence[str] = ()) -> None:
+        """By a webhook the source told of these orders, so what it shows of them is looked at anew; of those that it said are `gone` at once:
+        it may have said that once more after they were back."""
+        self._reader.forget(ids)
+        self._doubted.update(gone)
+        if gone:
+            self.wake.set()
+
     async def round(self) -> float:
         """Read what changed; the seconds to wait until the next round."""
         wanted, self._wanted = self._wanted, []
@@ -118,6 +128,7 @@ class Poller:
         try:
             more = await self._read()
             if not more:
+                await self._look_at_doubted()
                 await self._compare_if_due()
         except (Fault, OutboxError) as fault:
             return self._failed(fault)
@@ -239,6 +250,12 @@ class Poller:
             self._uncompared, self.status.uncompared = 0, ""
         self._compare_at = self._clock.monotonic() + WIDE_EVERY * min(max(self._uncompared, 1), MOST_TRIES)
 
+    async def _look_at_doubted(self) -> None:
+        """One that can't be looked at now is seen with those that are open."""
+        doubted, self._doubted = sorted(self._doubted), set()
+        with suppress(Fault):
+            await self._look_at(doubted, self._tell, else_gone=True)
+
     async def _sweep_if_due(self) -> bool:
         """Whether it was."""
         now = datetime.fromtimestamp(self._clock.now() / 1000, UTC).astimezone(self._zone)
@@ -275,13 +292,16 @@ class Poller:
 
     async def _look_at_open(self, since: int, tell: Tell) -> None:
         """Orders that are open here: edited without the shop's saying that they changed, or gone."""
-        standing = list(await self._record.standing(since))
-        for at in range(0, len(standing), LOOKED_UP):
-            asked = self._clock.now()
-            gone = await self._reader.look_up(standing[at : at + LOOKED_UP], tell)
-            if gone is None:
+        await self._look_at(list(await self._record.standing(since)), tell)
+
+    async def _look_at(self, ids: Sequence[str], tell: Tell, *, else_gone: bool = False) -> None:
+        """`else_gone`: they are gone where the source shows no orders by their numbers."""
+        for at in range(0, len(ids), LOOKED_UP):
+            asked, some = self._clock.now(), ids[at : at + LOOKED_UP]
+            gone = await self._reader.look_up(some, tell)
+            if gone is None and not else_gone:
                 return
-            await tell(Reading(snapshots=tuple(_deleted(id, asked) for id in gone)), asked)
+            await tell(Reading(snapshots=tuple(_deleted(id, asked) for id in (some if gone is None else gone))), asked)
 
 
 def _deleted(id: str, at: int) -> Snapshot:

@@ -7,7 +7,7 @@ of each page shows by that whether it moved up meanwhile; then the page before i
 
 import hashlib
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 import structlog
@@ -56,9 +56,10 @@ class Reader:
         self._shut = ""
         self._seen: dict[str, bytes] = {}
 
-    def forget(self) -> None:
-        """Give on whatever comes, as if nothing had been read yet."""
-        self._seen.clear()
+    def forget(self, ids: Iterable[str] | None = None) -> None:
+        """Give on whatever comes of these orders (None: of all), as if it had not been read yet."""
+        for id in list(self._seen) if ids is None else ids:
+            self._seen.pop(id, None)
 
     async def read(self, turn: Turn, reached: int, tell: Tell) -> Read:
         """One stretch. `reached`: how far it was read before. Raises Fault, and what `tell` raises."""
