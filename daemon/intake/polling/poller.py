@@ -292,7 +292,7 @@ class Poller:
 
     async def _look_at_open(self, since: int, tell: Tell) -> None:
         """Orders that are open here: edited without the shop's saying that they changed, or gone."""
-        await self._look_at(list(await self._record.standing(since)), tell)
+        await self._look_at(await self._record.standing(since, self._clock.now()), tell)
 
     async def _look_at(self, ids: Sequence[str], tell: Tell, *, else_gone: bool = False) -> None:
         """`else_gone`: they are gone where the source shows no orders by their numbers."""
