@@ -8,8 +8,6 @@ import msgspec
 from daemon.intake.base import Source
 from daemon.intake.polling.poller import Poller, PollStatus
 
-NOT_COMPARED = "what is new is read, but what is open can't be compared with the record"
-
 SourceState: TypeAlias = Literal["ready", "waiting", "failing", "misconfigured"]
 
 
@@ -44,11 +42,23 @@ def row_of(source: Source, poller: Poller | None, now: int) -> SourceRow:
         last_asked=status.last_asked,
         last_success=status.last_success,
         behind=None if status.current is None else max(0.0, (now - status.current) / 1000),
-        problem=status.problem or (f"{NOT_COMPARED}: {status.uncompared}" if status.uncompared else ""),
+        problem=status.problem or _misgiving(source.name, status),
         cursor=status.cursor,
         swept_at=status.swept_at,
         mended=status.mended,
     )
+
+
+def _misgiving(name: str, status: PollStatus) -> str:
+    """What a person should know though what is new is read."""
+    if status.moved_from:
+        return (
+            f"it was {status.moved_from} before: another shop needs a table of another name, for what was told of an order's id is not told "
+            f"again; if it is the same shop, say so by `tether sources sync {name}`"
+        )
+    if status.uncompared:
+        return f"what is new is read, but what is open can't be compared with the record: {status.uncompared}"
+    return ""
 
 
 def _state(source: Source, poller: Poller | None, status: PollStatus) -> SourceState:

@@ -68,6 +68,11 @@ class WooCommerceApi(Source, Polled):
                 "write https (http is for a shop on the same LAN)"
             )
 
+    @property
+    def place(self) -> str:
+        url = urlsplit(self.settings.url)
+        return f"{url.hostname}{url.path}".rstrip("/")
+
     def request(self, turn: Turn, token: str) -> Request:
         """Orders changed after a second, the newest first."""
         query = [

@@ -141,8 +141,8 @@ class TroubleWatch:
         return {**wrong, **self._texts(), **self._fleet(), **dict(self._of_the_sources()), **self._of_the_machine()}
 
     def _of_the_sources(self) -> Iterator[tuple[str, str]]:
-        """One that can't be asked at all, one that has not been read for a while (the line may be down for a moment), and one whose orders
-        can't be compared with the record."""
+        """One that can't be asked at all, one that has not been read for a while (the line may be down for a moment), and one of which a person
+        should know something though it is read."""
         for row in self._sources():
             if row.state == "misconfigured":
                 yield f"source {row.name}", f"{row.name} is not read: {' and '.join(row.missing)} missing in .env"
@@ -150,7 +150,7 @@ class TroubleWatch:
                 behind = spoken(row.behind or 0.0)
                 yield f"source {row.name}", f"{row.name} has not been read for {behind}: {row.problem}"
             elif row.state == "ready" and row.problem:
-                yield f"comparison of {row.name}", f"{row.name}: {row.problem}"
+                yield f"record of {row.name}", f"{row.name}: {row.problem}"
 
     def _of_the_machine(self) -> Mapping[str, str]:
         settings, wrong = self._settings(), {}

@@ -54,3 +54,35 @@ async def test_orders_of_one_number_are_two_and_each_customer_hears_of_their_own
         assert (ada.customer.phone, ada.status, ada.payment) == ("07400 123456", "order.ready", "")
         assert (ben.customer.phone, ben.status, ben.payment) == ("07400 999999", "order.placed", "payment.confirmed")
         assert sorted(await front.told()) == ["order.placed", "order.placed", "order.ready", "payment.confirmed"]
+
+
+async def test_another_shop_by_the_name_of_one_is_told_of_until_somebody_says_that_it_is_the_same(
+    tmp_path: Path,
+) -> None:
+    """The test shop's clone counts on as the live shop does: of order 727 of the one nothing is told that was told of the other's."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    http = FakeHttp(lambda request: shop.answer(request.method, request.path, request.headers))
+    staging = {**WEBSHOP, "url": "https://staging.example.com/shop/"}
+    secrets = {**SECRETS, "STAGING_KEY": "ck_1", "STAGING_SECRET": "cs_1"}
+    for url in (staging["url"], "https://staging.example.com/shop"):
+        async with open_front(
+            tmp_path, secrets=secrets, http=http, clock=clock, webshop={**staging, "url": url}
+        ) as front:
+            await front.poll()
+            assert front.intake.rows()[0].problem == ""
+    async with open_front(tmp_path, secrets=secrets, http=http, clock=clock, webshop=WEBSHOP, staging=staging) as front:
+        for name in ("webshop", "staging"):
+            await front.poll(name)
+        webshop, test_shop = front.intake.rows()
+        assert webshop.state == "ready"
+        assert webshop.problem.startswith(
+            "it was staging.example.com/shop before: another shop needs a table of another name"
+        )
+        assert test_shop.problem == ""
+    async with open_front(tmp_path, secrets=secrets, http=http, clock=clock, webshop=WEBSHOP) as front:
+        await front.poll()
+        assert front.intake.rows()[0].problem != "", "a restart changes nothing"
+        front.intake.pollers["webshop"].sync(None)
+        await front.poll()
+        assert front.intake.rows()[0].problem == ""

@@ -69,6 +69,11 @@ class Polled(ABC):
     has_bin: ClassVar[bool] = False
     """Whether what was thrown away has to be asked for apart."""
 
+    @property
+    def place(self) -> str:
+        """Which shop it is, by its address; "" where that does not tell."""
+        return ""
+
     @abstractmethod
     def request(self, turn: Turn, token: str) -> Request:
         """How to ask for a page."""

@@ -47,6 +47,8 @@ class PollStatus(msgspec.Struct):
     last_asked: int | None = None
     last_success: int | None = None
     problem: str = ""
+    moved_from: str = ""
+    """The address of the shop that it was before, where that is another."""
     uncompared: str = ""
     """Why what is on record can't be compared with how it is there, where that failed more than once."""
     cursor: int | None = None
@@ -126,6 +128,7 @@ class Poller:
         wanted, self._wanted = self._wanted, []
         self.status.last_asked = self._clock.now()
         try:
+            await self._know_place(is_same=bool(wanted))
             more = await self._read()
             if not more:
                 await self._look_at_doubted()
@@ -154,6 +157,15 @@ class Poller:
         if isinstance(fault, Fault):
             wait = LONGEST_WAIT if fault.lasting else max(wait, fault.after or 0.0)
         return wait
+
+    async def _know_place(self, *, is_same: bool) -> None:
+        """Whether it is the shop that it was: what was told is known by the source's name and the shop's own ids, which another gives again.
+        `is_same`: whoever wants it asked knows."""
+        place, known = self._source.place, await self._notes.get(self._key("at"))
+        if place and place != known and (known is None or is_same):
+            await self._notes.set(self._key("at"), place)
+            known = place
+        self.status.moved_from = known if place and known and known != place else ""
 
     # ------------------------------------------------------------ a round
 
