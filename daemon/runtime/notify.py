@@ -6,8 +6,12 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+import structlog
+
 from outbox import harmless
 from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
 
 ASK_EVERY = 30.0
 MORE = 90.0
@@ -54,9 +58,12 @@ class Notifier:
     def _send(self, *lines: str) -> None:
         if not self.is_heard:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            channel.connect(self._address)
-            channel.sendall("\n".join(lines).encode())
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+                channel.connect(self._address)
+                channel.sendall("\n".join(lines).encode())
+        except OSError as error:  # no descriptor is left, or systemd is at something else: no reason to end
+            log.error("systemd can't be told how the service is", what=lines[0], error=str(error))
 
 
 @contextmanager

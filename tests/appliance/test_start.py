@@ -6,9 +6,11 @@ import socket
 from pathlib import Path
 
 import pytest
+import structlog
 
 from daemon.config import Settings
 from daemon.runtime import app
+from daemon.runtime.notify import Notifier
 from outbox.clock import Clock
 from outbox.errors import AlreadyRunning
 from tests.support.fake_clock import FakeClock
@@ -44,6 +46,14 @@ async def test_a_long_repair_is_not_killed_by_the_start_s_own_bound(
             await start
         await clock.advance(600)
         assert not _waits(systemd)
+
+
+def test_a_systemd_that_can_t_be_told_ends_nothing(tmp_path: Path) -> None:
+    """Where no descriptor was left for a moment, the word to systemd was what ended the service."""
+    notifier = Notifier(FakeClock(), {"NOTIFY_SOCKET": str(tmp_path / "nobody listens")})
+    with structlog.testing.capture_logs() as told:
+        notifier.alive()
+    assert [each["what"] for each in told] == ["WATCHDOG=1"]
 
 
 def _waits(systemd: socket.socket) -> bool:

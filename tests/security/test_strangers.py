@@ -2,6 +2,7 @@
 
 * They hold hundreds of connections open and say nothing, or the beginning of a request.
 * They claim a signature and send the body that would have to be read to check it, megabytes of it, and never its last byte.
+* They ask for the largest page that there is, and take nothing of it.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import aiohttp
 import psutil
 import pytest
 
+from daemon.runtime.descriptors import TCP
 from tests.support.ports import free_port
 from tests.support.shop import Shop, event, open_shop
 
@@ -29,6 +31,10 @@ MOST_MB = 200
 SOON_S = 9.0
 """Less than the ten seconds after which a stranger's body is given up: nobody waits for that."""
 MANY = 450
+SOON = 20
+"""Descriptors that are let go in this moment, or are the service's own work."""
+SEGMENT = 536
+"""The smallest pieces that a line may ask for: the system reckons with them, and keeps little for one that takes nothing."""
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 
@@ -62,9 +68,11 @@ async def shop(tmp_path: Path) -> AsyncIterator[tuple[Shop, int, Till]]:
 
 
 @asynccontextmanager
-async def holding(port: int, addresses: Sequence[str], said: bytes) -> AsyncIterator[None]:
+async def holding(
+    port: int, addresses: Sequence[str], said: bytes, *, takes_little: bool = False
+) -> AsyncIterator[None]:
     """Many connections that are held open while this is said on each, as far as it is heard; no answer is listened to. What is said lies in
-    memory once: a copy a connection would be a gigabyte, and time that the till waits."""
+    memory once: a copy a connection would be a gigabyte, and time that the till waits. `takes_little`: nor does the system take in the answer."""
     loop = asyncio.get_running_loop()
     speaking = []
     with ExitStack() as stack:
@@ -72,6 +80,9 @@ async def holding(port: int, addresses: Sequence[str], said: bytes) -> AsyncIter
             for number in range(MANY):
                 stranger = stack.enter_context(socket.socket())
                 stranger.setblocking(False)
+                if takes_little:
+                    stranger.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+                    stranger.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
                 try:
                     stranger.bind((addresses[number % len(addresses)], 0))
                     await loop.sock_connect(stranger, ("127.0.0.1", port))
@@ -98,6 +109,18 @@ async def works(shop: Shop, till: Till, name: str) -> None:
         assert await shop.post(event(f"{name}-counter")) == 202
     for message in await shop.until({"sent", "delivered"}):
         assert message["attempt_count"] == 1
+
+
+async def test_answers_that_nobody_takes(shop: tuple[Shop, int, Till]) -> None:
+    """Each was left in memory with its descriptor when the next one took its place, until there were none left."""
+    service, port, till = shop
+    process = psutil.Process(service.pid)
+    before = process.num_fds()
+    async with holding(port, ADDRESSES, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", takes_little=True):
+        await works(service, till, "unread")
+        assert process.num_fds() - before <= TCP + SOON
+        assert process.memory_info().rss / 1e6 < MOST_MB
+    assert "Too many open files" not in service.log
 
 
 HEAD = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -1,7 +1,7 @@
 """One connection as the HTTP face serves it: it knows its door and its place from the moment it is accepted."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -44,7 +44,8 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.guest.end = self.hang_up
+        wire = cast(asyncio.Transport, transport)  # in deed, if not by class: uvloop's is a subclass of nothing
+        self.guest.end, self.guest.unread = wire.abort, wire.get_write_buffer_size
         if limit := getattr(transport, "set_read_buffer_limits", None):  # TLS: what is not decrypted yet
             limit(high=TLS_BYTES)
 
@@ -71,13 +72,6 @@ class Connection(RequestHandler):
             self.transport.write(_TOO_LARGE)
             self.transport.close()
         self.force_close()
-
-    def hang_up(self) -> None:
-        """At once, whatever is under way."""
-        transport = self.transport
-        self.force_close()
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
 
 
 def connection_of(request: web.BaseRequest) -> Connection:

@@ -14,7 +14,7 @@ KNOWN_FOR_S = 24 * 3600.0
 """How long an address counts as known after a good token or signature came from it."""
 MOST_KNOWN = 1024
 REQUEST_WAIT_S = 60.0
-"""How long a request of somebody who has proved nothing may take."""
+"""How long a request of somebody who has proved nothing may take, and then its answer until it is all taken."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Guest:
     stays: bool = False
     """It follows a stream, which has a cap of its own."""
     end: Callable[[], object] = field(default=lambda: None)
-    """Hang up at once."""
+    """Hang up at once, whatever is under way and whatever it has not taken."""
+    unread: Callable[[], int] = field(default=lambda: 0)
+    """Bytes of its answers that it has not taken."""
 
 
 class Places:
@@ -112,7 +114,7 @@ class Places:
         """Hang up on those who have proved nothing and take too long."""
         now = self._clock.monotonic()
         for guest in [guest for own in self._guests.values() for guest in own if not guest.proved]:
-            if guest.busy:
+            if guest.busy or guest.unread():
                 if not guest.stays and now - guest.since > REQUEST_WAIT_S:
                     self._end(guest, "request_wait")
             elif now - guest.since > self.room.wait:

@@ -83,6 +83,7 @@ class Streams:
                     await self._tell(response, source, wake, since, may)
                 except (ConnectionError, TimeoutError):
                     log.debug("a stream's client went away", remote=request.remote)
+                    guest.end()  # who takes nothing takes no end of the answer either
                 finally:
                     watcher.cancel()
         finally:

@@ -173,6 +173,23 @@ async def requests_ahead(target: Target, rng: random.Random) -> None:
     await each(20, one)
 
 
+@attack
+async def answers_left_lying(target: Target, rng: random.Random) -> None:
+    """A stranger asks for the largest page and takes nothing of it, to have it kept with its descriptor for each who asked."""
+
+    async def one(number: int) -> None:
+        if made := await target.connect(target.address(rng)):
+            _, writer = made
+            writer.transport.pause_reading()
+            with suppress(OSError):
+                for _ in range(int(HOLD_S)):
+                    writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+                    await asyncio.sleep(1)
+            writer.transport.abort()
+
+    await each(220, one)
+
+
 # ---------------------------------------------------------------- whoever knows the webhook's address: signatures
 
 
