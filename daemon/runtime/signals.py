@@ -33,5 +33,8 @@ async def _reload(service: Reloadable, notifier: Notifier) -> None:
     except ConfigError as error:
         log.error("the new configuration is refused; the old one stays in force", reason=str(error))
         notifier.ready(f"running on the old configuration: {error}")
+    except Exception:  # no reason to end what works
+        log.exception("the configuration could not be read anew")
+        notifier.ready("running on the old configuration: the log says why the new one could not be read")
     else:
         notifier.ready("running on the new configuration")

@@ -91,6 +91,8 @@ def _errors(settings: Settings) -> Iterator[ConfigError]:
             check(settings)
         except ConfigError as error:
             yield error
+        except OSError as error:
+            yield ConfigError(f"{error.filename or check.__name__} can't be looked at: {error.strerror or error}")
 
 
 def _of_channels(settings: Settings) -> Iterator[ConfigError]:
@@ -141,7 +143,16 @@ def _check_routes(settings: Settings) -> None:
 
 def _check_templates(settings: Settings) -> None:
     """The default folder need not be there; one that was named should."""
-    if settings.templates != Templates() and not settings.own_templates.is_dir():
+    if settings.templates == Templates():
+        return
+    try:
+        is_folder = settings.own_templates.is_dir()
+    except OSError as error:
+        raise ConfigError(
+            f"templates.path: {settings.own_templates} is out of this user's reach ({error.strerror}), as homes are out of the "
+            "service's; put the texts beside tether.toml"
+        ) from error
+    if not is_folder:
         raise ConfigError(
             f"templates.path: {settings.own_templates} is no folder; the store's own texts go into "
             "<locale>/<event type>.<medium>.j2 in it (docs/templates.md)"

@@ -1,6 +1,7 @@
 """One check behind run, reload, init and doctor: what one refuses, all refuse, in the same words."""
 
 import asyncio
+import errno
 import json
 import os
 import random
@@ -117,6 +118,28 @@ async def test_what_is_no_database_is_not_mended_like_one(tmp_path: Path) -> Non
             settings, lambda: settings, clock=SystemClock(), rng=random.Random(1), ready=lambda url: pytest.fail(url)
         )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pipe", "tether.toml"]
+
+
+async def test_texts_in_a_home_are_refused_as_what_else_can_t_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the service homes are shut. The start ended with a traceback and 1, so that systemd began it anew until it gave up."""
+    home = tmp_path / "ann" / "texts"
+    is_dir = Path.is_dir
+
+    def as_the_service(path: Path) -> bool:
+        if path == home:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return is_dir(path)
+
+    settings = load(written(tmp_path, f'[templates]\npath = "{home}"\n'), environ={})
+    monkeypatch.setattr(Path, "is_dir", as_the_service)
+    [found] = faults(settings)
+    assert f"templates.path: {home} is out of this user's reach (Permission denied)" in found
+    with pytest.raises(ConfigError):
+        await serve(
+            settings, lambda: settings, clock=SystemClock(), rng=random.Random(1), ready=lambda url: pytest.fail(url)
+        )
 
 
 def tether(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":

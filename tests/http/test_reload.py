@@ -1,15 +1,19 @@
 """A reload puts a whole new engine in force at once: what is asked from then on is answered by the new configuration."""
 
 import asyncio
+import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daemon.config import Board, ClockTable, Duration, RouteTable, Store
+from daemon.config import Board, ClockTable, Duration, RouteTable, Settings, Store
 from daemon.runtime import app
 from daemon.runtime.notify import Notifier
+from daemon.runtime.signals import heed_signals
 from outbox.errors import StorageBusy, StorageFull
 from tests.support.face import Face, event
 from tests.support.fake_clock import settle
@@ -106,6 +110,27 @@ async def test_a_full_disk_keeps_no_configuration_from_being_in_force(
     monkeypatch.setattr(store.box.audit, "append", full)
     await store.service.reload(actor="SIGHUP")
     assert store.services.engine is not before
+
+
+async def test_a_reload_that_fails_as_nobody_foresaw_ends_nothing(
+    store: SmallStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`systemctl reload` ended the service for a file that it may not read."""
+
+    def shut() -> Settings:
+        raise PermissionError("tether.toml: Permission denied")
+
+    monkeypatch.setattr(store.service, "_reread", shut)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.setblocking(False)
+        systemd.bind(str(tmp_path / "notify"))
+        notifier = Notifier(store.clock, {"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        async with asyncio.TaskGroup() as group:
+            heed_signals(store.service, notifier, group)
+            signal.raise_signal(signal.SIGHUP)
+            told = [(await asyncio.get_running_loop().sock_recv(systemd, 256)).decode() for _ in range(2)]
+    assert told[0].startswith("RELOADING=1\n")
+    assert told[1].startswith("READY=1\nSTATUS=running on the old configuration: ")
 
 
 async def test_a_watchdog_is_not_told_that_all_is_well_while_nothing_can_be_read(
