@@ -37,6 +37,9 @@ _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 
 Stamp = tuple[int, int] | None
+"""When a file was changed and its size; None: it is not there."""
+SHUT: Stamp = (0, 0)
+"""It may be there, and this user may not look. Then it is said that it can't be read: the shipped text is not what the store wants."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -179,6 +182,8 @@ class TemplateFiles(BaseLoader):
 def _stamp(folder: Path, name: str) -> Stamp:
     try:
         found = os.stat(f"{folder}/{name}")  # noqa: PTH116 - asked several times a message: a Path each would cost more than the call
+    except PermissionError:
+        return SHUT
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size

@@ -74,3 +74,30 @@ async def test_a_file_that_only_root_can_read_is_no_use_to_the_service(tmp_path:
         os.chown(path, 0, 2)
         path.chmod(mode)
     assert await said() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away takes root")
+async def test_texts_that_only_root_can_read_are_told(tmp_path: Path) -> None:
+    """Copied by root from a home: `tether templates check`, as root, was content with them."""
+    data, texts = tmp_path / "data", tmp_path / "templates"
+    text = texts / "en" / "order.ready.sms.j2"
+    data.mkdir()
+    os.chown(data, 1, 2)
+    text.parent.mkdir(parents=True)
+    text.write_text("{{ order.ref }} is ready")
+    settings = configured(tmp_path, '[data]\npath = "data/tether.db"\n')
+    (tmp_path / "tether.toml").chmod(0o644)
+
+    async def said() -> list[tuple[str, str]]:
+        told = of(await found(settings), "permissions")
+        return [(each.summary, each.remedy) for each in told if each.level is Level.PROBLEM]
+
+    assert await said() == []
+    texts.chmod(0o700)
+    [(what, remedy)] = await said()
+    assert f"{texts} can't be read by the service's user" in what
+    assert remedy.startswith(f"chmod -R a+rX {texts}")
+    texts.chmod(0o755)
+    text.chmod(0o600)
+    [(what, _)] = await said()
+    assert f"{text} can't be read by the service's user" in what

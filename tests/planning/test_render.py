@@ -1,6 +1,9 @@
 """Texts at the moment of sending: which file serves, the store's own first, live, and with walls around them."""
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,10 @@ from daemon.planner.moments import milliseconds
 from daemon.planner.render import Renderer, RenderError
 from outbox.model import Customer, Item, OrderFields, Rendered
 from tests.support.planning import HOUR, MINUTE, SHOP, event, order
+
+
+SOMEBODY = 65534
+"""A user who owns nothing."""
 
 
 class Shop:
@@ -38,6 +45,20 @@ class Shop:
         """What a text of the store's own comes out as."""
         self.write("en/own.sms.j2", text)
         return self.render("own", **more).text
+
+
+@contextmanager
+def shut_to_the_service(folder: Path) -> Iterator[None]:
+    """Whoever runs the tests."""
+    user = os.geteuid()
+    folder.chmod(0)
+    if user == 0:
+        os.seteuid(SOMEBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
 
 
 @pytest.fixture
@@ -100,6 +121,12 @@ class TestWhichFile:
             shop.render("order.wrapped", locale="fr")
         assert caught.value.template == "order.wrapped.sms.j2"
         assert f"write it as {shop.folder}/en/order.wrapped.sms.j2" in str(caught.value)
+
+    def test_the_shops_own_folder_that_is_shut_is_not_passed_over(self, shop: Shop) -> None:
+        """Copied by root from a home, it has the home's mode: customers read the shipped text, and nobody said so."""
+        shop.write("en/order.ready.sms.j2", "Own words")
+        with shut_to_the_service(shop.folder), pytest.raises(RenderError, match="can't be read: Permission denied"):
+            shop.render()
 
     @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", "Order Ready", ".", "x" * 200])
     def test_a_name_never_leaves_the_folder(self, shop: Shop, name: str) -> None:

@@ -76,7 +76,7 @@ async def check_permissions(case: Examination) -> Sequence[Finding]:
     private += [(settings.folder / name, service) for name in secret if name]
     read = [settings.folder / name for name in (*secret, settings.hook.tls_cert, settings.file) if name]
     shut = {path: finding for path in read if path.is_file() and (finding := _shut_out(path, service, data))}
-    found = [*shut.values()]
+    found = [*shut.values(), *_texts(settings.own_templates, service, data)]
     for path, reader in private:
         if path.is_file() and path not in shut:
             found += _private(path, reader, mend=case.fix)
@@ -113,6 +113,18 @@ def _shut_out(path: Path, reader: os.stat_result, data: Path) -> Finding | None:
         words,
         f"chmod 600 {path}" if own else f"chgrp {_group(reader.st_gid)} {path} && chmod 640 {path}",
     )
+
+
+def _texts(own: Path, reader: os.stat_result, data: Path) -> Iterable[Finding]:
+    """No secrets, but a message whose text can't be read is not sent."""
+    for path in (own, *sorted(own.glob("*/*.j2"))) if own.is_dir() else ():
+        if found := _shut_out(path, reader, data):
+            yield problem(
+                "permissions",
+                found.summary,
+                f"chmod -R a+rX {own}, or put your texts where it gets to, such as {SYSTEM_FOLDER}",
+            )
+            return
 
 
 def _lets(entry: Path, reader: os.stat_result, what: int) -> bool:
