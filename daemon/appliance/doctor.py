@@ -15,6 +15,7 @@ from daemon.appliance.checks.sources import check_sources
 from daemon.appliance.checks.unit import check_unit
 from daemon.appliance.examination import Check, Examination
 from daemon.appliance.finding import Finding, problem
+from daemon.config import ConfigError
 
 CHECKS: Sequence[tuple[str, Check]] = (
     ("config", check_configuration),
@@ -56,3 +57,8 @@ async def _look(name: str, check: Check, case: Examination) -> Sequence[Finding]
         return [
             problem(name, f"it could not be looked at: {error}", "run the doctor with sudo, or as the service's user")
         ]
+    except ConfigError as error:
+        return [problem(name, f"it could not be looked at: {error}", "correct it, then look again")]
+    except Exception as error:  # what the other checks found is told all the same
+        what = f"it could not be looked at: {type(error).__name__}, which should not have happened"
+        return [problem(name, what, "look again; if it stays, report it")]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from daemon.config import Settings
+from daemon.config import ConfigError, Settings
 from daemon.upkeep.copies import remove_overdue
 from daemon.upkeep.errors import BackupError
 from outbox import Outbox
@@ -74,7 +74,7 @@ class Housekeeping:
         forgettings = [one.at for one in await self._box.people.forgettings()]
         try:
             left = await remove_overdue(settings, self._clock, forgettings)
-        except (BackupError, OSError) as error:
+        except (BackupError, ConfigError, OSError) as error:
             log.error("a copy of the database that is due can't be removed", error=str(error))
             return
         if not left.unseen:

@@ -25,6 +25,7 @@ from daemon.planner.plan import make_planner
 from daemon.planner.recipients import Reach
 from daemon.planner.routes import CUSTOMER, TEAM, compile_routes
 from daemon.runtime.tls import tls_context
+from daemon.upkeep.backup_folder import backup_folder
 from daemon.upkeep.heartbeat import check_heartbeat
 from daemon.upkeep.record_mail import check_record
 from daemon.upkeep.trouble import check_trouble
@@ -234,7 +235,9 @@ def _will_be(folder: Path, settings: Settings) -> bool:
 
 
 def _check_backup(settings: Settings) -> None:
-    """Whose keys backups are made for: a mistake here would show on the day on which one is needed. The library is loaded for them alone."""
+    """Where backups go, and whose keys they are made for: a mistake here would show on the day on which one is needed. The library is
+    loaded for them alone."""
+    backup_folder(settings)
     if not settings.backup.recipients:
         return
     import pyrage

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from daemon.config import ConfigError, Settings
+from daemon.upkeep.backup_folder import backup_folder
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.mounts import bare_mount_point
 from daemon.upkeep.s3 import Bucket, open_bucket
@@ -155,8 +156,8 @@ async def keeping(settings: Settings, clock: Clock) -> AsyncIterator[BackupStore
         async with open_bucket(backup, settings.secrets, clock) as bucket:
             yield BucketStore(bucket, clock)
         return
-    path = Path(backup.to).expanduser()
-    if not path.is_absolute():
-        path = settings.folder / path
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    yield Folder(path, clock)
+    folder = backup_folder(settings)
+    assert folder is not None
+    if not backup.to.startswith(("/", "~")):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    yield Folder(folder, clock)

@@ -13,6 +13,7 @@ import structlog
 
 from daemon.api.schema.upkeep import Copy, KnownCopies
 from daemon.config import ConfigError, Settings
+from daemon.upkeep.backup_folder import backup_folder
 from daemon.upkeep.backup_store import BackupStore, keeping
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.swap import SIDE_FILES
@@ -113,8 +114,8 @@ def _stamp(name: str) -> int:
 
 def _remove_left_overs(settings: Settings, now: int) -> None:
     folders = {settings.database.parent, settings.database.resolve().parent}
-    if settings.backup.to and not settings.backup.to.startswith("s3://"):
-        folders.add(settings.folder / Path(settings.backup.to).expanduser())
+    if (kept_in := backup_folder(settings)) is not None:
+        folders.add(kept_in)
     for folder in (each for each in folders if each.is_dir()):
         for path in folder.iterdir():
             if _LEFT_OVER.fullmatch(path.name) and now - path.stat().st_mtime * 1000 > LEFT_OVER_MS:

@@ -11,6 +11,7 @@ import structlog
 from daemon.config import ConfigError, Settings
 from daemon.keys.heads import Head, heads_in, signed, vouched_by
 from daemon.keys.keyring import Keyring, keyring
+from daemon.upkeep.backup_folder import backup_folder
 from daemon.upkeep.backup_store import NAME
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.seal_header import BLOCK, MAGIC, read_header
@@ -95,7 +96,7 @@ class KnownHeads(msgspec.Struct, frozen=True):
 
 
 def told(settings: Settings, keys: Keyring) -> KnownHeads:
-    """From the note beside the database, and from the newest backups in a store that is a folder. Raises OSError."""
+    """From the note beside the database, and from the newest backups in a store that is a folder. Raises OSError, ConfigError."""
     path = heads_path(settings)
     heads = heads_in(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else []
     genuine = [head.end for head in heads if head.is_genuine and keys.trusts(head.key)]
@@ -103,8 +104,8 @@ def told(settings: Settings, keys: Keyring) -> KnownHeads:
 
 
 def _in_the_store(settings: Settings, keys: Keyring) -> Sequence[End]:
-    folder = settings.folder / Path(settings.backup.to).expanduser()
-    if not settings.backup.to or settings.backup.to.startswith("s3://") or not folder.is_dir():
+    folder = backup_folder(settings)
+    if folder is None or not folder.is_dir():
         return []
     files = sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name) and path.suffix == ".backup")
     found = [end_of_backup(path, keys.trusts) for path in files[-NEWEST_BACKUPS:]]

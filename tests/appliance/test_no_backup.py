@@ -9,12 +9,15 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from daemon.appliance.doctor import examine
 from daemon.config import Backup, ConfigError, Settings
+from daemon.runtime.housekeeping import Housekeeping
 from daemon.upkeep import mounts as mount_tables
 from daemon.upkeep.backup import back_up, back_up_there
 from daemon.upkeep.backup_note import backup_trouble, last_backup
 from daemon.upkeep.backup_store import Folder
 from daemon.upkeep.errors import BackupError
+from tests.appliance.test_doctor import examination
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import accept_one, open_own_box
 
@@ -178,3 +181,18 @@ async def test_what_can_t_be_noted_leaves_the_note_before(settings: Settings, mo
     with pytest.raises(BackupError, match="is not there"):
         await back_up_there(msgspec.structs.replace(settings, backup=Backup(to="/dev/null")), clock)
     assert last_backup(settings) == before
+
+
+async def test_a_home_that_nobody_has_ends_neither_the_service_nor_the_doctor(settings: Settings) -> None:
+    """Five minutes after each start the service ended of it; the doctor said that this should not have happened, and nothing else."""
+    elsewhere = msgspec.structs.replace(settings, backup=Backup(to="~nobody-of-that-name/kept"))
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    async with open_own_box(settings.folder, clock) as box:
+        assert await Housekeeping(box, lambda: elsewhere, clock, lambda: True).round() == 0
+    async with examination(elsewhere, clock=clock) as case:
+        found = await examine(case)
+    assert {each.check for each in found} > {"permissions", "clock", "database"}
+    assert not [each for each in found if "should not have happened" in each.summary]
+    [told] = [each for each in found if each.check == "config"]
+    assert "backup.to: '~nobody-of-that-name/kept'" in told.summary

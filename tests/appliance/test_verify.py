@@ -25,6 +25,7 @@ WRONG = [
         '[backup]\nto = "backups"\nrecipients = ["age1nonsense"]\n',
         "backup.recipients: number 1 is no recipient of age",
     ),
+    ('[backup]\nto = "~nobody-of-that-name/kept"\n', "backup.to: '~nobody-of-that-name/kept' begins with the home of"),
     ('[trouble]\nvia = ["slack"]\n', "trouble.via: 'slack' is not enabled"),
     ('[trouble]\nvia = ["twilio"]\naudience = "owner"\n', "trouble.audience: there is no [audiences.owner]"),
     ('[heartbeat]\nurl = "hc-ping.com/x"\n', "heartbeat.url is no web address"),

@@ -7,6 +7,7 @@ from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.config import Settings
 from daemon.keys.keyring import WORDS
+from daemon.upkeep.backup_folder import backup_folder
 from daemon.upkeep.backup_note import OLD_HOURS, key_trouble, last_backup
 
 
@@ -31,7 +32,7 @@ async def check_backups(case: Examination) -> Sequence[Finding]:
     if hours > OLD_HOURS:
         return [problem("backup", f"the newest is {hours / 24:.0f} days old", "`systemctl status tether-backup.timer`")]
     found = [ok("backup", f"{last.name}, {hours:.0f} hours old"), *_check_key(settings)]
-    if _on_one_disk(settings.backup.to, settings.folder, settings.database.resolve().parent):
+    if _on_one_disk(backup_folder(settings), settings.database.resolve().parent):
         found.append(
             advice(
                 "backup",
@@ -51,6 +52,10 @@ def _check_key(settings: Settings) -> Sequence[Finding]:
     )
 
 
-def _on_one_disk(to: str, folder: Path, data: Path) -> bool:
-    place = folder / to
-    return not to.startswith("s3://") and place.exists() and data.exists() and place.stat().st_dev == data.stat().st_dev
+def _on_one_disk(kept_in: Path | None, data: Path) -> bool:
+    return (
+        kept_in is not None
+        and kept_in.exists()
+        and data.exists()
+        and kept_in.stat().st_dev == data.stat().st_dev
+    )
