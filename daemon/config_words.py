@@ -142,6 +142,13 @@ def secrets_in(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def out_of_reach(folder: Path, environ: Mapping[str, str]) -> bool:
+    """Whether that folder's `.env` is there, and neither this user may read it nor does systemd hand its content over: what it says is
+    not known then."""
+    env = folder / ".env"
+    return env.exists() and not os.access(env, os.R_OK) and not environ.get("CREDENTIALS_DIRECTORY")
+
+
 def handed_over(folder: Path, *, but: str = "") -> dict[str, str]:
     """The secrets in systemd's credentials; `but`: without those of that file."""
     found: dict[str, str] = {}

@@ -57,10 +57,11 @@ def worded(own: "BoxKey") -> str:
 
 def _keys(settings: "Settings") -> "Keyring":
     from daemon.appliance.ownership import as_owner_of
-    from daemon.keys.keyring import key_path, keyring
+    from daemon.keys.digests import lasting_keyring
+    from daemon.keys.keyring import key_path
 
     try:
         with as_owner_of(settings.database):
-            return keyring(settings)
+            return lasting_keyring(settings)
     except OSError as error:
         raise Failure(f"{key_path(settings)} can't be written: {error.strerror}; try with sudo") from error

@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 
 from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
-from daemon.keys.keyring import keyring, known
+from daemon.keys.keyring import Keyring, keyring, known
 from outbox.digest import check_lock
 from outbox.log_file import trouble_with_log
 from outbox.proof import opened_to_read
@@ -37,3 +37,11 @@ def check_key(settings: Settings) -> None:
         return
     with suppress(sqlite3.Error), closing(opened_to_read(settings.database)) as db:
         check_lock(db, BoxKeys(settings), settings.database)
+
+
+def lasting_keyring(settings: Settings) -> Keyring:
+    """The box's keys for who writes them down or seals with them: none are made for a database that others locked, since no start would take
+    them. Raises ConfigError, OSError, KeyMissing."""
+    if known(settings) is None:
+        check_key(settings)
+    return keyring(settings)

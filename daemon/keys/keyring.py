@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from daemon.config import ConfigError, Settings
+from daemon.config_words import out_of_reach
 from daemon.keys.box_key import BoxKey
 
 WORDS = "TETHER_WORDS"
@@ -49,10 +50,13 @@ def known(settings: Settings) -> Keyring | None:
 
 
 def keyring(settings: Settings) -> Keyring:
-    """The same, and a key is made where there is none. Raises ConfigError, OSError."""
+    """The same, and a key is made where there is none. Raises ConfigError, OSError; the first too where its words may stand in a `.env` that
+    only another user may read: a new key would open nothing of the box's."""
     found = known(settings)
     if found is not None:
         return found
+    if out_of_reach(settings.folder, os.environ):
+        raise ConfigError(f"{settings.folder / '.env'}, where the box's words may stand, can't be read by this user; try with sudo")
     adopt(settings, BoxKey.new())
     return keyring(settings)
 

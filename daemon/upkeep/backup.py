@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 
 from daemon.config import ConfigError, Settings
+from daemon.keys.digests import lasting_keyring
 from daemon.keys.heads import signed
-from daemon.keys.keyring import Keyring, keyring
+from daemon.keys.keyring import Keyring
 from daemon.upkeep.archive import Manifest, free_in, pack, read_through
 from daemon.upkeep.backup_note import LastBackup, last_backup, note_path
 from daemon.upkeep.backup_store import BackupStore, keeping, named_at
@@ -24,7 +25,7 @@ from daemon.upkeep.heads import note
 from daemon.upkeep.seal import check, seal
 from daemon.upkeep.seal_header import Header
 from outbox.clock import Clock
-from outbox.errors import OutboxError
+from outbox.errors import KeyMissing, OutboxError
 from outbox.heads import End
 from outbox.proof import copy_of, prove, trouble_with
 
@@ -136,8 +137,8 @@ def _note_head(settings: Settings, header: Header, manifest: Manifest, keys: Key
 
 def _keys(settings: Settings) -> Keyring:
     try:
-        return keyring(settings)
-    except (ConfigError, OSError) as error:
+        return lasting_keyring(settings)
+    except (ConfigError, KeyMissing, OSError) as error:
         raise BackupError(f"without its key nothing can be sealed: {error}") from error
 
 

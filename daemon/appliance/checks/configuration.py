@@ -13,6 +13,7 @@ from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.appliance.setup import STANDARD_WEBHOOKS, SYSTEM_FOLDER, secret_trouble
 from daemon.config import Settings
+from daemon.config_words import out_of_reach
 from daemon.planner.check import check_templates
 from daemon.runtime.verify import faults
 
@@ -81,12 +82,11 @@ async def check_permissions(case: Examination) -> Sequence[Finding]:
         if path.is_file() and path not in shut:
             found += _private(path, reader, mend=case.fix)
     found += _folder(data, settings.database)
-    env = settings.folder / ".env"
-    if env.exists() and not os.access(env, os.R_OK) and not os.environ.get("CREDENTIALS_DIRECTORY"):
+    if out_of_reach(settings.folder, os.environ):
         found.append(
             advice(
                 "permissions",
-                f"{env} can't be read by the user who asks, so secrets seem to be missing",
+                f"{settings.folder / '.env'} can't be read by the user who asks, so secrets seem to be missing",
                 "sudo tether doctor",
             )
         )
