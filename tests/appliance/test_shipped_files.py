@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -158,6 +159,32 @@ def test_headquarters_is_not_given_up_on_while_nats_or_postgresql_come_back() ->
     text = (ROOT / "systemd/tether-hq.service").read_text()
     assert re.findall(r"^StartLimit\w+=.*$", text, re.MULTILINE) == ["StartLimitIntervalSec=0"]
     assert re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.MULTILINE) == [str(EX_CONFIG)]
+
+
+def test_a_store_is_not_given_up_on_while_its_disk_comes_back_or_has_room_again() -> None:
+    """Every till was refused until a person logged in, for a disk that was checked a minute longer than ten starts took."""
+    text = (ROOT / "systemd/tether.service").read_text()
+    assert re.findall(r"^StartLimit\w+=.*$", text, re.MULTILINE) == ["StartLimitIntervalSec=0"]
+    assert re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.MULTILINE) == [str(EX_CONFIG)]
+
+
+@pytest.mark.parametrize(
+    ("result", "restarts", "is_told"),
+    [("success", "30", False), ("exit-code", "9", False), ("exit-code", "10", True), ("watchdog", "", True)],
+)
+def test_the_team_is_told_after_ten_starts_in_vain(tmp_path: Path, result: str, restarts: str, is_told: bool) -> None:
+    """By the unit's own words, to a systemctl that notes what it was asked for."""
+    text = (ROOT / "systemd/tether.service").read_text()
+    [line] = re.findall(r"^ExecStopPost=\+-(.*)$", text, re.MULTILINE)
+    command = shlex.split(line.replace("$$", "$").replace("%n", "tether.service"))
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text('#!/bin/sh\nif [ "$1" = show ]; then echo "$RESTARTS"; else echo "$@" >> "${0%/*}/asked"; fi\n')
+    systemctl.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SERVICE_RESULT": result, "RESTARTS": restarts}
+    subprocess.run(command, env=environ, check=False, capture_output=True)
+    asked = tmp_path / "asked"
+    told = asked.read_text() if asked.exists() else ""
+    assert told == ("start --no-block tether-failed@tether.service.service\n" if is_told else "")
 
 
 @pytest.mark.parametrize(
