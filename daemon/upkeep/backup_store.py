@@ -15,6 +15,7 @@ from daemon.upkeep.backup_folder import backup_folder
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.mounts import bare_mount_point
 from daemon.upkeep.s3 import Bucket, open_bucket
+from daemon.upkeep.slow_disk import in_time
 from outbox.clock import Clock
 
 NAME = re.compile(r"tether-\d{8}T\d{6}Z\.(backup|tar\.gz)")
@@ -54,8 +55,7 @@ class Folder:
         self._clock = clock
 
     async def names(self) -> Sequence[str]:
-        self._look()
-        return _by_age((entry.name for entry in self._path.iterdir()), self._clock.now())
+        return _by_age(await in_time(self._path, self._entries), self._clock.now())
 
     async def put(self, archive: Path, name: str) -> None:
         self._look()
@@ -74,13 +74,17 @@ class Folder:
 
     async def remove(self, name: str) -> None:
         try:
-            (self._path / name).unlink(missing_ok=True)
+            await in_time(self._path, lambda: (self._path / name).unlink(missing_ok=True))
         except OSError as error:
             raise BackupError(f"{self._path / name} can't be removed: {error.strerror}") from error
 
     def workspace(self) -> Path:
         self._look()
         return self._path
+
+    def _entries(self) -> Sequence[str]:
+        self._look()
+        return [entry.name for entry in self._path.iterdir()]
 
     def _look(self) -> None:
         if not self._path.is_dir():

@@ -16,6 +16,7 @@ from daemon.config import ConfigError, Settings
 from daemon.upkeep.backup_folder import backup_folder
 from daemon.upkeep.backup_store import BackupStore, keeping
 from daemon.upkeep.errors import BackupError
+from daemon.upkeep.slow_disk import in_time
 from daemon.upkeep.swap import SIDE_FILES
 from outbox.clock import Clock
 
@@ -57,7 +58,10 @@ async def remove_overdue(settings: Settings, clock: Clock, forgettings: Iterable
             await _take_down(store, backups)
     for copy in doomed:
         log.warning("a copy of the database from before somebody was forgotten is removed", copy=copy.name)
-    _remove_left_overs(settings, now)
+    for folder in {settings.database.parent, settings.database.resolve().parent}:
+        _remove_left_overs(folder, now)
+    if (kept_in := backup_folder(settings)) is not None:
+        await in_time(kept_in, lambda: _remove_left_overs(kept_in, now))
     return KnownCopies([copy for copy in known.copies if copy not in doomed], known.unseen)
 
 
@@ -112,14 +116,12 @@ def _stamp(name: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _remove_left_overs(settings: Settings, now: int) -> None:
-    folders = {settings.database.parent, settings.database.resolve().parent}
-    if (kept_in := backup_folder(settings)) is not None:
-        folders.add(kept_in)
-    for folder in (each for each in folders if each.is_dir()):
-        for path in folder.iterdir():
-            if _LEFT_OVER.fullmatch(path.name) and now - path.stat().st_mtime * 1000 > LEFT_OVER_MS:
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
+def _remove_left_overs(folder: Path, now: int) -> None:
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if _LEFT_OVER.fullmatch(path.name) and now - path.stat().st_mtime * 1000 > LEFT_OVER_MS:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

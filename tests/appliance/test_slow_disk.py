@@ -1,0 +1,42 @@
+"""A disk that does not answer: a stick that dies, a share whose server is off."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+import structlog
+
+from daemon.config import Backup, Settings
+from daemon.runtime.housekeeping import Housekeeping
+from daemon.upkeep import backup_store, slow_disk
+from daemon.upkeep.copies import copies
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import open_own_box
+
+
+async def test_it_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole service waited for a share whose server was off, until systemd killed it, five minutes after each start."""
+    clock, answered, asked = FakeClock(), threading.Event(), 0
+
+    def hangs(path: Path) -> None:
+        nonlocal asked
+        asked += 1
+        answered.wait(30)
+
+    settings = Settings(file=tmp_path / "tether.toml", backup=Backup(to="kept"))
+    monkeypatch.setattr(backup_store, "bare_mount_point", hangs)
+    monkeypatch.setattr(slow_disk, "LONGEST", 0.05)
+    try:
+        async with open_own_box(settings.folder, clock) as box:
+            with structlog.testing.capture_logs() as told:
+                assert await Housekeeping(box, lambda: settings, clock, lambda: True).round() == 0
+            assert "has not answered yet what it was asked before" in told[-1]["error"]
+            assert "has not answered yet" in (await copies(settings, clock, ())).unseen
+            assert asked == 1, "one thread hangs, and no other"
+    finally:
+        answered.set()
+    monkeypatch.setattr(slow_disk, "LONGEST", 30.0)
+    async with asyncio.timeout(30):
+        while (await copies(settings, clock, ())).unseen:
+            await asyncio.sleep(0.01)
