@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from outbox.audit import Verification
     from outbox.heads import Compared, End
 
+VERIFY_SECONDS = 600.0
+"""A record of years is read through."""
+
 audit = typer.Typer(no_args_is_help=True, help="The record: prove that it holds; export it.")
 app.add_typer(audit, name="audit", epilog="Example: tether audit verify")
 
@@ -82,7 +85,7 @@ def _of_the_database(settings: "Settings", head: Path | None) -> Proof:
     from daemon.wire.record import Chain
     from outbox.heads import Standing
 
-    chain = read(got(settings, "/v1/audit/verify"), Chain)
+    chain = read(got(settings, "/v1/audit/verify", seconds=VERIFY_SECONDS), Chain)
     wrong = "" if chain.ok else _changed(chain.first_bad)
     keys = known(settings)
     ends = _heads(head, keys) if head is not None else [] if keys is None else told(settings, keys).ends

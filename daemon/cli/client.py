@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from pathlib import Path
+from struct import Struct
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
@@ -19,21 +20,30 @@ Parameter: TypeAlias = str | int | Sequence[str] | None
 """Of a query: several values of one name, or None where it is left out."""
 
 CONNECT_SECONDS = 5
-ANSWER_SECONDS = 60
+ANSWER_SECONDS = 60.0
 PIECE = 64 * 1024
+_PEER = Struct("3i")
+"""Process, user and group at the other end of a unix socket (unix(7))."""
+
+
+class Silent(Failure):
+    """Somebody took the call, and does not answer it."""
 
 
 class _Connection(HTTPConnection):
     """One call's. Its waits are in a thread, and end when it hangs up."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("tether", timeout=ANSWER_SECONDS)
+    def __init__(self, path: Path, seconds: float = ANSWER_SECONDS) -> None:
+        super().__init__("tether", timeout=seconds)
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX)
+        self.process = 0
+        """That took the call; 0: none did."""
 
     def connect(self) -> None:
         self._socket.settimeout(CONNECT_SECONDS)
         self._socket.connect(str(self._path))
+        self.process = _PEER.unpack(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))[0]
         self._socket.settimeout(self.timeout)
         self.sock = self._socket
 
@@ -51,7 +61,7 @@ class Client:
         self._path = path
 
     async def answers(self) -> bool:
-        """Whether a service is there, and well. Raises Failure where this user may not get to it."""
+        """Whether a service is there, and well. Raises Failure where this user may not get to it, Silent where it says nothing."""
         try:
             if not self._path.is_socket():
                 return False
@@ -62,18 +72,25 @@ class Client:
         connection = _Connection(self._path)
         try:
             answer, _ = await _waited(connection, lambda: _exchange(connection, "GET", "/healthz"), CONNECT_SECONDS)
+        except TimeoutError as error:
+            if not connection.process:
+                return False
+            raise Silent(
+                f"the service (process {connection.process}) runs and does not answer at {self._path}: it is held up, by a slow disk or by "
+                "much work. Try again in a minute; systemd ends one that hangs"
+            ) from error
         except (HTTPException, OSError):
             return False
         return answer.status == 200
 
-    async def get(self, path: str, **query: Parameter) -> Any:
-        return await self.call("GET", path, query=query)
+    async def get(self, path: str, *, seconds: float = ANSWER_SECONDS, **query: Parameter) -> Any:
+        return await self.call("GET", path, query=query, seconds=seconds)
 
     async def post(self, path: str, body: Any = None, *, source: str | None = None) -> Any:
         return await self.call("POST", path, body={} if body is None else body, source=source)
 
     async def act(self, act: "Act") -> Any:
-        return await self.call(act.method, act.path, body=act.body)
+        return await self.call(act.method, act.path, body=act.body, seconds=act.seconds or ANSWER_SECONDS)
 
     async def call(
         self,
@@ -84,6 +101,7 @@ class Client:
         body: Any = None,
         source: str | None = None,
         content_type: str = "application/json",
+        seconds: float = ANSWER_SECONDS,
     ) -> Any:
         import msgspec
 
@@ -92,11 +110,14 @@ class Client:
         if body is not None:
             headers["Content-Type"] = content_type
         data = None if body is None else (body if isinstance(body, bytes) else msgspec.json.encode(body))
-        connection, target = _Connection(self._path), _target(path, query or {})
+        connection, target = _Connection(self._path, seconds), _target(path, query or {})
         try:
             answer, content = await _waited(
-                connection, lambda: _exchange(connection, method, target, data, headers), ANSWER_SECONDS
+                connection, lambda: _exchange(connection, method, target, data, headers), seconds
             )
+        except TimeoutError as error:
+            done = "" if method == "GET" else "; it may be done still: look at what there is now before you ask again"
+            raise Failure(f"no answer within {seconds:g} s{done}") from error
         except (HTTPException, OSError) as error:
             raise Failure(f"the service did not answer: {str(error) or type(error).__name__}") from error
         try:

@@ -24,12 +24,12 @@ def done(settings: "Settings", act: "Act", *, only: str = "") -> Any:
     return settle(ask)
 
 
-def got(settings: "Settings", path: str, *, only: str = "") -> Any:
+def got(settings: "Settings", path: str, *, only: str = "", **more: Any) -> Any:
     """What the service answers to one question."""
 
     async def ask() -> Any:
         async with running_service(settings, only) if only else service(settings) as client:
-            return await client.get(path)
+            return await client.get(path, **more)
 
     return settle(ask)
 
@@ -99,9 +99,12 @@ async def running_service(settings: "Settings", why: str) -> AsyncIterator["Clie
 
 
 async def is_running(settings: "Settings") -> bool:
-    from daemon.cli.client import Client
+    from daemon.cli.client import Client, Silent
 
-    return await Client(settings.socket).answers()
+    try:
+        return await Client(settings.socket).answers()
+    except Silent:
+        return False
 
 
 def segment(text: str) -> str:

@@ -1,15 +1,25 @@
 """The way from a command to the service's socket, with a service that keeps it waiting or says what nobody reads."""
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from daemon.cli import client
+from daemon.cli.client import Client
+from daemon.cli.frame import Failure
+from daemon.cli.service import service
+from daemon.config import load
+from daemon.wire.requests import channels
+from tests.support.outbox_box import open_own_box
 from tests.support.ports import free_port
 
 CONFIG = '[store]\nname = "Loft"\n[hook]\nport = {port}\n'
@@ -106,3 +116,57 @@ def test_an_answer_that_is_no_json_is_told(tmp_path: Path, mute: socket.socket) 
     assert waiting.returncode == 1
     assert "no service of ours" in said
     assert "Traceback" not in said
+
+
+# ---------------------------------------------------------------- a service that takes its time
+
+
+def answered(mute: socket.socket, enough: threading.Event) -> threading.Thread:
+    def late() -> None:
+        with mute.accept()[0] as called:
+            called.recv(65536)
+            enough.wait(20)
+            with suppress(OSError):  # hung up meanwhile
+                called.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+
+    thread = threading.Thread(target=late)
+    thread.start()
+    return thread
+
+
+async def test_what_may_take_long_is_waited_for(
+    tmp_path: Path, mute: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text by the modem takes minutes: the command said that nothing had answered, and who asked again sent it twice."""
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.05)
+    enough = threading.Event()
+    late = answered(mute, enough)
+    asking = asyncio.ensure_future(Client(tmp_path / "tether.sock").act(channels.try_channel("modem", "+447400123456")))
+    await asyncio.wait({asking}, timeout=0.5)
+    assert not asking.done()
+    enough.set()
+    assert await asking == {}
+    late.join()
+
+
+async def test_who_waited_long_enough_hears_that_it_may_be_done(
+    tmp_path: Path, mute: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.05)
+    enough = threading.Event()
+    late = answered(mute, enough)
+    with pytest.raises(Failure, match=r"no answer within 0\.05 s; it may be done still"):
+        await Client(tmp_path / "tether.sock").act(channels.pause("twilio"))
+    enough.set()
+    late.join()
+
+
+async def test_a_service_that_is_held_up_is_not_taken_for_another_one(
+    tmp_path: Path, mute: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner was told to stop "another tether", which was the one that they had asked."""
+    monkeypatch.setattr(client, "CONNECT_SECONDS", 0.05)
+    async with open_own_box(tmp_path):
+        with pytest.raises(Failure, match=rf"the service \(process {os.getpid()}\) runs and does not answer"):
+            async with service(load(tmp_path / "tether.toml", environ={})):
+                pytest.fail("nobody answered")

@@ -25,6 +25,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it may be asked again when no answer came: by its id, or since doing it twice is the same."""
     id_in_body: bool = False
     """The service takes it once by the `id` in its body."""
+    seconds: float | None = None
+    """How long its answer may take, where that is longer than for others."""
 
 
 def part(text: str) -> str:

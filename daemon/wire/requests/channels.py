@@ -9,6 +9,10 @@ from daemon.wire.checks import Address, described
 from daemon.wire.requests.act import Act, Reason, part
 
 
+TRIAL_SECONDS = 240.0
+"""A modem may take three minutes for a text, behind the one that it has in hand."""
+
+
 class TestWish(msgspec.Struct, frozen=True, omit_defaults=True):
     to: Address | None = None
     """Absent: a harmless call that proves the credentials."""
@@ -37,7 +41,7 @@ def resume(channel: str) -> Act:
 
 def try_channel(channel: str, to: str = "") -> Act:
     """Without `to` a harmless call, with it a real message. Not repeatable."""
-    return Act(path=f"/v1/channels/{part(channel)}/test", body=TestWish(to or None), repeatable=False)
+    return Act(path=f"/v1/channels/{part(channel)}/test", body=TestWish(to or None), repeatable=False, seconds=TRIAL_SECONDS)
 
 
 def set_uplink(state: str) -> Act:
@@ -46,4 +50,4 @@ def set_uplink(state: str) -> Act:
 
 def ask_network(channel: str, code: str) -> Act:
     """A service code, which may cost or change something. Not repeatable."""
-    return Act(path=f"/v1/channels/{part(channel)}/ussd", body=UssdWish(code), repeatable=False)
+    return Act(path=f"/v1/channels/{part(channel)}/ussd", body=UssdWish(code), repeatable=False, seconds=TRIAL_SECONDS)

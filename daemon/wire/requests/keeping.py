@@ -10,6 +10,9 @@ from daemon.wire.checks import TYPE_GLOB, Moment, Word, described
 from daemon.wire.requests.act import Act, part
 from daemon.wire.scopes import Scope
 
+REPLAY_SECONDS = 600.0
+"""A hundred thousand events, each planned anew."""
+
 
 class Sync(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ask now."""
@@ -60,7 +63,7 @@ def sync(source: str, wish: Sync | Mapping[str, Any]) -> Act:
 
 
 def replay(wish: ReplayWish | Mapping[str, Any]) -> Act:
-    return Act(path="/v1/replay", body=wish)
+    return Act(path="/v1/replay", body=wish, seconds=REPLAY_SECONDS)
 
 
 def make_token(wish: TokenWish | Mapping[str, Any]) -> Act:
