@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 
 import structlog
@@ -79,3 +79,11 @@ async def call_off(*tasks: "asyncio.Task[None]") -> None:
         for task in running:
             task.cancel()
         await asyncio.wait(running, timeout=AGAIN)
+
+
+async def end_within(seconds: float, tasks: "Collection[asyncio.Task[None]]") -> None:
+    """Wait so long for them to end by themselves; then call off those that have not."""
+    late = (await asyncio.wait(tasks, timeout=seconds))[1]
+    if late:
+        log.error("what did not end in time is called off", works=sorted(task.get_name() for task in late))
+        await call_off(*late)

@@ -6,12 +6,12 @@ outbox > http session > engine (a new one after each reload) > listeners
 import asyncio
 import random
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -37,7 +37,7 @@ from daemon.runtime.signals import heed_signals
 from daemon.runtime.trial import trial
 from daemon.runtime.verify import usable, verify
 from daemon.runtime.vigil import Vigil, pick_up
-from daemon.supervise import first_of, supervised
+from daemon.supervise import AGAIN, end_within, first_of, supervised
 from daemon.upkeep import recovery_note
 from daemon.upkeep.copies import copies
 from daemon.upkeep.heads import RecordHeads
@@ -59,7 +59,7 @@ VERSION = version("tether-box")
 
 
 END_SECONDS = 30.0
-"""How long an engine may take to end: less than systemd's TimeoutStopSec."""
+"""How long an engine may take to end, and all else hardly longer: with what the doors take, less than systemd's TimeoutStopSec."""
 
 
 class Service:
@@ -161,7 +161,7 @@ class Service:
         return await copies(self.settings, self.clock, [one.at for one in await self.box.people.forgettings()])
 
     async def run(self, notifier: Notifier, *, ready: Callable[[], None], news: Sequence[str] = ()) -> None:
-        """Dispatch, watch the clock, keep house, until `stop` is set and all have ended. `news`: what the team should hear of the start."""
+        """Dispatch, watch the clock, keep house, until `stop` is set and all have ended or are called off. `news`: what the team should hear."""
         housekeeping = Housekeeping(
             self.box,
             lambda: self.settings,
@@ -174,24 +174,28 @@ class Service:
         heartbeat = Heartbeat(
             self.http, self.clock, lambda: self.settings, lambda: trouble.standing, self.heads.going_out
         )
+        vigil = Vigil(self.box, self.clock, trouble.tell_now, self._lost)
+        mail = RecordMail(self.clock, lambda: self.settings, self.heads.told, self.messenger.mail, self.box.notes)
+        works: dict[str, Coroutine[Any, Any, None]] = {
+            "engines": self._engines(),
+            "clock": self.watch.run(self.stop),
+            "housekeeping": housekeeping.run(self.stop),
+            "trouble": trouble.run(self.stop),
+            "vigil": vigil.run(self.stop),
+            "index of people": self._index_people(),
+            "heartbeat": heartbeat.run(self.stop),
+            "record mail": mail.run(self.stop),
+        }
+        if self.fleet is not None:
+            works["fleet"] = self.fleet.run(self.stop)
+        if notifier.watchdog_seconds:
+            works["watchdog"] = self._tell_systemd(notifier, notifier.watchdog_seconds / 2)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._engines(), name="engines")
-            group.create_task(self.watch.run(self.stop), name="clock")
-            group.create_task(housekeeping.run(self.stop), name="housekeeping")
-            group.create_task(trouble.run(self.stop), name="trouble")
-            vigil = Vigil(self.box, self.clock, trouble.tell_now, self._lost)
-            group.create_task(vigil.run(self.stop), name="vigil")
-            group.create_task(self._index_people(), name="index of people")
-            group.create_task(heartbeat.run(self.stop), name="heartbeat")
-            if self.fleet is not None:
-                group.create_task(self.fleet.run(self.stop), name="fleet")
-            mail = RecordMail(self.clock, lambda: self.settings, self.heads.told, self.messenger.mail, self.box.notes)
-            group.create_task(mail.run(self.stop), name="record mail")
-            if notifier.watchdog_seconds:
-                group.create_task(self._tell_systemd(notifier, notifier.watchdog_seconds / 2), name="watchdog")
+            tasks = [group.create_task(work, name=name) for name, work in works.items()]
             ready()
             await self.stop.wait()
             notifier.stopping()
+            await end_within(END_SECONDS + AGAIN, tasks)  # the engine is called off first, by its own bound
 
     async def _engines(self) -> None:
         while not self.stop.is_set():

@@ -44,6 +44,8 @@ def main(
             if (damaged := group.subgroup(StorageDamaged)) is None:
                 raise
             raise StorageDamaged("the database is damaged: the next start repairs it") from damaged
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None  # somebody asked twice
     return 0
 
 

@@ -1,7 +1,8 @@
-"""What the service does on signals: SIGTERM and SIGINT end it, SIGHUP has it read its configuration anew."""
+"""What the service does on signals: SIGTERM and SIGINT end it, a second one at once; SIGHUP has it read its configuration anew."""
 
 import asyncio
 import signal
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -20,9 +21,19 @@ class Reloadable(Protocol):
 
 
 def heed_signals(service: Reloadable, notifier: Notifier, group: asyncio.TaskGroup) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.stop.set)
+    """For the task that runs the service."""
+    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+    assert running is not None
+
+    def on_end(act: Callable[[], object]) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, act)
+
+    def end() -> None:
+        service.stop.set()
+        on_end(running.cancel)
+
+    on_end(end)
     loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(_reload(service, notifier), name="reload"))
 
 

@@ -160,3 +160,45 @@ async def test_a_watchdog_is_not_told_that_all_is_well_while_nothing_can_be_read
                 await store.clock.advance(30)
                 await asyncio.sleep(0.001)
         store.service.stop.set()
+
+
+# ---------------------------------------------------------------- the end
+
+
+async def test_a_stop_has_an_end_whatever_does_not(store: SmallStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk what a step of the clock asked for waited for room: only `kill -9` ended the service."""
+    waits, ready = asyncio.Event(), asyncio.Event()
+
+    async def for_room(milliseconds: int) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(store.box.spool, "shift", for_room)
+    monkeypatch.setattr(app, "END_SECONDS", 0.05)
+    monkeypatch.setattr(app, "AGAIN", 0.05)
+    running = asyncio.ensure_future(store.service.run(Notifier(store.clock, {}), ready=ready.set))
+    await ready.wait()
+    await settle()
+    store.clock.step(3600)
+    async with asyncio.timeout(20):
+        while not waits.is_set():
+            await store.clock.advance(1)
+        store.service.stop.set()
+        await running
+
+
+async def test_who_asks_twice_has_it_end_at_once(store: SmallStore) -> None:
+    async def service() -> None:
+        async with asyncio.TaskGroup() as group:
+            heed_signals(store.service, Notifier(store.clock, {}), group)
+            await asyncio.Event().wait()
+
+    running = asyncio.ensure_future(service())
+    await settle()
+    signal.raise_signal(signal.SIGTERM)
+    async with asyncio.timeout(20):
+        await store.service.stop.wait()
+        assert not running.done()
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(asyncio.CancelledError):
+            await running
