@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
-from aiohttp import ClientResponse
+import structlog
+from aiohttp import ClientError, ClientResponse
 
 from daemon.api.handlers import board, stream
 from daemon.config import Board
+from outbox.errors import StorageBusy
 from outbox.model import State
 from tests.support.face import Face, event, opened
 from tests.support.small_store import CALLERS, SmallStore, store_settings
@@ -71,6 +73,23 @@ async def following(
         reader = Reader(response)
         assert (await reader._block()) == b"retry: 2000\n\n"
         yield reader
+
+
+async def test_a_database_that_can_t_be_read_for_a_moment_ends_a_stream_and_is_no_bug(
+    face: Face, store: SmallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second answer was written into the middle of the first, and a traceback into the log, for each who followed."""
+
+    async def away(*_: object, **__: object) -> Any:
+        raise StorageBusy("disk I/O error")
+
+    with structlog.testing.capture_logs() as told:
+        async with following(face) as reader:
+            monkeypatch.setattr(store.box.views, "changes", away)
+            await face.post("/v1/events", event())
+            with pytest.raises(ClientError):
+                pytest.fail(str(await reader.until_end()))
+    assert [each for each in told if each["log_level"] == "error"] == []
 
 
 async def test_changes_are_told_as_their_gets_show_them(face: Face) -> None:

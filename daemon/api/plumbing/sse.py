@@ -14,6 +14,7 @@ from daemon.api.plumbing.reply import API_POLICY, GUARD, write
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from outbox import Change, harmless
+from outbox.errors import OutboxError
 
 log = structlog.get_logger(__name__)
 
@@ -81,9 +82,9 @@ class Streams:
                     await response.prepare(request)
                     await write(response, start)
                     await self._tell(response, source, wake, since, may)
-                except (ConnectionError, TimeoutError):
-                    log.debug("a stream's client went away", remote=request.remote)
-                    guest.end()  # who takes nothing takes no end of the answer either
+                except (ConnectionError, TimeoutError, OutboxError) as error:
+                    log.debug("a stream broke off", remote=request.remote, error=str(error))
+                    guest.end()  # who takes nothing takes no end of the answer either, and one that ended well would look whole
                 finally:
                     watcher.cancel()
         finally:
