@@ -168,6 +168,12 @@ def test_a_store_is_not_given_up_on_while_its_disk_comes_back_or_has_room_again(
     assert re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.MULTILINE) == [str(EX_CONFIG)]
 
 
+def test_staff_get_to_a_door_in_the_folder_that_systemd_makes() -> None:
+    """The check of the configuration names /run/tether/tether.sock for a short path, and the folder was shut to the counter's users."""
+    text = (ROOT / "systemd/tether.service").read_text()
+    assert re.findall(r"^(?:State|Runtime)DirectoryMode=(.*)$", text, re.MULTILINE) == ["0751", "0751"]
+
+
 @pytest.mark.parametrize(
     ("result", "restarts", "is_told"),
     [("success", "30", False), ("exit-code", "9", False), ("exit-code", "10", True), ("watchdog", "", True)],
