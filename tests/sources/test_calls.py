@@ -1,10 +1,12 @@
 """The calls about sources: who may make them, and what they answer."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
 
+from outbox.errors import NotFound, StorageBusy
 from outbox.model import Event, Posted
 from tests.support.face import Face, opened
 from tests.support.outbox_box import plans
@@ -85,6 +87,34 @@ async def test_what_is_kept(face: Face) -> None:
         assert "id is missing" in again["reason"]
     async with face.session.post(f"{face.url}/v1/quarantine/3/drop", headers=headers) as answer:
         assert answer.status == 409
+
+
+async def test_what_a_broken_replay_planned_is_on_record(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of its events was past its time and removed meanwhile, or the database was busy: messages went, and nothing said why."""
+    for number in range(3):
+        raw = EVENT.replace(b'"1"', b'"%d"' % number).replace(b"B-1", b"B-%d" % number)
+        told = Posted("till-2", msgspec.json.decode(raw, type=Event), raw, face.store.clock.now())
+        await face.store.box.spool.accept(told, plans())
+    replan, asked = face.store.box.replay.replan, 0
+
+    async def breaks(*given: Any, **more: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise NotFound("it is gone")
+        if asked == 3:
+            raise StorageBusy("disk I/O error")
+        return await replan(*given, **more)
+
+    monkeypatch.setattr(face.store.box.replay, "replan", breaks)
+    wish = {"since": "2026-11-24T09:00:00Z", "dry_run": False}
+    async with face.session.post(f"{face.url}/v1/replay", json=wish, headers=bearer(face, "owner")) as answer:
+        assert answer.status == 503
+    assert asked == 3
+    assert len(await face.store.messages()) == 1
+    [noted] = await face.store.acts("events.replayed")
+    assert noted.detail is not None
+    assert noted.detail["events"] == 1
 
 
 async def test_replay_tells_before_it_does(face: Face) -> None:

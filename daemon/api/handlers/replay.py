@@ -1,6 +1,7 @@
 """Planning stored events again under today's routes: what they would have sent and nobody was sent is added, the rest left alone."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -11,6 +12,7 @@ from daemon.wire.requests.keeping import ReplayWish
 from daemon.wire.sources import Replayed, ReplayedEvent, ReplayedMessage
 from daemon.wire.values import rfc3339
 from outbox import StoredEvent
+from outbox.errors import NotFound
 from outbox.masks import mask_address
 from outbox.model import Order, Plan, PlannedMessage, Planner, Posted
 from outbox.orders import to_ms
@@ -24,21 +26,23 @@ async def replay(call: Call[NoQuery, ReplayWish]) -> Replayed:
     planned: list[ReplayedEvent] = []
     tokens = await services.box.tokens.list()
     looked_at = after = 0
-    while looked_at < MOST:
-        page = await services.box.replay.since(to_ms(wish.since), after=after, limit=SLICE)
-        if not page:
-            break
-        after, looked_at = page[-1].seq, looked_at + len(page)
-        for stored in page:
-            if _is_meant(stored, wish):
-                plain = not voices.may_write(stored.source, services.settings.sources, tokens)
-                plan = _without_sentences(services.engine.planning.plan) if plain else services.engine.planning.plan
-                new = await services.box.replay.replan(stored, plan, dry_run=wish.dry_run)
-                if new:
-                    planned.append(_replayed(stored, new))
-    if planned and not wish.dry_run:
-        detail = {"since": rfc3339(to_ms(wish.since)), "events": len(planned)}
-        await services.box.audit.append("events.replayed", actor=call.caller.actor, detail=detail)
+    try:
+        while looked_at < MOST:
+            page = await services.box.replay.since(to_ms(wish.since), after=after, limit=SLICE)
+            if not page:
+                break
+            after, looked_at = page[-1].seq, looked_at + len(page)
+            for stored in page:
+                if _is_meant(stored, wish):
+                    plain = not voices.may_write(stored.source, services.settings.sources, tokens)
+                    plan = _without_sentences(services.engine.planning.plan) if plain else services.engine.planning.plan
+                    with suppress(NotFound):  # past its time, and removed meanwhile
+                        if new := await services.box.replay.replan(stored, plan, dry_run=wish.dry_run):
+                            planned.append(_replayed(stored, new))
+    finally:  # what was planned before it broke off was planned all the same
+        if planned and not wish.dry_run:
+            detail = {"since": rfc3339(to_ms(wish.since)), "events": len(planned)}
+            await services.box.audit.append("events.replayed", actor=call.caller.actor, detail=detail)
     return Replayed(looked_at, wish.dry_run, planned)
 
 
