@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from aiohttp import web
@@ -114,7 +114,7 @@ def make_app(gate: Gate) -> web.Application:
         app.router.add_route(route.method, route.path, handler, expect_handler=gate.expect)
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, handler, expect_handler=gate.expect)
-    app.router.add_route("OPTIONS", events.PATH, events.handshake)
+    app.router.add_route("OPTIONS", events.PATH, partial(events.handshake, gate))
     app.router.add_route("*", "/{anything:.*}", Elsewhere(gate, routes).answer, expect_handler=gate.expect)
     app.on_shutdown.append(stream.open.stop)
     app.on_shutdown.append(board.open.stop)

@@ -5,8 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.config import Hook, Rate
 from tests.http.test_hostile import ask, status, token
-from tests.support.face import Face
+from tests.support.face import Face, opened
+from tests.support.small_store import store_settings
 
 
 async def post(face: Face, body: Any, **more: Any) -> Any:
@@ -118,3 +120,9 @@ async def test_webhook_handshake(face: Face) -> None:
     assert answer.status == 204
     assert answer.headers["WebHook-Allowed-Origin"] == "erp.example.com"
     assert "POST" in answer.headers["Allow"]
+
+
+async def test_a_handshake_counts_as_a_call() -> None:
+    async with opened(store_settings(hook=Hook(port=0, rate=Rate(1)))) as face:
+        statuses = [(await face.call("OPTIONS", "/v1/events", as_=None)).status for _ in range(12)]
+        assert statuses == [204] * 10 + [429] * 2

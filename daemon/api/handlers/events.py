@@ -213,8 +213,12 @@ def _form(request: web.Request) -> str:
     )
 
 
-async def handshake(request: web.Request) -> web.StreamResponse:
+async def handshake(gate: Gate, request: web.Request) -> web.StreamResponse:
     """OPTIONS on the hook: the consent that CloudEvents' webhook specification asks for (http-webhook.md, 4)."""
+    try:
+        gate.admit(request, None)
+    except (Problem, ConnectionError) as refused:
+        return gate.failed(request, refused)
     headers = {"Allow": "POST, OPTIONS", "Accept": f"application/json, {cloudevents.MEDIA_TYPE}"}
     if origin := request.headers.get("WebHook-Request-Origin"):
         headers |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
