@@ -99,22 +99,24 @@ async def _tcp_door_to_come(services: Services, guards: Guards, *, folder: Path,
     """The TCP door, opened as soon as its name stands for an address of this machine."""
     services.hook_trouble = f"{NOBODY}: {why}"
     failure: Exception | None = None
+    ended = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        opening = group.create_task(_open_once_known(services, guards, folder), name="TCP door")
+        opening = group.create_task(_open_once_known(services, guards, folder, ended), name="TCP door")
         try:
             yield
         except Exception as error:  # raised again below as it is: the group would wrap it
             failure = error
         finally:
-            await call_off(opening)
+            ended.set()
+            if services.hook_trouble:  # else the door is open, and answers what is under way before it closes
+                await call_off(opening)
     if failure is not None:
         raise failure
 
 
-async def _open_once_known(services: Services, guards: Guards, folder: Path) -> None:
+async def _open_once_known(services: Services, guards: Guards, folder: Path, ended: asyncio.Event) -> None:
     hook = services.settings.hook
-    while True:
-        await services.clock.sleep(LOOK_AGAIN_SECONDS)
+    while not await services.clock.wait(ended, LOOK_AGAIN_SECONDS):
         if trouble := await asyncio.to_thread(unknown_name, hook):
             services.hook_trouble = trouble
             continue
@@ -122,7 +124,7 @@ async def _open_once_known(services: Services, guards: Guards, folder: Path) -> 
             async with tcp_door(services, guards, folder=folder) as url:
                 services.hook_trouble = ""
                 log.info("tills on the network get through", url=url)
-                await asyncio.Event().wait()
+                await ended.wait()
         except ConfigError as error:
             services.hook_trouble = f"{NOBODY}: {error}"
 

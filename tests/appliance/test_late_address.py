@@ -7,11 +7,14 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
+from daemon import supervise
 from daemon.config import ConfigError, Hook, Settings
 from daemon.runtime import listeners
 from daemon.runtime.app import open_service
@@ -123,6 +126,41 @@ async def test_a_name_that_nobody_knows_yet_keeps_no_service_down(
             socket.create_connection(("127.0.0.1", settings.hook.port), timeout=5).close()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", settings.hook.port), timeout=5)
+
+
+async def test_what_is_under_way_at_that_door_is_answered_before_it_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The door's own end was called off once more after two seconds, and the database closed beneath what went on."""
+    monkeypatch.setattr(supervise, "AGAIN", 0.02)
+    names, settings, clock = NameServer(monkeypatch, AWAY), at_a_name(tmp_path), FakeClock()
+    async with open_service(settings, clock=clock, rng=random.Random(1), reread=lambda: settings) as service:
+        services, views = service.services, service.box.views
+        orders, begun, enough = views.orders, asyncio.Event(), asyncio.Event()
+
+        async def slowly(**asked: Any) -> Any:
+            begun.set()
+            await enough.wait()
+            return await orders(**asked)
+
+        monkeypatch.setattr(views, "orders", slowly)
+        secret = await service.box.tokens.create("desk", ["read"], actor="test")
+        door = AsyncExitStack()
+        await door.enter_async_context(
+            listeners.listening(services, settings.socket, folder=tmp_path, unattended=True)
+        )
+        names.refuses = None
+        async with asyncio.timeout(20), ClientSession(f"http://127.0.0.1:{settings.hook.port}") as desk:
+            while services.hook_trouble:
+                await clock.advance(5)
+            asking = asyncio.ensure_future(desk.get("/v1/orders", headers={"Authorization": f"Bearer {secret}"}))
+            await begun.wait()
+            closing = asyncio.ensure_future(door.aclose())
+            await asyncio.wait({closing}, timeout=0.2)
+            assert not closing.done()
+            enough.set()
+            assert (await asking).status == 200
+            await closing
 
 
 @pytest.mark.parametrize(
