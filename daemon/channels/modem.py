@@ -252,8 +252,18 @@ class ModemChannel(Channel):
         except CutOff as error:
             return Unknown(str(error), code="cut_off")
         assert noted is not None
-        can_send = await self._ledger.has_sent(noted.handle.device)
+        can_send = await self._can_send(transmission, noted.handle.device)
         return self._refusals.judge(transmission, to, outcome(transmission, noted.handle, can_send=can_send))
+
+    async def _can_send(self, transmission: Transmission, device: str) -> bool:
+        """Whether that modem has sent texts: asked only where it says that it can't, and believed of it where nobody can tell now."""
+        trouble = transmission.trouble
+        if not isinstance(trouble, CommandRefused) or trouble.fault.kind is not Kind.UNSUPPORTED:
+            return True
+        try:
+            return await self._ledger.has_sent(device)
+        except NotCommitted:
+            return True
 
     def units(self, out: Outgoing) -> int:
         return count(out.rendered.text)
