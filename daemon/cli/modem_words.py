@@ -36,11 +36,19 @@ def told(row: Channel, modem: Modem) -> Iterator[tuple[str, str]]:
         yield "memory", _memory(modem.storage)
     yield "since start", _since_start(modem)
     if modem.trouble and modem.stage == "ready":
-        yield "last trouble", f"{modem.trouble} ({_moment(modem.trouble_at)}); it passed"
+        yield "last trouble", _last_trouble(row, modem)
+
+
+def _last_trouble(row: Channel, modem: Modem) -> str:
+    """A modem that is ready need not be rid of what a person can do something about: a text that went since tells."""
+    has_sent_since = (row.last_success or 0) > (modem.trouble_at or 0)
+    passed = row.state == "ready" and (has_sent_since or not modem.remedy)
+    remedy = f": {modem.remedy}" if modem.remedy else ""
+    return f"{modem.trouble} ({_moment(modem.trouble_at)}){'; it passed' if passed else ''}{remedy}"
 
 
 def _state(row: Channel, modem: Modem) -> str:
-    if row.state in ("paused", "misconfigured"):
+    if row.state in ("paused", "misconfigured") or (row.state == "open" and modem.stage == "ready"):
         return f"{row.state}: {row.reason}"
     words = _STAGES.get(modem.stage, row.state)
     return f"{words}: {modem.reason}" if modem.reason and modem.reason != words else words

@@ -336,19 +336,19 @@ class Driver:
         what, remedy = (
             (seen[0].what, seen[0].remedy) if seen else (str(error), _PLUG_IN if isinstance(error, NoDevice) else "")
         )
-        self._board.trouble(what, self._clock.now(), remedy=remedy)
         if self._stage(Stage.ABSENT):
             log.warning("modem absent", reason=what, remedy=remedy)
-        self._board.set(registration=None, signal_dbm=None, operator="", sim="")
+        self._board.trouble(what, self._clock.now(), remedy=remedy)
+        self._board.set(registration=None, signal_dbm=None, operator="", network="", sim="")
 
     async def _wait_for_person(self, error: NeedsPerson, link: Dialogue, stop: asyncio.Event) -> None:
         """Keep the port, so that pulling the modem out is noticed, and look again after a while."""
         fault = error.fault
         self._queue.close(fault.meaning)
         self._board.set(sim=fault.meaning)
-        self._board.trouble(fault.meaning, self._clock.now(), code=fault.code, remedy=fault.remedy)
         if self._stage(Stage.NEEDS_PERSON):
             log.error("modem needs a person", code=fault.code, meaning=fault.meaning, remedy=fault.remedy)
+        self._board.trouble(fault.meaning, self._clock.now(), code=fault.code, remedy=fault.remedy)
         self._wake.clear()
         if not link.lost and not stop.is_set():
             await self._clock.wait(self._wake, _PERSON_SECONDS)

@@ -75,6 +75,7 @@ class Status:
     trouble_at: int | None = None
     code: str = ""
     remedy: str = ""
+    """What a person can do about it; "" once the modem stands at another stage."""
     resets: int = 0
     """Steps of recovery taken since the service began."""
     sent: int = 0
@@ -131,11 +132,11 @@ class CurrentStatus:
         self.status = replace(self.status, **changes)
 
     def stage(self, stage: Stage) -> bool:
-        """Move to that stage; False when it stood there already."""
+        """Move to that stage; False when it stood there already. What could be done about a trouble before helps nothing there."""
         if self.status.stage is stage:
             return False
         self._moved_at = self._clock.monotonic()
-        self.set(stage=stage, since=self._clock.now())
+        self.set(stage=stage, since=self._clock.now(), remedy="")
         return True
 
     def trouble(self, text: str, now: int, *, code: str = "", remedy: str = "") -> None:

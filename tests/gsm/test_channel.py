@@ -341,6 +341,26 @@ async def test_what_people_see(tmp_path: Path) -> None:
         assert health.summary == "Simulated Mobile, -73 dBm, home"
 
 
+async def test_what_to_do_is_of_what_stands_in_the_way_now(tmp_path: Path) -> None:
+    """The team read "no network (searching): plug the modem in", of one that hung in the hub beside them."""
+    async with open_shop(tmp_path, kind="pty", character="ec25") as shop:
+        await shop.ready()
+        assert shop.channel.detail()["network"] == "4G"
+        shop.plug.pull()
+        await shop.clock.until(lambda: shop.channel.status().remedy)
+        gone = shop.channel.obstacle()
+        assert gone is not None
+        assert "plug the modem in" in gone.reason
+        assert shop.channel.detail()["network"] == ""
+        shop.modem.state.registration = 2
+        shop.plug.put()
+        await shop.clock.until(lambda: shop.channel.status().stage == "searching")
+        searching = shop.channel.obstacle()
+        assert searching is not None
+        assert searching.reason == "no network (searching)"
+        assert shop.channel.detail()["remedy"] == ""
+
+
 async def test_a_service_code(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()

@@ -166,6 +166,31 @@ def test_how_it_is_is_said_in_words() -> None:
     assert not any(mark in said for said in words.values() for mark in ("{", "1795515300000", "None"))
 
 
+REFUSED = {**READY, "trouble": "network out of order", "trouble_at": 1_795_515_300_000}
+KEEP_3G = {**REFUSED, "remedy": "keep the modem in 3G (AT+CNMP=14)"}
+
+
+@pytest.mark.parametrize(
+    ("detail", "row", "line", "words", "passed"),
+    [
+        (REFUSED, {"state": "ready"}, "last trouble", "network out of order", True),
+        (KEEP_3G, {"state": "ready"}, "last trouble", "AT+CNMP=14", False),
+        (KEEP_3G, {"state": "ready", "last_success": 1_795_515_400_000}, "last trouble", "AT+CNMP=14", True),
+        (KEEP_3G, {"state": "open", "reason": "network out of order"}, "last trouble", "AT+CNMP=14", False),
+        (READY, {"state": "open", "reason": "it may still answer: 57 s more"}, "modem", "57 s more", False),
+        (KEEP_3G, {"state": "open", "reason": "network out of order"}, "modem", "network out of order", False),
+    ],
+)
+def test_a_modem_that_is_registered_and_can_not_send_is_not_called_well(
+    detail: dict[str, Any], row: dict[str, Any], line: str, words: str, passed: bool
+) -> None:
+    """It said "ready", "it passed" and "it can't send now" in one breath, and what would help nowhere."""
+    said = dict(told(read({"name": "modem", **row}, Channel), read(detail, Modem)))
+    assert words in said[line]
+    assert ("it passed" in said[line]) == passed
+    assert ("modem", "ready") not in said.items() or row["state"] == "ready"
+
+
 @pytest.mark.parametrize("device", ["auto", "/dev/ttyUSB2"])
 async def test_the_unit_that_tells_of_a_failed_service_blames_no_modem_that_it_can_t_see(
     device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
