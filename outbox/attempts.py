@@ -316,6 +316,7 @@ def note_outcome(attempt: AttemptRow, outcome: Outcome, *, at: int) -> None:
     """Write down what a try said."""
     attempt.finished_at = at
     attempt.scope = None
+    attempt.units = outcome.used(attempt.units)
     match outcome:
         case Accepted():
             attempt.outcome, attempt.code, attempt.detail = "accepted", "", outcome.detail

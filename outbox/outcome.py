@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
@@ -15,14 +15,30 @@ class Scope(StrEnum):
     CHANNEL = "channel"  # credentials, credit, quota: nothing goes this way until somebody mends it
 
 
-class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """What each outcome says of its channel's limits."""
+
+    may_have_left: ClassVar[bool] = False
+    left: int | None = None
+    """How many of its units (a long text's parts) left, or may have, where that is neither all of them nor none: it was refused part way, or
+    handed over more than once."""
+
+    def used(self, units: int) -> int:
+        """How much of the rate and the day it took, of so many units."""
+        if self.left is not None:
+            return self.left
+        return units if self.may_have_left else 0
+
+
+class Accepted(Ended, frozen=True, tag="accepted"):
     """The provider took it. `provider_id` is what its receipts will name ("" where it gives none)."""
 
+    may_have_left: ClassVar[bool] = True
     provider_id: str = ""
     detail: str = ""
 
 
-class Deferred(msgspec.Struct, frozen=True, tag="deferred"):
+class Deferred(Ended, frozen=True, tag="deferred"):
     """Not now: try this channel again. `after` is the provider's own wait in seconds (Retry-After), None for our backoff.
 
     `unreachable`: no connection was made, which is evidence about the line; such a try was never sent.
@@ -38,7 +54,7 @@ class Deferred(msgspec.Struct, frozen=True, tag="deferred"):
     local: bool = False
 
 
-class Rejected(msgspec.Struct, frozen=True, tag="rejected"):
+class Rejected(Ended, frozen=True, tag="rejected"):
     """A refusal that repeating won't change. `code` and `reason` are the provider's own, `remedy` is ours for the owner.
 
     `opted_out`: the provider says this recipient asked for silence: it becomes an opt-out for the whole medium.
@@ -53,9 +69,10 @@ class Rejected(msgspec.Struct, frozen=True, tag="rejected"):
     after: float | None = None
 
 
-class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
+class Unknown(Ended, frozen=True, tag="unknown"):
     """The request may have arrived: timeout or reset after writing, a crash, a 5xx of a provider known to send anyway."""
 
+    may_have_left: ClassVar[bool] = True
     reason: str
     code: str = ""
 

@@ -215,7 +215,8 @@ class AttemptRow(msgspec.Struct, array_like=True):
     detail: Annotated[str, CHANGES]
     receipt_detail: Annotated[str, CHANGES]
     address: str
-    units: int
+    units: Annotated[int, CHANGES]
+    """What it takes of its channel's limits; what it took, once it has ended."""
     sent: Annotated[str | None, BLOB]
     message_id: Annotated[str, Joined("m.id")]
 

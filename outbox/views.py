@@ -86,6 +86,8 @@ class LeftText(msgspec.Struct, frozen=True):
     at: int
     text: str
     """"" where it was forgotten."""
+    units: int
+    """What it took of its channel's limits."""
 
 
 class Views:
@@ -306,6 +308,6 @@ def _change(row: tuple[int, str, str, str, str]) -> Change | None:
     return change(*row)
 
 
-def _left_text(row: tuple[str, str, int, str | None]) -> LeftText:
-    channel, address, at, sent = row
-    return LeftText(channel, address, at, decode_rendered(sent).text if sent else "")
+def _left_text(row: tuple[str, str, int, str | None, int]) -> LeftText:
+    channel, address, at, sent, units = row
+    return LeftText(channel, address, at, decode_rendered(sent).text if sent else "", units)

@@ -1,5 +1,7 @@
 """What the modem's words mean for a message: the modem channel's half of "outcomes are values". Pure."""
 
+import msgspec
+
 from daemon.modem.codes import Kind
 from daemon.modem.dialogue import CommandRefused, Silent
 from daemon.modem.reports import Handle
@@ -52,6 +54,12 @@ def outcome(transmission: Transmission, handle: Handle, *, can_send: bool) -> Ou
             return Unknown(fault.meaning, code=fault.code)
         case _:
             return Deferred(fault.meaning, code=fault.code)
+
+
+def with_what_left(said: Outcome, transmission: Transmission) -> Outcome:
+    """The same, with how many SMS it cost where that is not what such an outcome costs."""
+    left = transmission.left
+    return said if said.used(transmission.parts) == left else msgspec.structs.replace(said, left=left)
 
 
 def _is_for_good(trouble: CommandRefused | Silent) -> bool:

@@ -268,6 +268,8 @@ class Channel(ABC):
     """Per second; None: unpaced."""
     default_concurrency: ClassVar[int] = 8
     default_daily_limit: ClassVar[int | None] = None
+    counts_parts: ClassVar[bool] = False
+    """Its units are a text's parts, not its texts."""
     is_cloud: ClassVar[bool] = True
     """False: works without the internet (the modem)."""
     poll: PollPlan | None = None

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from daemon import consent_words
 from daemon.channels import _modem_sender
-from daemon.channels._modem_outcome import NOT_READY_SECONDS, Refusals, not_now, outcome
+from daemon.channels._modem_outcome import NOT_READY_SECONDS, Refusals, not_now, outcome, with_what_left
 from daemon.channels.base import (
     Channel,
     CommonSettings,
@@ -135,6 +135,7 @@ class ModemChannel(Channel):
     default_rate: ClassVar[float | None] = 10 / 60
     default_concurrency: ClassVar[int] = 1
     default_daily_limit: ClassVar[int | None] = 200  # a SIM for people is barred, or dear, long before a machine tires
+    counts_parts: ClassVar[bool] = True
     is_cloud: ClassVar[bool] = False
     tells_delivery: bool = True
     can_look_up: ClassVar[bool] = True
@@ -240,7 +241,7 @@ class ModemChannel(Channel):
         async def record(transmission: Transmission) -> None:
             assert noted is not None
             course = _course(transmission)
-            await self._ledger.end(noted, transmission.references, course, repeated=transmission.repeated)
+            await self._ledger.end(noted, transmission.references, course, repeated=bool(transmission.repeats))
 
         try:
             transmission = await self._driver.send(parts, timeout=self.settings.timeout, begin=begin, record=record)
@@ -253,7 +254,8 @@ class ModemChannel(Channel):
             return Unknown(str(error), code="cut_off")
         assert noted is not None
         can_send = await self._can_send(transmission, noted.handle.device)
-        return self._refusals.judge(transmission, to, outcome(transmission, noted.handle, can_send=can_send))
+        said = self._refusals.judge(transmission, to, outcome(transmission, noted.handle, can_send=can_send))
+        return with_what_left(said, transmission)
 
     async def _can_send(self, transmission: Transmission, device: str) -> bool:
         """Whether that modem has sent texts: asked only where it says that it can't, and believed of it where nobody can tell now."""

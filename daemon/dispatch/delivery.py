@@ -234,9 +234,10 @@ class Delivery:
             self._nothing_left(lane, spent, units)
             await self._recorded(lambda: self._box.spool.interrupt(begun))
             return None
-        if spent is not None and not isinstance(outcome, Accepted | Unknown):
-            self._sms.spending.give_back(spent)
-        return await self._settle(lane, channel, due, begun, outcome, units)
+        unused = units - outcome.used(units)
+        if spent is not None:
+            self._sms.spending.give_back(spent, spent.parts * unused // units)
+        return await self._settle(lane, channel, due, begun, outcome, unused)
 
     async def _past_the_day(self, lane: Lane, message: Message, units: int) -> Message | None:
         """The day has room for some, but not for so many: the next channel, or tomorrow; a text that no day has room for can't go
@@ -326,11 +327,10 @@ class Delivery:
             )
 
     async def _settle(
-        self, lane: Lane, channel: Channel, due: Due, attempt: Attempt, outcome: Outcome, units: int
+        self, lane: Lane, channel: Channel, due: Due, attempt: Attempt, outcome: Outcome, unused: int
     ) -> Message:
         line_down = await self._lessons.of_the_line(lane, outcome)
-        if not isinstance(outcome, Accepted | Unknown):
-            lane.day.take_back(self._clock.now(), units, counted_at=attempt.started_at)
+        lane.day.take_back(self._clock.now(), unused, counted_at=attempt.started_at)
         await self._lessons.of_the_channel(lane, outcome, line_down=line_down)
         message = due.message
         situation = self._situation(lane, message, outcome=outcome, line_down=line_down)

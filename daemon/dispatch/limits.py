@@ -51,8 +51,8 @@ class Day:
         self._count += count
 
     def take_back(self, now: int, count: int = 1, *, counted_at: int | None = None) -> None:
-        """So many that were counted (a moment ago, or at that time) turned out not to have been sent. What was counted on another day is
-        over with it."""
+        """So many that were counted (a moment ago, or at that time) turned out not to have been sent; fewer than none: more were. What was
+        counted on another day is over with it."""
         self._turn(now)
         if counted_at is None or self._day.holds(counted_at):
             self._count = max(0, self._count - count)

@@ -26,8 +26,8 @@ class Transmission:
     parts: int
     references: tuple[int, ...] = ()
     trouble: CommandRefused | Silent | None = None
-    repeated: bool = False
-    """A part whose answer was unclear was handed over once more, and may have gone out both times."""
+    repeats: int = 0
+    """How often a part whose answer was unclear was handed over once more: it may have gone out each time."""
 
     @property
     def complete(self) -> bool:
@@ -46,6 +46,11 @@ class Transmission:
         )
         return unsure or self.unanswered
 
+    @property
+    def left(self) -> int:
+        """How many SMS went out, or may have."""
+        return len(self.references) + self.repeats + self.may_have_gone
+
 
 async def transmit(
     link: Dialogue,
@@ -58,7 +63,7 @@ async def transmit(
 ) -> Transmission:
     """Send the parts one after another. `seconds`: how long the network may take for each. Never raises for the modem's sake."""
     references: list[int] = []
-    repeated = False
+    repeats = 0
     if len(parts) > 1:
         with contextlib.suppress(PortLost):  # the first part will tell
             await try_command(link, _KEEP_LINK)
@@ -66,22 +71,22 @@ async def transmit(
         submission, again = await _submit(
             link, clock, part, service_centre, seconds, long=len(parts) > 1, begun=bool(references)
         )
-        repeated = repeated or again
+        repeats += again
         if not isinstance(submission, Taken):
-            return Transmission(len(parts), tuple(references), submission, repeated)
+            return Transmission(len(parts), tuple(references), submission, repeats)
         references.append(submission.reference)
         on_taken()
-    return Transmission(len(parts), tuple(references), repeated=repeated)
+    return Transmission(len(parts), tuple(references), repeats=repeats)
 
 
 async def _submit(
     link: Dialogue, clock: Clock, part: Submit, service_centre: str, seconds: float, *, long: bool, begun: bool
-) -> tuple[Submission, bool]:
+) -> tuple[Submission, int]:
     """`begun`: earlier parts are under way, so what may pass is tried again rather than given up. So is a part that may have gone
-    out all the same: a phone shows a part once, however often it comes. Whether one such was, too. What the line garbled, or
+    out all the same: a phone shows a part once, however often it comes. How often one such was, too. What the line garbled, or
     made a word that the modem does not know, is said once more."""
     length, pdu = part.command(service_centre)
-    repeated = False
+    repeats = 0
     tries, once_more = 1, set[Kind]()
     submission = await link.submit(length, pdu, timeout=seconds)
     while isinstance(submission, CommandRefused):
@@ -89,10 +94,10 @@ async def _submit(
         if kind in _ONCE_MORE and kind not in once_more:
             once_more.add(kind)
         elif tries < _PART_TRIES and ((begun and kind is Kind.RETRY) or (long and kind is Kind.UNSURE)):
-            repeated = repeated or (kind is Kind.UNSURE and submission.written)
+            repeats += kind is Kind.UNSURE and submission.written
             await clock.sleep(_PART_PAUSE * tries)
             tries += 1
         else:
             break
         submission = await link.submit(length, pdu, timeout=seconds)
-    return submission, repeated
+    return submission, repeats

@@ -121,10 +121,10 @@ SELECT (SELECT count(*) FROM event), total(state = 'sent'), total(state = 'deliv
 -- count_attempts: how many attempts ended how on each channel. Reads all of them.
 SELECT channel, outcome, count(*) FROM attempt WHERE outcome IS NOT NULL GROUP BY channel, outcome;
 
--- texts_since: each text message since a moment that was taken, or may have been: by what, to whom, when, and what it said. As `sent_since`.
-SELECT channel, address, started_at, CAST(sent AS TEXT) FROM attempt
-WHERE seq > (SELECT max(seq) FROM attempt) - 10000 AND started_at BETWEEN :since AND :since + 93600000
-    AND (outcome IS NULL OR outcome IN ('accepted', 'unknown'))
+-- texts_since: each text message since a moment that was taken, or may have been: by what, to whom, when, what it said, and its units. As
+-- `sent_since`.
+SELECT channel, address, started_at, CAST(sent AS TEXT), units FROM attempt
+WHERE seq > (SELECT max(seq) FROM attempt) - 10000 AND started_at BETWEEN :since AND :since + 93600000 AND units > 0
     AND channel IN (SELECT value FROM json_each(:channels))
 ORDER BY seq;
 
@@ -138,6 +138,5 @@ SELECT EXISTS (
 -- ten thousand, which no store makes in a day: one that was made by a wrong clock hides none, nor does what a clock that was days ahead made
 -- count today (26 hours: the longest day).
 SELECT channel, sum(units), max(iif(outcome = 'accepted', finished_at, NULL)) FROM attempt
-WHERE seq > (SELECT max(seq) FROM attempt) - 10000 AND started_at BETWEEN :since AND :since + 93600000
-    AND (outcome IS NULL OR outcome IN ('accepted', 'unknown'))
+WHERE seq > (SELECT max(seq) FROM attempt) - 10000 AND started_at BETWEEN :since AND :since + 93600000 AND units > 0
 GROUP BY channel;

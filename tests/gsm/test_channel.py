@@ -90,7 +90,7 @@ async def test_a_text_that_went_in_part_is_unknown(tmp_path: Path) -> None:
         await shop.ready()
         shop.modem.on_sent = lambda _: shop.modem.faults.errors.update({"AT+CMGS": ["+CMS ERROR: 38"] * 3})
         outcome = await shop.send("a" * 200)
-        assert outcome == Unknown("1 of 2 parts were sent", code="partial")
+        assert outcome == Unknown("1 of 2 parts were sent", code="partial", left=1)
 
 
 async def test_a_part_that_is_refused_for_good_ends_the_text(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ async def test_a_part_that_is_refused_for_good_ends_the_text(tmp_path: Path) -> 
         await shop.ready()
         shop.modem.on_sent = lambda _: shop.modem.faults.errors.update({"AT+CMGS": ["+CMS ERROR: 28"]})
         outcome = await shop.send("a" * 200)
-        assert outcome == Rejected(Scope.RECIPIENT, "CMS 28", "part 2 of 2: subscriber not identified")
+        assert outcome == Rejected(Scope.RECIPIENT, "CMS 28", "part 2 of 2: subscriber not identified", left=1)
         assert len(shop.modem.sent) == 1
 
 
@@ -109,8 +109,15 @@ async def test_a_part_that_may_have_gone_is_sent_again_by_itself(tmp_path: Path)
         shop.modem.on_sent = lambda one: (
             shop.modem.faults.errors.update({"AT+CMGS": ["+CMS ERROR: 500"]}) if len(shop.modem.sent) == 1 else None
         )
-        assert isinstance(await shop.send("a" * 200), Accepted)
+        outcome = await shop.send("a" * 200)
+        assert isinstance(outcome, Accepted)
+        assert outcome.left == 3  # each may cost one
         assert [one.part[2] for one in shop.modem.sent] == [1, 2]
+        shop.modem.on_sent = lambda _: None
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 500", "+CMS ERROR: 38"]
+        given_up = await shop.send("a" * 200, message="m2")
+        assert isinstance(given_up, Deferred)
+        assert given_up.left == 1
 
 
 async def test_a_message_that_the_line_garbled_once_is_sent_again(tmp_path: Path) -> None:

@@ -77,6 +77,23 @@ async def test_the_days_limit_counts_sms_and_holds_for_tests_and_after_a_restart
         assert len(modem.sent) == 5
 
 
+async def test_a_text_that_is_refused_part_way_counts_as_far_as_it_went(tmp_path: Path) -> None:
+    clock, rng = SystemClock(), random.Random(2)
+    modem = SimulatedModem(clock, rng)
+    modem.on_sent = lambda _: modem.faults.errors.update({"AT+CMGS": ["+CMS ERROR: 28"]})
+    async with on_pty(modem, tmp_path / "modem", clock, rng) as plug, open_shop(tmp_path, pace=0.05) as shop:
+        shop.configure([], ROUTE, extra=MODEM.format(device=plug.device), timezone=noon())
+        await shop.start()
+        await shop.post(event(1, "order.completed"))
+        await _write(shop, 1, LONG)
+        await shop.until({"failed"})
+        for _ in range(2):
+            assert (await _modem(shop))["sent_today"] == len(modem.sent) == 1
+            assert (await shop.get("/v1/channels"))["sms"]["parts_today"] == 1
+            await shop.stop()
+            await shop.start()
+
+
 async def test_names_and_short_codes_are_neither_opted_out_nor_answered(tmp_path: Path) -> None:
     """A parcel service or a bank that texts "STOP" or "HELP" to the store's number."""
     clock, rng = SystemClock(), random.Random(2)

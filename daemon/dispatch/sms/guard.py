@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from daemon.channels.base import Outgoing
-from daemon.channels.registry import CHANNELS
+from daemon.channels.registry import CHANNELS, channel_class
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.fallback import next_via_index
 from daemon.dispatch.limits import midnight_after
@@ -79,7 +79,7 @@ class SmsGuard:
         self._begin()
         for text in texts:
             self.pumping.note(text.address, text.at)
-            parts = measure(text.text).parts
+            parts = text.units if channel_class(text.channel).counts_parts else measure(text.text).parts
             self.spending.spend(parts, self._cost(text.channel, text.address, parts), since)
 
     async def admit(

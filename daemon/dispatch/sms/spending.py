@@ -54,11 +54,12 @@ class Spending:
         self._cost += cost
         return Spent(self._day.name, parts, cost)
 
-    def give_back(self, spent: Spent) -> None:
-        """It did not leave. What was counted on another day is over with it."""
+    def give_back(self, spent: Spent, parts: int | None = None) -> None:
+        """So many of its parts did not leave (None: none did; fewer than none: more left). What was counted on another day is over with it."""
         if spent.day == self._day.name:
-            self._parts -= spent.parts
-            self._cost -= spent.cost
+            unspent = spent.parts if parts is None else parts
+            self._parts -= unspent
+            self._cost -= spent.cost * unspent / spent.parts
 
     def _turn(self, now: int) -> None:
         if self._day.is_another(now):
