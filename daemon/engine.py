@@ -20,7 +20,7 @@ from daemon.channels.base import (
     Surroundings,
 )
 from daemon.config import Settings
-from daemon.dispatch.board import ChannelBoard, trials_since
+from daemon.dispatch.board import ChannelBoard
 from daemon.dispatch.callbacks import Callbacks
 from daemon.dispatch.delivery import Delivery, Hold, at_once
 from daemon.dispatch.dispatcher import Dispatcher
@@ -35,6 +35,7 @@ from daemon.dispatch.reply_words import ReplyWords
 from daemon.dispatch.resolver import Resolver
 from daemon.dispatch.restored import RestoredGate
 from daemon.dispatch.sms.guard import SmsGuard
+from daemon.dispatch.unqueued import unqueued_since
 from daemon.dispatch.uplink import Host, LineState, Uplink, near_channels, probe_hosts
 from daemon.http import Http
 from daemon.intake.door import Door
@@ -150,12 +151,13 @@ class Engine:
         await self.restored.load()
         since = midnight_before(self._clock.now(), self.settings.store.zone)
         sent_today = await self._box.views.sent_since(since)
+        unqueued = {name: await unqueued_since(self._box, name, since) for name in self.lanes}
+        texting = [name for name, lane in self.lanes.items() if lane.medium == "sms"]
         gone = [name for name in sent_today if name not in self.lanes and _texts(name)]
-        await self.sms.recall([name for name, lane in self.lanes.items() if lane.medium == "sms"], since, gone=gone)
+        await self.sms.recall(texting, since, unqueued.values(), gone=gone)
         for name, lane in self.lanes.items():
             today = sent_today.get(name)
-            trials = await trials_since(self._box, name, since)
-            lane.day.recall(self._clock.now(), trials if today is None else trials + today.count)
+            lane.day.recall(self._clock.now(), unqueued[name].units + (0 if today is None else today.count))
             if today is not None:
                 lane.last_success = today.last_taken_at
             paused = await self._box.notes.get(f"channel.{name}.paused")

@@ -109,14 +109,15 @@ async def report(settings: "Settings", news: str, found: "Sequence[Finding]") ->
     """Bring it to people without the service, which may be the one that failed: what systemd calls when a unit has."""
     from daemon.appliance.finding import Level
     from daemon.channels import registry
-    from daemon.channels.base import Channel, Misconfigured
+    from daemon.channels.base import Channel, Misconfigured, Outgoing
     from daemon.config import ConfigError
     from daemon.dispatch.sms.destination import refusal
     from daemon.http import open_http
     from daemon.redact import mask_contacts
     from daemon.upkeep.heartbeat import call
-    from daemon.upkeep.messenger import GiveBack, Messenger, costs_nothing
+    from daemon.upkeep.messenger import Messenger
     from outbox.clock import SystemClock
+    from outbox.outcome import Outcome
 
     wrong = [f"{finding.check}: {finding.summary}" for finding in found if finding.level is Level.PROBLEM]
     words = mask_contacts("; ".join([news, *wrong]))[:MOST_WORDS]
@@ -132,10 +133,10 @@ async def report(settings: "Settings", news: str, found: "Sequence[Finding]") ->
 
         await call(http, settings.heartbeat.url, "/fail", words)
 
-        def may_text(name: str, to: str, words: str) -> GiveBack | None:
-            return costs_nothing if refusal(to, (), anywhere=True) is None else None
+        async def text(by: Channel, out: Outgoing) -> Outcome | None:
+            return await by.send(out) if refusal(out.to, (), anywhere=True) is None else None
 
-        if not await Messenger(lambda: settings, channel, clock, may_text).tell(words):
+        if not await Messenger(lambda: settings, channel, clock, text).tell(words):
             print(f"nobody could be told by {', '.join(settings.trouble.via)}", file=sys.stderr)
 
 

@@ -1,22 +1,27 @@
 """The channels as people see them: state, trouble in words, how much waits; and what people may do to them."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 import msgspec
+import structlog
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.channels.registry import channel_class
 from daemon.dispatch.lane import Lane, LaneState
 from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.sms.guard import SmsGuard, SmsStatus
+from daemon.dispatch.unqueued import Unqueued, note_unqueued
 from daemon.dispatch.uplink import LineState, Uplink
 from outbox import Outbox, harmless
 from outbox.clock import Clock
-from outbox.errors import NotFound
+from outbox.errors import NotFound, OutboxError
 from outbox.model import Medium, Rendered
-from outbox.outcome import Accepted, Deferred, Rejected, Unknown
+from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Unknown
+
+log = structlog.get_logger(__name__)
 
 
 class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,16 +41,6 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_failure: int | None
     last_trouble: str
     detail: Mapping[str, Any]
-
-
-def trials_note(name: str) -> str:
-    return f"channel.{name}.trials"
-
-
-async def trials_since(box: Outbox, name: str, since: int) -> int:
-    """What tests of that channel took of its day's limit."""
-    at, _, units = (await box.notes.get(trials_note(name)) or "0:0").partition(":")
-    return int(units) if int(at) >= since else 0
 
 
 class UplinkStatus(msgspec.Struct, frozen=True):
@@ -146,24 +141,12 @@ class ChannelBoard:
             health = await lane.channel.check()
             return TestResult(health.ok, f"{health.summary}. {health.remedy}" if health.remedy else health.summary)
         await self._known()
-        out, now = self._trial(lane.channel, to), self._clock.now()
-        title, units = lane.channel.title, lane.channel.units(out)
+        title = lane.channel.title
         if obstacle := lane.channel.obstacle():
             return TestResult(False, f"{title} can't send now: {obstacle.reason.rstrip('.')}.")
-        if why_not := lane.trial(units, self._clock.monotonic(), now):
-            return TestResult(False, f"{title} can't send a test now: {why_not}.")
-        share = self._sms.admit_trial(name, to, out.rendered.text, now) if lane.medium == "sms" else None
-        if isinstance(share, str):
-            lane.day.take_back(now, units)
-            return TestResult(False, f"{title} was not asked: {share}.")
-        outcome = harmless.cleaned(await lane.channel.send(out))
-        if isinstance(outcome, Accepted | Unknown):
-            await self._note_trial(name, units, now)
-        else:
-            lane.day.take_back(now, units)
-            if share is not None:
-                self._sms.spending.give_back(share)
-        match outcome:
+        match outcome := await self._send(lane, lane.channel, self._trial(lane.channel, to), lane.trial):
+            case str():
+                return TestResult(False, outcome)
             case Accepted():
                 return TestResult(
                     True, f"{title} took it{f' as {outcome.provider_id}' if outcome.provider_id else ''}."
@@ -176,10 +159,44 @@ class ChannelBoard:
             case Unknown():
                 return TestResult(False, f"It is not known whether {title} took it: {outcome.reason}.")
 
-    async def _note_trial(self, name: str, units: int, now: int) -> None:
-        """Tests are no attempts of a message: what they took of the day is kept beside those."""
-        begun = midnight_before(now, self._zone)
-        await self._box.notes.set(trials_note(name), f"{now}:{await trials_since(self._box, name, begun) + units}")
+    async def word(self, name: str, out: Outgoing) -> Outcome | None:
+        """Send a word about the box as a text message; None where it may not go, or can't."""
+        await self._known()
+        lane = self._lanes.get(name)
+        if lane is None or lane.channel is None or lane.channel.obstacle():
+            return None
+        outcome = await self._send(lane, lane.channel, out, lane.admit)
+        return None if isinstance(outcome, str) else outcome
+
+    async def _send(
+        self, lane: Lane, channel: Channel, out: Outgoing, admit: Callable[[int, float, int], str]
+    ) -> Outcome | str:
+        """Past the outbox, within the limits of the channel and of all text messages; or why not, in a sentence."""
+        now, units, spending = self._clock.now(), channel.units(out), self._sms.spending
+        if why_not := admit(units, self._clock.monotonic(), now):
+            return f"{channel.title} can't send a test now: {why_not}."
+        share = self._sms.admit_trial(lane.name, out.to, out.rendered.text, now) if lane.medium == "sms" else None
+        if isinstance(share, str):
+            lane.day.take_back(now, units)
+            return f"{channel.title} was not asked: {share}."
+        outcome = harmless.cleaned(await channel.send(out))
+        used = outcome.used(units)
+        lane.day.take_back(self._clock.now(), units - used, counted_at=now)
+        parts, cost = 0, Decimal(0)
+        if share is not None:
+            parts, cost = share.parts * used // units, share.cost * used / units
+            spending.give_back(share, share.parts - parts)
+        await self._note(lane.name, Unqueued(used, parts, cost), now)
+        return outcome
+
+    async def _note(self, name: str, left: Unqueued, now: int) -> None:
+        """What left has left, and what it tells may be that the disk is full."""
+        if not left.units:
+            return
+        try:
+            await note_unqueued(self._box, name, left, since=midnight_before(now, self._zone), now=now)
+        except OutboxError as error:
+            log.error("what left past the outbox could not be noted", channel=name, error=str(error))
 
     async def ussd(self, name: str, code: str) -> TestResult:
         """Ask the mobile network by a service code ("*100#" for the credit). Raises ValueError for what is no code."""

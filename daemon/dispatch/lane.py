@@ -261,11 +261,16 @@ class Lane:
         return True
 
     def trial(self, units: int, monotonic: float, now: int) -> str:
-        """Let an operator's own text through within the limits; or why not."""
+        """Let an operator's own text through, once the rate lets one through; or why not."""
+        wait = self.bucket.seconds_until_one(monotonic)
+        if wait and self.paused_by is None:
+            return f"its rate lets the next one through in {wait:.0f} s"
+        return self.admit(units, monotonic, now)
+
+    def admit(self, units: int, monotonic: float, now: int) -> str:
+        """Let what is no message through within the day's limit; or why not. For what it takes of the rate, those after it wait."""
         if self.paused_by is not None:
             return f"the channel is paused: {self.paused_by}"
-        if self.bucket.rate and (wait := self.bucket.seconds_until_one(monotonic)):
-            return f"its rate lets the next one through in {wait:.0f} s"
         if not self.takes(units, monotonic, now):
             return f"today's limit of {self.day.limit} ([channels.{self.name}] daily_limit) has no room for it"
         return ""

@@ -7,14 +7,15 @@ from contextlib import asynccontextmanager
 import structlog
 
 from daemon.channels import registry
-from daemon.channels.base import Channel, Misconfigured, Surroundings
+from daemon.channels.base import Channel, Misconfigured, Outgoing, Surroundings
 from daemon.config import ConfigError, Settings, Store
 from daemon.config import Trouble as StoreTrouble
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Pool, queries
 from daemon.http import Http, open_http
-from daemon.upkeep.messenger import GiveBack, Messenger
+from daemon.upkeep.messenger import Messenger
 from outbox.clock import Clock
+from outbox.outcome import Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +73,7 @@ async def voice(settings: HqSettings, pool: Pool, clock: Clock, rng: random.Rand
         )
         texts = _Allowance(clock)
         try:
-            yield Messenger(lambda: store, channels.get, clock, lambda channel, to, words: texts.take_one())
+            yield Messenger(lambda: store, channels.get, clock, texts.send)
         finally:
             for channel in channels.values():
                 await channel.close()
@@ -114,13 +115,13 @@ class _Allowance:
         self._since = clock.monotonic()
         self._left = MOST_TEXTS
 
-    def take_one(self) -> GiveBack | None:
+    async def send(self, channel: Channel, out: Outgoing) -> Outcome | None:
         if self._clock.monotonic() - self._since >= DAY_SECONDS:
             self._since, self._left = self._clock.monotonic(), MOST_TEXTS
         if not self._left:
             return None
         self._left -= 1
-        return self._give_back
-
-    def _give_back(self) -> None:
-        self._left = min(self._left + 1, MOST_TEXTS)
+        outcome = await channel.send(out)
+        if not outcome.used(1):
+            self._left = min(self._left + 1, MOST_TEXTS)
+        return outcome

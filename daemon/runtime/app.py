@@ -18,7 +18,7 @@ import structlog
 from daemon.api.plumbing.guards import Guards
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.upkeep import KnownCopies
-from daemon.channels.base import Channel
+from daemon.channels.base import Channel, Outgoing
 from daemon.config import ConfigError, Settings
 from daemon.dispatch.delivery import at_once
 from daemon.dispatch.recorded import recorded
@@ -42,13 +42,14 @@ from daemon.upkeep import recovery_note
 from daemon.upkeep.copies import copies
 from daemon.upkeep.heads import RecordHeads
 from daemon.upkeep.heartbeat import Heartbeat
-from daemon.upkeep.messenger import GiveBack, Messenger
+from daemon.upkeep.messenger import Messenger
 from daemon.upkeep.record_mail import RecordMail
 from daemon.upkeep.recover import look, make_sound, mark_damaged, record
 from daemon.upkeep.trouble import TroubleWatch
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
 from outbox.errors import OutboxError, StorageBusy, StorageDamaged, StorageFull, StorageLost
+from outbox.outcome import Outcome
 
 if TYPE_CHECKING:
     from daemon.fleet.part import FleetPart
@@ -98,7 +99,7 @@ class Service:
         self._next: Engine | None = None
         self._change = asyncio.Event()
         self.engine = self._make_engine(settings)
-        self.messenger = Messenger(lambda: self.settings, self._channel, clock, self._may_text)
+        self.messenger = Messenger(lambda: self.settings, self._channel, clock, self._text)
         self.trouble = self._trouble_watch()
         self.services = self._make_services()
 
@@ -240,8 +241,8 @@ class Service:
             lambda: {} if self.fleet is None else self.fleet.trouble(),
         )
 
-    def _may_text(self, channel: str, to: str, words: str) -> GiveBack | None:
-        return self.engine.sms.admit_word(channel, to, words, self.clock.now())
+    async def _text(self, channel: Channel, out: Outgoing) -> Outcome | None:
+        return await self.engine.board.word(channel.name, out)
 
     def _channel(self, name: str) -> Channel | None:
         lane = self.engine.lanes.get(name)

@@ -3,7 +3,8 @@
 Past the outbox: it belongs to no order, and would be stale by the time a queue lets it go.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Settings
@@ -11,29 +12,25 @@ from daemon.planner.recipients import audience_recipients
 from outbox import harmless
 from outbox.clock import Clock
 from outbox.model import Rendered
-from outbox.outcome import Accepted, Unknown
+from outbox.outcome import Accepted, Outcome, Unknown
 
 TEAM = "team"
 
-GiveBack = Callable[[], None]
-
-
-def costs_nothing() -> None:
-    """What is no text takes nothing of the day."""
+Text: TypeAlias = Callable[[Channel, Outgoing], Awaitable[Outcome | None]]
+"""Sends a text message within what texts may cost; None where it may not go. What does not leave takes nothing of the day."""
 
 
 class Messenger:
-    """`channel` gives an enabled channel by its name, None for one that can't be used. `may_text(channel, to, words)`: None where no text
-    message may go there today, else how to give back what it takes of the day, where it turns out not to have left."""
+    """`channel` gives an enabled channel by its name, None for one that can't be used."""
 
     def __init__(
         self,
         settings: Callable[[], Settings],
         channel: Callable[[str], Channel | None],
         clock: Clock,
-        may_text: Callable[[str, str, str], GiveBack | None],
+        text: Text,
     ) -> None:
-        self._may_text = may_text
+        self._text = text
         self._settings = settings
         self._channel = channel
         self._clock = clock
@@ -62,16 +59,12 @@ class Messenger:
         return False
 
     async def _sent(self, channel: Channel, audience: str, subject: str, words: str) -> bool:
-        """It is told again until somebody has it: what does not leave must not use up the texts that customers wait for."""
+        """It is told again until somebody has it."""
         is_told = False
         for to in self._addresses(channel, audience):
-            give_back = self._may_text(channel.name, to, words) if channel.medium == "sms" else costs_nothing
-            if give_back is None:
-                continue
-            if isinstance(await channel.send(self._outgoing(channel, to, subject, words)), Accepted | Unknown):
-                is_told = True
-            else:
-                give_back()
+            out = self._outgoing(channel, to, subject, words)
+            outcome = await (self._text(channel, out) if channel.medium == "sms" else channel.send(out))
+            is_told = is_told or isinstance(outcome, Accepted | Unknown)
         return is_told
 
     def _addresses(self, channel: Channel, audience: str) -> Sequence[str]:

@@ -9,18 +9,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.channels.base import Channel
+from daemon.channels.base import Channel, Outgoing
 from daemon.config import Backup, ConfigError, Data, Duration, Settings, Size, Trouble
 from daemon.dispatch.board import ChannelStatus
-from daemon.dispatch.sms.guard import SmsGuard
 from daemon.intake.row import SourceRow
 from daemon.upkeep.backup_note import LastBackup, note_path
-from daemon.upkeep.messenger import GiveBack, Messenger, costs_nothing
+from daemon.upkeep.messenger import Messenger
 from daemon.upkeep.trouble import EVERY, UNROUTED_FOR, TroubleWatch, check_trouble
 from outbox import Outbox
 from outbox.errors import StorageBusy
 from outbox.model import Order, Plan, Posted
-from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
+from outbox.outcome import Accepted, Deferred, Outcome
 from tests.support.at_vendor import bench
 from tests.support.fake_clock import FakeClock, settle
 from tests.support.outbox_box import open_box, plans, posted
@@ -289,18 +288,17 @@ async def test_the_machine_s_own_troubles(team: Team) -> None:
 # ---------------------------------------------------------------- by which way
 
 
-def anyone(channel: str, to: str, words: str) -> GiveBack | None:
+async def anyone(channel: Channel, out: Outgoing) -> Outcome | None:
     """Nothing stands in a text's way."""
-    return costs_nothing
+    return await channel.send(out)
 
 
 class Way:
     """A channel that takes what it is told to take."""
 
-    def __init__(
-        self, outcome: Outcome, own: str | None = "C012", *, name: str = "slack", medium: str = "chat"
-    ) -> None:
-        self.name, self.medium = name, medium
+    name, medium = "slack", "chat"
+
+    def __init__(self, outcome: Outcome, own: str | None = "C012") -> None:
         self.outcome = outcome
         self.own = own
         self.address_kinds = ("slack",)
@@ -330,32 +328,6 @@ async def test_nobody_could_be_told() -> None:
     ways: dict[str, Any] = {"a": Way(Deferred("later")), "b": Way(Accepted("1"), own=None)}
     settings = Settings(trouble=Trouble(via=("a", "b")))
     assert not await Messenger(lambda: settings, ways.get, FakeClock(), anyone).tell("the disk is full")
-
-
-@pytest.mark.parametrize(
-    ("outcome", "parts"),
-    [
-        (Deferred("no signal"), 0),
-        (Rejected(Scope.CHANNEL, "20003", "no credit"), 0),
-        (Accepted("1"), 1),
-        (Unknown("cut"), 1),
-    ],
-)
-async def test_words_that_never_leave_take_no_text_from_a_customer(team: Team, outcome: Outcome, parts: int) -> None:
-    """They are told again every half minute: two hours of a modem without a signal, and the day's texts were used up."""
-    guard = SmsGuard(team.settings, team.box, lambda name: "sms", lambda name: True)
-    way = Way(outcome, own="+447400123456", name="modem", medium="sms")
-    ways: dict[str, Any] = {"modem": way}
-    settings = msgspec.structs.replace(team.settings, trouble=Trouble(via=("modem",)))
-
-    def may_text(channel: str, to: str, words: str) -> GiveBack | None:
-        return guard.admit_word(channel, to, words, team.clock.now())
-
-    messenger = Messenger(lambda: settings, ways.get, team.clock, may_text)
-    tries = 1 if parts else 1000
-    for _ in range(tries):
-        assert await messenger.tell("the disk is full") is bool(parts)
-    assert (len(way.sent), guard.status(team.clock.now()).parts_today) == (tries, parts)
 
 
 async def test_a_named_audience() -> None:

@@ -7,7 +7,6 @@ midnight. What looks like pumping is held until staff let it go.
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
-from functools import partial
 
 import msgspec
 import structlog
@@ -22,6 +21,7 @@ from daemon.dispatch.sms.destination import destination, refusal
 from daemon.dispatch.sms.pumping import WINDOW_MS, Pumping, block_of
 from daemon.dispatch.sms.spending import Spending, Spent
 from daemon.dispatch.sms.tariff import ELSEWHERE, Tariff
+from daemon.dispatch.unqueued import Unqueued
 from daemon.iso import country_trouble
 from daemon.planner.sms_text import measure
 from outbox import Outbox
@@ -71,9 +71,16 @@ class SmsGuard:
         self.spending = Spending(self._settings.daily_parts, self._settings.daily_cost, self._zone)
         self.pumping = Pumping(self._settings.new_numbers)
 
-    async def recall(self, channels: Collection[str], since: int, *, gone: Collection[str] = ()) -> None:
+    async def recall(
+        self,
+        channels: Collection[str],
+        since: int,
+        unqueued: Collection[Unqueued] = (),
+        *,
+        gone: Collection[str] = (),
+    ) -> None:
         """Count what left since the store's midnight, by the record and nothing else: all of it as of that day, also what left by a clock
-        that was hours ahead, and by channels that are `gone` since."""
+        that was hours ahead, and by channels that are `gone` since. `unqueued`: what did as no message."""
         self._channels = tuple(channels)
         texts = await self._box.views.texts_since(since, [*channels, *gone])
         self._begin()
@@ -81,6 +88,8 @@ class SmsGuard:
             self.pumping.note(text.address, text.at)
             parts = text.units if channel_class(text.channel).counts_parts else measure(text.text).parts
             self.spending.spend(parts, self._cost(text.channel, text.address, parts), since)
+        for other in unqueued:
+            self.spending.spend(other.parts, other.cost, since)
 
     async def admit(
         self, channel: str, message: Message, via_index: int, out: Outgoing, now: int
@@ -109,18 +118,13 @@ class SmsGuard:
         return refusal(to, self.countries, anywhere=message.audience != "customer")
 
     def admit_trial(self, channel: str, to: str, text: str, now: int) -> Spent | str:
-        """The same for a test that somebody asks for: why not, in a sentence."""
+        """The same for what is no message, a test or a word about the box: why not, in a sentence."""
         refused = refusal(to, self.countries, anywhere=True)
         if refused is not None:
             return refused
         parts = measure(text).parts
         cost = self._cost(channel, to, parts)
         return self.spending.exceeded_by(parts, cost, now) or self.spending.spend(parts, cost, now)
-
-    def admit_word(self, channel: str, to: str, text: str, now: int) -> Callable[[], None] | None:
-        """The same for a word about the box: how to give its share back, where it turns out not to have left; None: it may not go."""
-        spending, share = self.spending, self.admit_trial(channel, to, text, now)
-        return partial(spending.give_back, share) if isinstance(share, Spent) else None
 
     def status(self, now: int) -> SmsStatus:
         spending = self.spending
