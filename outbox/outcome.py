@@ -93,11 +93,13 @@ class Absent(msgspec.Struct, frozen=True, tag="absent"):
 
 class CannotTell(msgspec.Struct, frozen=True, tag="cannot_tell"):
     """Looking up: it can't be known. `again` in seconds asks to look once more later; None leaves it to the route's policy.
-    `unreachable`: the question met no answer at all, which is evidence about the line."""
+    `unreachable`: the question met no answer at all, which is evidence about the line.
+    `under_way`: our own side is still sending it: however long that takes, it is not given up meanwhile."""
 
     reason: str = ""
     again: float | None = None
     unreachable: bool = False
+    under_way: bool = False
 
 
 Lookup: TypeAlias = Found | Absent | CannotTell

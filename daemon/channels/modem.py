@@ -284,7 +284,7 @@ class ModemChannel(Channel):
             known = await self._ledger.remembers(sent.attempt.started_at)
             return Absent() if known else CannotTell("it is too long ago")
         if text.course is Course.UNDER_WAY:
-            return CannotTell("the modem is still at it", again=_REPORT_AGAIN_SECONDS)
+            return CannotTell("the modem is still at it", again=_REPORT_AGAIN_SECONDS, under_way=True)
         if text.has_gone:
             return Found(str(text.handle))
         await self._judge_again()

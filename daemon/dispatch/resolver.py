@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 20
 GIVE_UP_AFTER = 900.0
-"""Seconds of asking past which a provider that still can't tell is not asked again."""
+"""Seconds of asking past which a provider that still can't tell is not asked again; what is still under way is not asked about yet."""
 LINE_WAIT = 5.0
 
 
@@ -154,6 +154,8 @@ class Resolver:
     def _undecided(self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell) -> Transition:
         words = attempt.detail or answer.reason
         reason = Reason(words, "unsure", channel=attempt.channel, code=attempt.code, words=words)
+        if answer.under_way:
+            self._asked_since[attempt.seq] = (attempt.channel, self._clock.monotonic())
         asked_for = self._clock.monotonic() - self._asked_since[attempt.seq][1]
         if answer.again is not None and asked_for < GIVE_UP_AFTER:
             due_at = self._clock.now() + round(answer.again * 1000)
