@@ -138,6 +138,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider itself made of it; None: our own words decide (STOP, START, HELP)."""
     is_person: bool = True
     """False: a name, a short code or a service wrote it. It opts nobody out and is not answered."""
+    is_whole: bool = True
+    """False: a part of it never came. What it seems to wish is for staff to read."""
     vouched: bool = True
     """False: who wrote was looked up, what they wrote could not be: it may silence, and never undo a silence."""
     medium: Medium | None = None

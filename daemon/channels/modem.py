@@ -327,7 +327,8 @@ class ModemChannel(Channel):
             id=message.id,
             at=_ms(message.sent_at),
             consent=consent,
-            is_person=is_number and message.complete,
+            is_person=is_number,
+            is_whole=message.complete,
         )
         assert self._sink is not None
         await _committed(self._sink.on_reply(reply))

@@ -84,9 +84,10 @@ class ReceiptService:
         """Something a customer wrote: a wish about consent, or words for staff at the order it belongs to.
 
         Where no provider answers STOP, START and HELP for us (the modem), they are confirmed. Words that only sound like a wish for
-        silence are marked for staff. The words of `[replies]` act on the writer's open order."""
+        silence, or are half of a text, are marked for staff. The words of `[replies]` act on the writer's open order."""
         reply = harmless.cleaned(reply)
-        reading = consent_words.read(reply.text) if reply.is_person else None
+        said = consent_words.read(reply.text) if reply.is_person else None
+        reading = said if reply.is_whole else None
         doubted = reading is not None and reading.wish is consent_words.Wish.START and not reply.vouched
         if (
             reply.consent is None
@@ -99,7 +100,8 @@ class ReceiptService:
         if reading is not None and not channel.is_cloud and may_be_answered(reply.address):
             answers = confirmation(reading, self._store, channel.name, self._clock.now())
         acts = None
-        if reply.is_person and reply.vouched and reply.consent != "stop" and (meaning := self._words.read(reply.text)):
+        is_plain = reply.is_person and reply.is_whole and reply.vouched
+        if is_plain and reply.consent != "stop" and (meaning := self._words.read(reply.text)):
             acts = deed(meaning, self._store, channel, reply.address, self._clock.now())
         await self._box.replies.take(
             channel.name,
@@ -108,7 +110,7 @@ class ReceiptService:
             actor=channel.title,
             unclear=reply.is_person
             and reply.consent is None
-            and (doubted or consent_words.may_want_silence(reply.text)),
+            and (doubted or said is not reading or consent_words.may_want_silence(reply.text)),
             answers=answers,
             acts=acts,
         )

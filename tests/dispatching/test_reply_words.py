@@ -215,6 +215,29 @@ async def test_what_nobody_vouches_for_and_what_no_person_wrote_does_nothing(tmp
         assert await shop.said() == []
 
 
+@pytest.mark.parametrize(
+    ("text", "consent"),
+    [
+        ("Please STOP texting me about […]", "unclear"),
+        ("STOP […]", "unclear"),
+        ("BAJA […]", "unclear"),
+        ("HERE", None),
+        ("STOP", "unclear"),
+        ("see you on […]", None),
+    ],
+)
+async def test_half_of_a_text_does_nothing_and_is_for_staff_to_read(
+    tmp_path: Path, text: str, consent: str | None
+) -> None:
+    """Its second part never came: nobody knows what it would have said, and a wish for silence is not passed over."""
+    async with counter(tmp_path, "modem") as shop:
+        await told(shop.box)
+        reply = await shop.hears(text, is_whole=False)
+        assert (reply.consent, reply.action, reply.order_ref) == (consent, "", "B-1")
+        assert await shop.box.consent.blocked("sms", PHONE) is None
+        assert await shop.said() == []
+
+
 async def test_the_same_reply_twice_acts_once_and_of_a_kind_one_answer_a_day_leaves(tmp_path: Path) -> None:
     async with counter(tmp_path) as shop:
         await told(shop.box)

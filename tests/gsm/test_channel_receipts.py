@@ -332,6 +332,17 @@ def test_only_numbers_that_people_text_from_are_people(
         assert address_of(Address(value, kind), country) == (value, False)
 
 
+async def test_a_text_of_which_a_part_never_came_is_a_persons_and_not_whole(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        first, _ = shop.modem.delivers("please STOP texting me about your offers", ADA, parts=2)
+        shop.modem.receive_pdu(first)
+        await shop.clock.until(lambda: shop.record.replies)
+        [reply] = shop.record.replies
+        assert (reply.address, reply.text, reply.consent) == (ADA, "please STOP texting […]", None)
+        assert (reply.is_person, reply.is_whole) == (True, False)
+
+
 async def test_a_reply_stays_in_the_modem_until_it_is_on_record(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
