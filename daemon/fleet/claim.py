@@ -21,6 +21,7 @@ class _Subjects(msgspec.Struct, frozen=True):
 
 
 class _Rights(msgspec.Struct, frozen=True):
+    pub: _Subjects = _Subjects()
     sub: _Subjects = _Subjects()
 
 

@@ -13,7 +13,7 @@ from daemon.fleet.nats_connection import NatsConnection, WrongSequence
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.speaker import is_proved, signed
 from daemon.fleet.stored import CONDITION, CONDITION_ELSEWHERE, Stored
-from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, pack, read_optout, unpack
+from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, pack, read_optout, said_subject, unpack
 from outbox.fleet import Fleet, Position
 from outbox.fleet_consent import Heard, Untold
 
@@ -93,7 +93,10 @@ class ConsentShare:
             base=0 if word.stopped else word.base,
         )
         expect = None if word.stopped else word.base
-        subject = optout_subject(word.kid, word.medium, word.digest)
+        whom = word.kid, word.medium, word.digest
+        subject = optout_subject(*whom)
+        # Under a claim of an earlier release it is said where all stores hear it, and where it is answered.
+        to = said_subject(*whom) if said_subject("*", "*", "*") in read_claim(nats.claim).nats.pub.allow else subject
         try:
             ack = await nats.publish(subject, pack(signed(body, subject, self._key, self._claim)), expect=expect)
         except WrongSequence:

@@ -8,6 +8,8 @@ connection: a command that has none does without.
 import asyncio
 import contextlib
 import logging
+import math
+import secrets
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -107,6 +109,7 @@ class NatsConnection:
         self._identity = identity
         self._asking: set[asyncio.Future[None]] = set()
         self.server = server
+        self.claim = identity.claim
         self.lost = asyncio.Event()
         self.on_loss: Callable[[], None] = lambda: None
         self.bytes_out = 0
@@ -185,15 +188,17 @@ class NatsConnection:
         except _failures() as error:
             raise NatsAway(f"can't listen to {subject}: {_words(error)}") from error
 
-    async def newest(self, stream: str, subject: str) -> Stored | None:
+    async def newest(self, stream: str, subject: str, *, timeout: float = SOCKET_SECONDS) -> Stored | None:
         """The newest that a stream keeps under that very subject."""
-        answer = await self.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"")
-        return _stored(answer)
+        found = _stored(await self.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", timeout=timeout), stream)
+        if found is not None and found.subject != subject:
+            raise NatsAway(f"what came is {found.subject}, and {subject} was asked for")
+        return found
 
     async def following(self, stream: str, after: int) -> Stored | None:
         """The first that a stream keeps beyond that number; None: there is none yet."""
         asked = msgspec.json.encode({"seq": after + 1, "next_by_subj": ">"})
-        return _stored(await self.request(f"$JS.API.DIRECT.GET.{stream}", asked))
+        return _stored(await self.request(f"$JS.API.DIRECT.GET.{stream}", asked), stream, after)
 
     async def read(self, stream: str, after: int, *, limit: int, subject: str = ">") -> list[Stored]:
         """What a stream keeps beyond that number, in its order: up to `limit` in one question."""
@@ -206,7 +211,7 @@ class NatsConnection:
                 try:
                     await self._client.publish(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(asked), reply=inbox)
                     async for answer in answers.messages:
-                        stored = _stored(answer)
+                        stored = _stored(answer, stream, found[-1].seq if found else after)
                         if stored is None:
                             break
                         found.append(stored)
@@ -301,10 +306,20 @@ async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> Asy
 
 @cache
 def _hearing() -> type["Client"]:
-    """The library's own hears nothing any more after one message whose subject or header it can't decode."""
+    """The library's own hears nothing any more after one message whose subject or header it can't decode. And who saw one of its inboxes
+    knows the next: stores are together in an account, where servers' answers go wherever somebody says."""
     from nats.aio.client import Client
+    from nats.nuid import NUID, TOTAL_LENGTH
+
+    class Unguessable(NUID):
+        def next(self) -> bytearray:
+            return bytearray(secrets.token_hex(TOTAL_LENGTH // 2), "ascii")
 
     class Hearing(Client):
+        def __init__(self) -> None:
+            super().__init__()
+            self._nuid = Unguessable()
+
         async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
             return read_headers(headers) if headers else None
 
@@ -351,9 +366,12 @@ def _words(error: BaseException) -> str:
     return str(error) or {"TimeoutError": "no answer in time"}.get(type(error).__name__, type(error).__name__)
 
 
-def _stored(answer: "Msg") -> Stored | None:
+def _stored(answer: "Msg", stream: str, after: int = 0) -> Stored | None:
+    """None: the stream has no such message. What nobody asked for is no answer."""
     headers = answer.headers or {}
     found = read_stored(headers, answer.data)
+    if found is not None and (headers.get("Nats-Stream") != stream or found.seq <= after):
+        raise NatsAway(f"what came is {found.seq} of {headers.get('Nats-Stream')}: asked was {stream} beyond {after}")
     if found is None and (status := headers.get("Status", "")) not in ("404", "204"):
         raise NatsAway(f"the stream did not answer: {status} {headers.get('Description', '')}".rstrip())
     return found

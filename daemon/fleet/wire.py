@@ -278,6 +278,11 @@ def optout_subject(kid: str, medium: str, digest: str) -> str:
     return f"optout.{kid}.{medium}.{digest}"
 
 
+def said_subject(kid: str, medium: str, digest: str) -> str:
+    """As what a store says it where no other hears it: NATS passes it on as the opt-out's own subject, and only stores hear that."""
+    return f"say.{kid}.{medium}.{digest}"
+
+
 def read_optout(subject: str) -> tuple[str, str, str]:
     """(key's name, medium, digest). Raises Garbled."""
     parts = subject.split(".")

@@ -25,6 +25,7 @@ class Rights(msgspec.Struct, frozen=True):
 
 
 EVERYTHING = Rights((">",), (">",))
+OPTOUTS, SAID = "optout.*.*.*", "say.*.*.*"
 
 
 def store_rights(store: str, groups: Sequence[str]) -> Rights:
@@ -34,7 +35,8 @@ def store_rights(store: str, groups: Sequence[str]) -> Rights:
         publish=(
             f"up.{store}.>",
             f"health.{store}",
-            "optout.*.*.*",
+            SAID,
+            OPTOUTS,
             "$JS.API.DIRECT.GET.CONSENT",
             f"$JS.API.DIRECT.GET.MARK.mark.{store}",
             *(f"$JS.API.DIRECT.GET.BUNDLE.{bundle}" for bundle in bundles),
@@ -51,13 +53,15 @@ def operator_claim(operator: KeyPair, system_account: str, *, at: int) -> str:
 ASKED: Mapping[str, str] = {
     "up.*.*": "Singleton",
     "health.*": "Singleton",
-    "optout.*.*.*": "Singleton",
+    OPTOUTS: "Singleton",
     "$JS.API.DIRECT.GET.CONSENT": "Stream",
     "$JS.API.DIRECT.GET.MARK.mark.*": "Singleton",
     "$JS.API.DIRECT.GET.BUNDLE.bundle.*": "Singleton",
 }
 """What stores may ask of the archive's account, all of them together, and whether one answer comes or several. A subject without a wildcard would
 be asked by an answer as well that somebody has sent to it: only one that does nothing without a question of its own may stand here."""
+CALLED = {SAID: OPTOUTS}
+"""What has another name with the stores: all of them hear of opt-outs, and none is to hear where another's is answered."""
 HEARD = ("optout.>", "mark.*", "bundle.*")
 """What they hear from there."""
 
@@ -86,6 +90,10 @@ def fleet_claim(operator: KeyPair, account: str, archive: str, *, at: int, revok
     """Of the account that stores are in. `revoked`: public keys of users, and until when (seconds) what was issued to them does not count."""
     imports = [
         *({"name": each, "subject": each, "account": archive, "type": "service"} for each in ASKED),
+        *(
+            {"name": each, "subject": subject, "local_subject": each, "account": archive, "type": "service"}
+            for each, subject in CALLED.items()
+        ),
         *({"name": f"hear {each}", "subject": each, "account": archive, "type": "stream"} for each in HEARD),
     ]
     return _account_claim(operator, account, "fleet", at, revocations=dict(revoked), imports=imports)

@@ -164,14 +164,12 @@ class Stores:
 
     async def renew(self, db: Connection) -> None:
         """Stores that joined under an earlier release hear what they may do now."""
-        for name, region, canary, key in await (await db.execute(_SQL["unclaimed"])).fetchall():
-            values = {
-                "name": name,
-                "grp": region,
-                "canary": canary,
-                "claim": self._claim(name, key, region, canary=canary),
-            }
-            await db.execute(_SQL["regroup"], values)
+        async with db.transaction():
+            for name, region, canary, key, held in await (await db.execute(_SQL["claimed"])).fetchall():
+                claim = self._claim(name, key, region, canary=canary, held=held)
+                if read_claim(claim).nats != read_claim(held).nats:
+                    values = {"name": name, "grp": region, "canary": canary, "claim": claim}
+                    await db.execute(_SQL["regroup"], values)
 
     def _welcome(self, name: str, claim: str, wish: JoinWish) -> Welcome:
         log.info("a store joined", store=name)

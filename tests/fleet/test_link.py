@@ -28,7 +28,7 @@ KEY = {"k1": b"k" * 32}
 class Line:
     """As much of NATS as a link asks for. `refuses`: by subject, with what a telling fails."""
 
-    server = "tls://hq1.example:443"
+    server, claim = "tls://hq1.example:443", ""
 
     def __init__(
         self,

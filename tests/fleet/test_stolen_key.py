@@ -1,11 +1,16 @@
 """Somebody has the key of one store's box, and writes to NATS what no library writes."""
 
+import asyncio
+from typing import Any
+
+import msgspec
 import pytest
 
-from daemon.fleet.nats_connection import NatsConnection
+from daemon.fleet.nats_connection import NatsAway, NatsConnection
 from daemon.fleet.speaker import signed
 from daemon.fleet.wire import Mark, optout_subject, pack, unpack
-from daemon.hq.streams import ask
+from daemon.hq.claims import store_rights, user_claim
+from daemon.hq.streams import ask, wanted
 from tests.fleet.test_consent import blocked, heard_everywhere, opt_in, pair, stopped_at_soho
 from tests.support.busy import until
 from tests.support.fleet_world import Store, World
@@ -156,6 +161,55 @@ async def test_a_servers_answer_does_nothing_to_a_stream(fleet: World, act: str,
 async def _known(hq: NatsConnection, stream: str) -> tuple[str, dict[str, object]]:
     info = await ask(hq, "INFO", stream)
     return info.created, info.config
+
+
+async def test_no_store_hears_where_another_is_answered(fleet: World) -> None:
+    """Hackney's thief hears every opt-out. Who knows where Soho is answered has servers answer there: Soho would take the thief's own word for
+    the next one, and pass over Camden's STOP."""
+    soho, camden = await pair(fleet)
+    replies, news = await heard_at_hackney(fleet)
+    await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+    await until(lambda: blocked(camden))
+    await asyncio.wait_for(news.wait(), 10)
+    assert [reply for reply in replies if reply.startswith("_INBOX.soho")] == []
+
+
+async def test_who_heard_where_a_store_is_answered_knows_not_where_it_will_be(fleet: World) -> None:
+    """Lyon's claim is of an earlier release: what it says all stores hear, with the inbox. Of two in a row the library's own tell the third."""
+    camden, lyon = (await pair(fleet))[1], await fleet.add_store("lyon")
+    rights = store_rights("lyon", ("lyon", "all"))
+    older = msgspec.structs.replace(
+        rights, publish=tuple(each for each in rights.publish if not each.startswith("say."))
+    )
+    claim = user_claim(fleet.account, lyon.membership.key.public, "lyon", older, at=fleet.clock.now() // 1000)
+    lyon.membership = msgspec.structs.replace(lyon.membership, claim=claim)
+    replies, news = await heard_at_hackney(fleet)
+    lyon.connect()
+    await lyon.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+    await until(lambda: blocked(camden))
+    await asyncio.wait_for(news.wait(), 10)
+    await lyon.box.consent.stop("email", "ada@example.com", reason="STOP", actor="modem")
+
+    async def two() -> bool:
+        return len({reply for reply in replies if reply.startswith("_INBOX.lyon")}) > 1
+
+    await until(two)
+    first, second = sorted({reply.rpartition(".")[2] for reply in replies if reply.startswith("_INBOX.lyon")})[:2]
+    assert first[:6] != second[:6]
+
+
+async def heard_at_hackney(fleet: World) -> tuple[list[str], asyncio.Event]:
+    """Where who says something of opt-outs is answered, as Hackney's thief hears it; and that they heard some."""
+    hackney, replies, news = await fleet.add_store("hackney"), list[str](), asyncio.Event()
+    line = await fleet.stack.enter_async_context(fleet.line_of(hackney))
+
+    def hear(message: Any) -> None:
+        replies.append(message.reply)
+        news.set()
+
+    await line.listen("optout.>", hear)
+    await line._client.flush()
+    return replies, news
 
 
 STOP = optout_subject("k1", "sms", "a" * 32)

@@ -22,8 +22,8 @@ FROM store WHERE name = %(name)s FOR UPDATE;
 -- regroup: a store's groups, and the word on them.
 UPDATE store SET grp = %(grp)s, canary = %(canary)s, claim = %(claim)s WHERE name = %(name)s;
 
--- unclaimed: stores that joined before their claims were kept.
-SELECT name, grp, canary, key FROM store WHERE key <> '' AND claim = '' AND revoked_at IS NULL;
+-- claimed: stores that may come in, and the word on what they may do.
+SELECT name, grp, canary, key, claim FROM store WHERE key <> '' AND revoked_at IS NULL AND key NOT IN (SELECT key FROM revoked) FOR UPDATE;
 
 -- revoke: a store's key does not count any more.
 UPDATE store SET revoked_at = %(now)s, code = NULL, code_until = NULL WHERE name = %(name)s;
