@@ -20,7 +20,8 @@ from outbox.fleet_consent import Heard, Untold
 log = structlog.get_logger(__name__)
 
 STREAM = "CONSENT"
-PULL = 500
+PULL, PULL_BYTES = 500, 64 * 1024
+"""At a time: a store's line need bring no more within the bounds of a connection, and a server has no more to write for each of all stores."""
 FEW = 4
 """So many words are proved at once; more of them elsewhere than in the loop (each takes a fraction of a millisecond)."""
 TELL = 50
@@ -58,7 +59,7 @@ class ConsentShare:
             news = await self._hear([word])
             if word.subject in poked:
                 return news
-        while found := await nats.read(STREAM, self.cursor, limit=PULL):
+        while found := await nats.read(STREAM, self.cursor, limit=PULL, max_bytes=PULL_BYTES):
             news += await self._hear(found)
             if not found[-1].pending:
                 break

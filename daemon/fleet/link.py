@@ -1,7 +1,7 @@
 """The one task of a store that speaks with headquarters. It reads the outbox and tells what is new, asks for the fleet's opt-outs and for its
 own mark, and reports how the store is. Nothing at the store waits for it but the first messages after an outage, and those not for long.
 
-In need's order, one batch in flight: opt-outs, health, messages, record.
+In need's order, one batch in flight: opt-outs, health, messages, record; then what headquarters publishes.
 """
 
 import asyncio
@@ -236,7 +236,6 @@ class Link:
             nats.on_loss = self._wake.set
             await self._begin(nats)
             self._turn("connected")
-            self._was_useful = True
             while True:
                 if nats.lost.is_set():
                     raise NatsAway(f"{server}: the line was lost")
@@ -244,7 +243,9 @@ class Link:
                 self._hurry.clear()
                 if claim != self._listener.claim:
                     return
-                if not await self._round(nats):
+                more = await self._round(nats)
+                self._was_useful = True
+                if not more:
                     await self._clock.wait(self._wake, self._next_look())
                     await self._clock.sleep(GATHER_SECONDS)
 
@@ -287,12 +288,12 @@ class Link:
             self._look_through()
         if timed:
             self._pull_at = self._in_phase(now, self._pull_at)
-        await self._listener.fetch_bundles(nats)
         more = await self._tell_optouts(nats)
         if now - self._health_at >= HEALTH_SECONDS:
             await self._reporter.report(nats)
             self._health_at = self._in_phase(now, self._health_at)
         more = await self._tell_record(nats, now) or more
+        await self._listener.fetch_bundles(nats)
         await self._listener.note()
         return more
 

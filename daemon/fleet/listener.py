@@ -10,7 +10,7 @@ from daemon.fleet.claim import groups_of, renews
 from daemon.fleet.consent import ConsentShare
 from daemon.fleet.feed import Feed
 from daemon.fleet.membership import Membership, unsealed
-from daemon.fleet.nats_connection import NatsConnection
+from daemon.fleet.nats_connection import SILENT_SECONDS, NatsConnection
 from daemon.fleet.wire import Garbled, Mark, pack, unpack
 from outbox import Outbox
 from outbox.clock import Clock
@@ -109,7 +109,7 @@ class Listener:
         self._fetched = told
         offers = []
         for group in self._groups:
-            stored = await nats.newest("BUNDLE", f"bundle.{group}")
+            stored = await nats.newest("BUNDLE", f"bundle.{group}", timeout=SILENT_SECONDS)
             offers.append((group, None if stored is None else stored.body))
         self._on_bundles(offers)
 

@@ -31,6 +31,8 @@ SOCKET_SECONDS = 10.0
 PING_SECONDS = 20
 UNANSWERED = 2
 """Pings without an answer after which a connection is dropped: 60 s in all."""
+SILENT_SECONDS = PING_SECONDS * (UNANSWERED + 1.0)
+"""How long a large answer may take to come whole: a line that brings nothing at all is given up by then."""
 CLOSE_SECONDS = 1.0
 BATCH_BYTES = 4 * 2**20
 
@@ -200,13 +202,16 @@ class NatsConnection:
         asked = msgspec.json.encode({"seq": after + 1, "next_by_subj": ">"})
         return _stored(await self.request(f"$JS.API.DIRECT.GET.{stream}", asked), stream, after)
 
-    async def read(self, stream: str, after: int, *, limit: int, subject: str = ">") -> list[Stored]:
-        """What a stream keeps beyond that number, in its order: up to `limit` in one question."""
+    async def read(
+        self, stream: str, after: int, *, limit: int, subject: str = ">", max_bytes: int = BATCH_BYTES
+    ) -> list[Stored]:
+        """What a stream keeps beyond that number, in its order: up to `limit` in one question. On a slow line it may be fewer: what came
+        counts, and is not asked for again."""
         inbox = f"{self._identity.inbox}.{self._client.new_inbox().rpartition('.')[2]}"
-        asked = {"seq": after + 1, "batch": limit, "next_by_subj": subject, "max_bytes": BATCH_BYTES}
+        asked = {"seq": after + 1, "batch": limit, "next_by_subj": subject, "max_bytes": max_bytes}
         found: list[Stored] = []
         try:
-            async with asyncio.timeout(SOCKET_SECONDS):
+            async with asyncio.timeout(SOCKET_SECONDS) as patience:
                 answers = await self._client.subscribe(inbox)
                 try:
                     await self._client.publish(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(asked), reply=inbox)
@@ -215,10 +220,12 @@ class NatsConnection:
                         if stored is None:
                             break
                         found.append(stored)
+                        patience.reschedule(asyncio.get_running_loop().time() + SOCKET_SECONDS)
                 finally:
                     await answers.unsubscribe()
         except _failures() as error:
-            raise NatsAway(f"stream {stream} can't be read: {_words(error)}") from error
+            if not found:
+                raise NatsAway(f"stream {stream} can't be read: {_words(error)}") from error
         return found
 
     async def ask_all(self, subject: str, body: bytes, *, wait: float, most: int) -> list[bytes]:

@@ -51,7 +51,7 @@ listen: "{server.listen}:{server.client}"
 max_payload: {MAX_PAYLOAD}
 ping_interval: "20s"
 ping_max: 2
-write_deadline: "10s"
+write_deadline: "60s"
 tls {{ {tls}, handshake_first: true }}
 jetstream {{
   store_dir: "{data}/streams"

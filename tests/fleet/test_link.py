@@ -51,10 +51,11 @@ class Line:
     async def listen(self, *_: Any) -> None:
         pass
 
-    async def newest(self, stream: str, subject: str) -> Stored | None:
+    async def newest(self, stream: str, subject: str, **_: Any) -> Stored | None:
+        self.asked.append(subject)
         return Stored(subject, 1, 1, pack(self.mark), {}) if stream == "MARK" and self.mark else None
 
-    async def read(self, stream: str, after: int, *, limit: int) -> list[Stored]:
+    async def read(self, stream: str, after: int, *, limit: int, **_: Any) -> list[Stored]:
         """No more than fits into one answer, as NATS does."""
         rest = [stored for stored in self._consent if stored.seq > after]
         found = rest[: min(limit, self._at_a_time)]

@@ -1,10 +1,10 @@
-"""A line between a client and a server that can be cut: what the client connects with instead, byte for byte."""
+"""A line between a client and a server that can be cut or slow: what the client connects with instead, byte for byte."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-SIZE = 64 * 1024
+PIECE = 8 * 1024
 
 
 class Relay:
@@ -15,6 +15,9 @@ class Relay:
         self._open: set[asyncio.StreamWriter] = set()
         self.is_up = True
         self.url = ""
+        self.rate = float("inf")
+        """Bytes a second that come back over each connection."""
+        self.met = 0
 
     def cut(self) -> None:
         self.is_up = False
@@ -25,17 +28,24 @@ class Relay:
         if not self.is_up:
             writer.transport.abort()
             return
+        self.met += 1
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
         self._open |= {writer, back}
         try:
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            await asyncio.gather(_pump(reader, back), self._answer(there, writer))
         finally:
             self._open -= {writer, back}
 
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _pump(reader, writer, lambda size: size / self.rate)
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, takes: Callable[[int], float] = lambda size: 0.0
+) -> None:
     with suppress(OSError):
-        while piece := await reader.read(SIZE):
+        while piece := await reader.read(PIECE):
+            await asyncio.sleep(takes(len(piece)))
             writer.write(piece)
             await writer.drain()
     writer.transport.abort()
