@@ -253,7 +253,6 @@ class Link:
         self._pull_at = self._health_at = self._tell_at = float("-inf")
         self._phase = self._rng.uniform(0, PULL_SECONDS)
         self._look_through()
-        await nats.listen(f"mark.{self._me.store}", lambda message: self._poke(""))
         if self._me.shares_optouts:
             await nats.listen("optout.>", lambda message: self._poke(message.subject))
         await self._listener.begin(nats, self._wake.set)
@@ -263,14 +262,11 @@ class Link:
         self._optouts_looked = self._record_looked = UNKNOWN
 
     def _poke(self, subject: str) -> None:
-        if subject:
-            self._poked.add(subject)
-        else:
-            self._listener.is_news = True
+        self._poked.add(subject)
         self._wake.set()
 
     def _next_look(self) -> float:
-        due = min(self._pull_at + PULL_SECONDS, self._health_at + HEALTH_SECONDS)
+        due = min(self._pull_at + PULL_SECONDS, self._health_at + HEALTH_SECONDS, self._listener.due)
         if self._owes:
             due = min(due, self._tell_at + TELL_SECONDS)
         return max(min(due - self._clock.monotonic(), PULL_SECONDS), 0.0)
@@ -283,7 +279,7 @@ class Link:
             await self._hear_optouts(nats, only_poked=self._gate.is_open and not timed)
             if not (timed or self._owes or self._record_looked == UNKNOWN):
                 self._tell_at = now  # all stores hear of it at once: what they look through is in nobody's way
-        if timed or self._listener.is_news:
+        if timed or now >= self._listener.due:
             await self._listener.ask_for_mark(nats)
             self._look_through()
         if timed:

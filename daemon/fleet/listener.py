@@ -1,5 +1,5 @@
 """What headquarters tells one store: its mark (how far the record is archived, and what else only this store needs to know), and the bundles of
-its groups. Each is fetched when there is news of it, and believed as far as it proves itself."""
+its groups. The mark says of both when there is news; each is believed as far as it proves itself."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -18,7 +18,9 @@ from outbox.clock import Clock
 log = structlog.get_logger(__name__)
 
 NOTE_SECONDS = 300.0
-MARK_NOTE, STREAM_NOTE, CLAIM_NOTE = "fleet.mark", "fleet.consent", "fleet.claim"
+MARK_SECONDS = 5.0
+"""Between two looks for a mark that somebody says is there: whoever is of the fleet can say so."""
+MARK_NOTE, STREAM_NOTE, CLAIM_NOTE, FORK_NOTE = "fleet.mark", "fleet.consent", "fleet.claim", "fleet.forked"
 
 Offers = Sequence[tuple[str, bytes | None]]
 """The groups whose bundles are for this store, the nearest first, each with what the fleet keeps of it."""
@@ -49,13 +51,14 @@ class Listener:
         self._noted: Mark | None = None
         self._noted_at = clock.monotonic()
         self._fetched: dict[str, int] | None = None
-        """What the mark said of bundles when they were fetched; None: they are to be fetched."""
+        """What the mark said of bundles when they were fetched; None: they are to be fetched, on a connection that was just made."""
         self._groups: Sequence[str] = ()
         self.claim = membership.claim
         """The newest of HQ's words on what this box's key may do."""
         self.heard_at: int | None = None
-        self.is_news = False
-        """There is another mark than the one we have."""
+        self._is_news = False
+        """Somebody says that there is another mark than the one we have."""
+        self._asked_at = float("-inf")
 
     async def recall(self) -> None:
         """What the last run learned from HQ; nothing where there was none."""
@@ -70,18 +73,22 @@ class Listener:
         """On a connection that was just made."""
 
         def poked() -> None:
-            self._fetched = None
+            self._is_news = True
             wake()
 
         self._groups = () if self._on_bundles is None else groups_of(self.claim, self._me.store)
         self._fetched = None
-        for group in self._groups:
-            await nats.listen(f"bundle.{group}", lambda message: poked())
+        await nats.listen(f"mark.{self._me.store}", lambda message: poked())
         await self.ask_for_mark(nats)
         await self._feed.begin(self._mark)
 
+    @property
+    def due(self) -> float:
+        """When (monotonic) to ask for the mark because of what was heard; infinite: nothing was."""
+        return self._asked_at + MARK_SECONDS if self._is_news else float("inf")
+
     async def ask_for_mark(self, nats: NatsConnection) -> None:
-        self.is_news = False
+        self._is_news, self._asked_at = False, self._clock.monotonic()
         stored = await nats.newest("MARK", f"mark.{self._me.store}")
         if stored is None:
             return

@@ -8,18 +8,22 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 
 from daemon.fleet import link as link_module
 from daemon.fleet.link import Link
 from daemon.fleet.nats_connection import Ack, NatsAway, NotAuthorised
+from daemon.fleet.nkey import KeyPair
 from daemon.fleet.stored import Stored
 from daemon.fleet.wire import Mark, Reach, SignedWord, optout_subject, pack
+from daemon.hq.claims import store_rights, user_claim
 from daemon.wire.link import LinkState
 from outbox import Outbox
 from outbox.clock import SystemClock
 from outbox.fleet_consent import Heard
 from tests.fleet.test_alone import make_link, member
 from tests.support.busy import until
+from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import PHONE, accept_one, open_box, planned, send
 
 KEY = {"k1": b"k" * 32}
@@ -44,12 +48,15 @@ class Line:
         self._consent = consent
         self._at_a_time = at_a_time
 
+        self.heard: dict[str, Callable[[Any], None]] = {}
+        self.asked: list[str] = []
+
     @asynccontextmanager
     async def connected(self, *_: Any) -> AsyncIterator["Line"]:
         yield self
 
-    async def listen(self, *_: Any) -> None:
-        pass
+    async def listen(self, subject: str, heard: Callable[[Any], None]) -> None:
+        self.heard[subject] = heard
 
     async def newest(self, stream: str, subject: str, **_: Any) -> Stored | None:
         self.asked.append(subject)
@@ -203,6 +210,93 @@ async def test_a_line_that_comes_back_in_mid_attempt_is_not_sat_out(
         await until(connected, seconds=3)
         stop.set()
         await running
+
+
+async def test_a_line_that_brings_no_answer_is_asked_more_and_more_seldom(tmp_path: Path) -> None:
+    """It connects, and has no room for what is asked: the shop's till and its customers have the same line."""
+    clock = FakeClock()
+    line, met = Line(), 0
+
+    async def nothing(*_: Any, **more: Any) -> list[Stored]:
+        nonlocal met
+        met += 1
+        raise NatsAway("stream CONSENT can't be read: no answer in time")
+
+    line.read = nothing  # type: ignore[method-assign]
+    async with open_box(tmp_path, clock) as box:
+        link = make_link(member(tmp_path, 1), box, clock, connect=line.connected)
+        stop = asyncio.Event()
+        running = asyncio.create_task(link.run(stop))
+        await until(lambda: is_so(lambda: met > 0))
+        for _ in range(600):
+            await clock.advance(1)
+            await asyncio.sleep(0.002)
+        stop.set()
+        await running
+    assert met < 60
+
+
+async def test_who_says_again_and_again_that_there_is_news_has_nothing_fetched_for_it(tmp_path: Path) -> None:
+    """Somebody with another box's key has servers answer at this store's pokes, all day: the shop's line has a quota."""
+    clock = FakeClock()
+    claim = user_claim(KeyPair.make("account"), "U", "soho", store_rights("soho", ("soho", "all")), at=1)
+    async with open_box(tmp_path, clock) as box:
+        position = await box.fleet.position()
+        mark = Mark(reaches=[Reach(position.epoch, position.seq, position.hash.hex())], bundles={"all": 3})
+        line = Line(mark=mark)
+        me = msgspec.structs.replace(member(tmp_path, 1), claim=claim)
+        link = make_link(me, box, clock, connect=line.connected, on_bundles=lambda offers: None)
+        stop = asyncio.Event()
+        running = asyncio.create_task(link.run(stop))
+        await until(lambda: is_so(lambda: "bundle.all" in line.asked))
+        line.asked.clear()
+        for _ in range(100):
+            for subject, hear in line.heard.items():
+                if not subject.startswith("optout"):
+                    hear(None)
+            await clock.advance(0.1)
+            await asyncio.sleep(0.002)
+        assert 1 <= line.asked.count("mark.soho") <= 3
+        assert set(line.asked) == {"mark.soho"}
+        line.mark = msgspec.structs.replace(mark, bundles={"all": 4})
+        line.heard["mark.soho"](None)
+
+        async def fetched() -> bool:
+            await clock.advance(1)
+            return "bundle.all" in line.asked
+
+        await until(fetched)
+        stop.set()
+        await running
+
+
+async def test_a_claim_that_is_left_out_is_said_to_be_once(tmp_path: Path) -> None:
+    """An older archive was restored at headquarters: each mark had a line in each store's log."""
+    clock, account = FakeClock(), KeyPair.make("account")
+    key = KeyPair.make("user")
+    older, joined = (
+        user_claim(account, key.public, "soho", store_rights("soho", ("soho", "all")), at=at) for at in (1, 2)
+    )
+    async with open_box(tmp_path, clock) as box:
+        line = Line(mark=Mark(reaches=[], claim=older))
+        me = msgspec.structs.replace(member(tmp_path, 1), claim=joined, key=key)
+        link = make_link(me, box, clock, connect=line.connected)
+        stop = asyncio.Event()
+        with structlog.testing.capture_logs() as logs:
+            running = asyncio.create_task(link.run(stop))
+
+            async def asked() -> bool:
+                await clock.advance(5)
+                return line.asked.count("mark.soho") > 4
+
+            await until(asked)
+            stop.set()
+            await running
+        assert sum("is left out" in entry["event"] for entry in logs) == 1
+
+
+async def is_so(look: Callable[[], bool]) -> bool:
+    return look()
 
 
 async def test_the_first_word_of_a_stream_that_begins_anew_is_heard_after_a_restart_too(tmp_path: Path) -> None:
