@@ -11,7 +11,7 @@ import structlog
 from daemon.fleet.claim import read_claim
 from daemon.fleet.nats_connection import NatsConnection, WrongSequence
 from daemon.fleet.nkey import KeyPair
-from daemon.fleet.speaker import is_proved, signed
+from daemon.fleet.speaker import is_proved, is_said_in, signed
 from daemon.fleet.stored import CONDITION, CONDITION_ELSEWHERE, Stored
 from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, pack, read_optout, said_subject, unpack
 from outbox.fleet import Fleet, Position
@@ -41,6 +41,8 @@ class ConsentShare:
         self._key = key
         self._claim = claim
         self._account = read_claim(claim).iss
+        self.stream = ""
+        """Which stream of consent is followed, as the mark says it; "" until it has."""
         self.cursor = -1
         self.refused = 0
         """STARTs of ours that came after somebody else's word."""
@@ -66,7 +68,7 @@ class ConsentShare:
         return news
 
     async def _hear(self, found: Sequence[Stored]) -> int:
-        proved = partial(_heard, found, self._account)
+        proved = partial(_heard, found, self._account, self.stream)
         news = await self._fleet.hear(proved() if len(found) <= FEW else await asyncio.to_thread(proved))
         self.cursor = found[-1].seq
         return news
@@ -92,6 +94,7 @@ class ConsentShare:
             how=way(word.reason),
             heard=word.knew,
             base=0 if word.stopped else word.base,
+            stream="" if word.stopped else self.stream,
         )
         expect = None if word.stopped else word.base
         whom = word.kid, word.medium, word.digest
@@ -99,7 +102,7 @@ class ConsentShare:
         # Under a claim of an earlier release it is said where all stores hear it, and where it is answered.
         to = said_subject(*whom) if said_subject("*", "*", "*") in read_claim(nats.claim).nats.pub.allow else subject
         try:
-            ack = await nats.publish(subject, pack(signed(body, subject, self._key, self._claim)), expect=expect)
+            ack = await nats.publish(to, pack(signed(body, subject, self._key, self._claim)), expect=expect)
         except WrongSequence:
             self.refused += 1
             log.warning("an opt-in is not passed on: another store was told otherwise meanwhile", medium=word.medium)
@@ -118,17 +121,17 @@ def way(reason: str) -> str:
     return word if word in WAYS else "by hand"
 
 
-def _heard(found: Sequence[Stored], account: str) -> list[Heard]:
+def _heard(found: Sequence[Stored], account: str, stream: str) -> list[Heard]:
     words = []
     for stored in found:
         try:
-            words.append(_word(stored, account))
+            words.append(_word(stored, account, stream))
         except Garbled as error:
             log.warning("a word on consent from the fleet can't be read; it is left out", reason=str(error))
     return words
 
 
-def _word(stored: Stored, account: str) -> Heard:
+def _word(stored: Stored, account: str, stream: str) -> Heard:
     """Raises Garbled for a subject that names nobody. A body that can't be read is an opt-out."""
     kid, medium, digest = read_optout(stored.subject)
     try:
@@ -136,15 +139,20 @@ def _word(stored: Stored, account: str) -> Heard:
     except Garbled:
         return Heard(kid, digest, medium, stored.seq, True, stored.at, SOMEBODY, "")
     how = word.how if word.how in WAYS else ""
-    is_out, store = judged(stored, word, account)
+    is_out, store = judged(stored, word, account, stream)
     return Heard(kid, digest, medium, stored.seq, is_out, word.at, store or SOMEBODY, how, word.heard)
 
 
-def judged(stored: Stored, word: SignedWord, account: str) -> tuple[bool, str]:
+def judged(stored: Stored, word: SignedWord, account: str, stream: str) -> tuple[bool, str]:
     """Whether it is an opt-out, and of which store it can be proved to be ("": of none). An opt-in is one only as its store's own, told on
-    the condition that it names; all else is an opt-out, whoever says so. `account`: the fleet's public key."""
+    the condition that it names and in that stream ("": which is not known yet); all else is an opt-out, whoever says so. `account`: the
+    fleet's public key."""
     is_out = word.state != "in"
     on_condition = stored.headers.get(CONDITION) == str(word.base) and CONDITION_ELSEWHERE not in stored.headers
     if not is_proved(word, stored.subject, account) or not (is_out or on_condition):
+        return True, ""
+    # One that answers nothing is no older word's second coming: where an opt-out stands, headquarters tells it again over that.
+    answers = bool(word.base or word.stream)
+    if not is_out and stream and answers and not is_said_in(word, stored.subject, account, stream):
         return True, ""
     return is_out, word.store

@@ -65,6 +65,7 @@ class Listener:
         renewed = await self._box.notes.get(CLAIM_NOTE)
         if renewed and renews(renewed, self._me.claim, self._me.claim):
             self.claim = renewed
+        self._consent.stream = await self._box.notes.get(STREAM_NOTE) or ""
         with contextlib.suppress(Garbled):
             self._mark = self._noted = unpack((await self._box.notes.get(MARK_NOTE) or "").encode(), Mark)
             await self._feed.begin(self._mark)
@@ -131,6 +132,7 @@ class Listener:
         """A new stream of consent numbers from the start: all is heard and told once more."""
         if not mark.consent or not self._me.shares_optouts:
             return
+        self._consent.stream = mark.consent
         known = await self._box.notes.get(STREAM_NOTE)
         if known != mark.consent:
             if known is not None:

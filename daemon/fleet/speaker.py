@@ -1,7 +1,7 @@
 """Whose a word on consent is. Every store may publish under every address's subject, so the subject proves nothing: the word carries the
 store's claim, which the fleet's account signed, and a signature by the key that the claim names. Headquarters signs with the account's own.
 
-What is signed is the word and whom it is about: it proves nothing elsewhere, nor, for an opt-in, after another word. Pure.
+What is signed is the word and whom it is about: it proves nothing elsewhere, nor, for an opt-in, after another word or in another stream. Pure.
 """
 
 import base64
@@ -11,6 +11,7 @@ import msgspec
 
 from daemon.fleet.claim import claim_by
 from daemon.fleet.nkey import BadKey, KeyPair, is_signed
+from daemon.fleet.stored import moment
 from daemon.fleet.wire import NAME, SignedWord
 
 HEADQUARTERS = "headquarters"
@@ -21,8 +22,10 @@ CLAIMS = 2048
 
 def signed(word: SignedWord, subject: str, key: KeyPair, claim: str = "") -> SignedWord:
     """`claim` "": the key is the fleet's account itself."""
-    signature = base64.b64encode(key.sign(_text(word, subject))).decode()
-    return msgspec.structs.replace(word, claim=claim, signature=signature)
+    text = _text(word, subject)
+    signature = base64.b64encode(key.sign(text)).decode()
+    of_stream = base64.b64encode(key.sign(text + word.stream.encode())).decode() if word.stream else ""
+    return msgspec.structs.replace(word, claim=claim, signature=signature, stream_signature=of_stream)
 
 
 def is_proved(word: SignedWord, subject: str, account: str) -> bool:
@@ -33,6 +36,20 @@ def is_proved(word: SignedWord, subject: str, account: str) -> bool:
             return is_signed(_text(word, subject), signature, account, "account")
         name, key = _speaker(word.claim, account)
         return name == word.store and is_signed(_text(word, subject), signature, key, "user")
+    except (BadKey, ValueError):
+        return False
+
+
+def is_said_in(word: SignedWord, subject: str, account: str, stream: str) -> bool:
+    """Whether a word that is proved was said in that stream of consent (as the mark says it, which is when it was made) and not in an earlier one:
+    a release that does not sign which it is told, by when it was said."""
+    try:
+        if not word.stream:
+            return word.at >= moment(stream)
+        signature = base64.b64decode(word.stream_signature, validate=True)
+        key = _speaker(word.claim, account)[1]
+        signed_text = _text(word, subject) + word.stream.encode()
+        return word.stream == stream and is_signed(signed_text, signature, key, "user")
     except (BadKey, ValueError):
         return False
 

@@ -46,12 +46,12 @@ def read_stored(headers: Mapping[str, str], body: bytes) -> Stored | None:
     if "Nats-Sequence" not in headers:
         return None
     return Stored(
-        headers["Nats-Subject"], int(headers["Nats-Sequence"]), _ms(headers["Nats-Time-Stamp"]), body, headers
+        headers["Nats-Subject"], int(headers["Nats-Sequence"]), moment(headers["Nats-Time-Stamp"]), body, headers
     )
 
 
-def _ms(stamp: str) -> int:
-    """NATS writes nanoseconds, which `fromisoformat` of Python 3.11 does not read beyond microseconds."""
+def moment(stamp: str) -> int:
+    """ms of a moment as NATS writes it. It has nanoseconds, which `fromisoformat` of Python 3.11 does not read beyond microseconds."""
     text, _, fraction = stamp.removesuffix("Z").partition(".")
     whole = datetime.fromisoformat(f"{text}+00:00")
     return int(whole.timestamp()) * 1000 + int((fraction + "000")[:3])

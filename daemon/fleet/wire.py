@@ -159,6 +159,10 @@ class SignedWord(msgspec.Struct, frozen=True, kw_only=True):
     """HQ's word on whose key signed it; "" for headquarters itself."""
     signature: Text = ""
     """Anybody of the fleet may publish a word: this proves whose it is (`speaker`)."""
+    stream: Name = ""
+    """An opt-in's: the stream of consent in which it answers, as the mark says it; numbers begin anew with another. Signed apart, so that releases
+    that know nothing of it can tell whose the word is."""
+    stream_signature: Text = ""
 
 
 class Reach(msgspec.Struct, frozen=True):

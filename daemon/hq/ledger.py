@@ -39,7 +39,7 @@ class Ledger:
                 words = await line.read(STREAM, after, limit=PAGE)
                 if not words:
                     return total
-                rows = [row for stored in words if (row := _row(stored, self._account)) is not None]
+                rows = [row for stored in words if (row := _row(stored, self._account, self._made)) is not None]
                 async with db.cursor() as cursor:
                     await cursor.executemany(_SQL["keep"], rows)
                 await db.execute(_INGEST["advance"], values | {"seq": words[-1].seq})
@@ -59,7 +59,8 @@ class Ledger:
         return len(rows)
 
 
-def _row(stored: Stored, account: str) -> dict[str, object] | None:
+
+def _row(stored: Stored, account: str, made: str) -> dict[str, object] | None:
     """None for a subject that names nobody. A body that can't be read is an opt-out, as stores take it."""
     try:
         kid, medium, digest = read_optout(stored.subject)
@@ -70,7 +71,7 @@ def _row(stored: Stored, account: str) -> dict[str, object] | None:
         word = unpack(stored.body, SignedWord)
     except Garbled:
         word = SignedWord(state="out", at=stored.at, clock_trusted=False, store="", epoch="", seq=0)
-    is_out, store = judged(stored, word, account)
+    is_out, store = judged(stored, word, account, made)
     return {
         "kid": kid,
         "medium": medium,

@@ -9,8 +9,9 @@ import pytest
 from daemon.fleet import link as link_module
 from daemon.fleet.nats_connection import WrongSequence
 from daemon.fleet.speaker import HEADQUARTERS, signed
-from daemon.fleet.wire import SignedWord, optout_subject, pack
+from daemon.fleet.wire import SignedWord, optout_subject, pack, unpack
 from outbox import Refusal
+from outbox.clock import SystemClock
 from outbox.consent import OptOut
 from outbox.errors import NotFound
 from tests.support.busy import until
@@ -207,8 +208,9 @@ async def stopped_at_soho(fleet: World) -> tuple[Store, Store, str, int]:
 
 
 def opt_in(store: str, base: int) -> SignedWord:
+    at = SystemClock().now()
     return SignedWord(
-        state="in", at=1, clock_trusted=True, store=store, epoch="e", seq=1, how="START", heard=base, base=base
+        state="in", at=at, clock_trusted=True, store=store, epoch="e", seq=1, how="START", heard=base, base=base
     )
 
 
@@ -280,6 +282,40 @@ async def test_an_opt_in_that_somebody_else_said_is_used_once_and_of_one_person(
     assert await blocked(soho)
     assert await blocked(camden)
     assert await fleet.sql("SELECT DISTINCT stopped, store FROM consent") == [(True, "")]
+
+
+@pytest.mark.parametrize("without", [{}, {"stream": "", "stream_signature": ""}])
+async def test_an_opt_in_of_a_stream_that_is_gone_is_none_in_the_next(fleet: World, without: dict[str, str]) -> None:
+    """Somebody with another box's seed keeps Soho's signed START, whole or less its stream; the person says STOP again; NATS's folders are emptied,
+    and numbers begin anew."""
+    soho, camden, subject, _ = await stopped_at_soho(fleet)
+    await soho.box.consent.allow("sms", PHONE, reason="START", actor="modem")
+
+    async def free() -> bool:
+        return await blocked(camden) is None and await fleet.sql("SELECT stopped FROM consent") == [(False,)]
+
+    await until(free)
+    async with fleet.line_of(camden) as line:
+        start = unpack((await line.read("CONSENT", 0, limit=9))[-1].body, SignedWord)
+    assert start.base == 1
+    await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+    await until(lambda: blocked(camden))
+    await until(lambda: fleet.sql("SELECT 1 FROM consent WHERE stopped"))
+    for store in (soho, camden):
+        await store.disconnect()
+    await fleet.stop_hq()
+    async with fleet.as_hq() as line:
+        await line.request("$JS.API.STREAM.DELETE.CONSENT", b"")
+    fleet.start_hq()
+    await until(lambda: fleet.sql("SELECT 1 FROM consent WHERE stream_seq = 1"))
+    async with fleet.line_of(camden) as line:
+        ack = await line.publish(subject, pack(msgspec.structs.replace(start, **without)), expect=1)
+    for store in (soho, camden):
+        store.connect()
+    await heard_everywhere(fleet, ack.seq)
+    assert await blocked(soho)
+    assert await blocked(camden)
+    assert await fleet.sql("SELECT stopped FROM consent") == [(True,)]
 
 
 async def test_an_opt_out_in_anothers_name_counts_and_is_nobodys(fleet: World) -> None:
