@@ -1,15 +1,19 @@
 """The fleet's words on consent in PostgreSQL: a copy for those who ask, and what the stream is made of again should NATS lose it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
 
 from daemon.fleet.consent import judged
-from daemon.fleet.nats_connection import NatsConnection
+from daemon.fleet.nats_connection import NatsConnection, WrongSequence
+from daemon.fleet.speaker import is_said_in
 from daemon.fleet.stored import Stored
 from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, read_optout, unpack
 from daemon.hq.database import Connection, as_time, queries
+from daemon.hq.streams import WORD_MOST
+from daemon.supervise import recoverable_group
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +22,9 @@ _INGEST = queries("ingest.sql")
 
 STREAM = "CONSENT"
 PAGE = 500
+AT_ONCE = 50
+SOMEBODY_IS_OUT = b"{}"
+"""Says as much as a word that can't be read."""
 
 
 class Ledger:
@@ -50,14 +57,27 @@ class Ledger:
         found = await (await db.execute(_INGEST["progress"], {"stream": STREAM})).fetchone()
         if found is None or found[0] == self._made:
             return 0
-        rows = await (await db.execute(_SQL["standing"])).fetchall()
-        for kid, medium, digest, body in rows:
-            subject = optout_subject(kid, medium, digest)
-            if await line.newest(STREAM, subject) is None:
-                await line.publish(subject, bytes(body))
-        log.warning("the fleet's stream of consent is a new one: its opt-outs were told again", optouts=len(rows))
-        return len(rows)
+        page = {"kid": "", "medium": "", "digest": "", "limit": AT_ONCE}
+        told = 0
+        while rows := await (await db.execute(_SQL["standing"], page)).fetchall():
+            async with recoverable_group() as group:
+                for *whom, body in rows:
+                    group.create_task(self._say_again(line, optout_subject(*whom), bytes(body)))
+            page |= dict(zip(("kid", "medium", "digest"), rows[-1], strict=False))
+            told += len(rows)
+        log.warning("the fleet's stream of consent is a new one: its opt-outs were told again", optouts=told)
+        return told
 
+    async def _say_again(self, line: NatsConnection, subject: str, body: bytes) -> None:
+        """Unless somebody was quicker; with what they said in another stream, nobody is."""
+        try:
+            await line.publish(subject, body, expect=0)
+        except WrongSequence:
+            found = await line.newest(STREAM, subject)
+            with suppress(Garbled):
+                word = unpack(found.body if found else b"", SignedWord)
+                if word.state == "in" and not is_said_in(word, subject, self._account, self._made):
+                    await line.publish(subject, body)
 
 
 def _row(stored: Stored, account: str, made: str) -> dict[str, object] | None:
@@ -67,9 +87,11 @@ def _row(stored: Stored, account: str, made: str) -> dict[str, object] | None:
     except Garbled as error:
         log.warning("a word on consent can't be read", subject=stored.subject, reason=str(error))
         return None
+    body = stored.body
     try:
-        word = unpack(stored.body, SignedWord)
+        word = unpack(body, SignedWord)
     except Garbled:
+        body = SOMEBODY_IS_OUT
         word = SignedWord(state="out", at=stored.at, clock_trusted=False, store="", epoch="", seq=0)
     is_out, store = judged(stored, word, account, made)
     return {
@@ -84,6 +106,6 @@ def _row(stored: Stored, account: str, made: str) -> dict[str, object] | None:
         "seq": word.seq,
         "how": word.how if word.how in WAYS else "",
         "stream_seq": stored.seq,
-        "body": stored.body,
+        "body": body if len(body) <= WORD_MOST else SOMEBODY_IS_OUT,
         "arrived": as_time(stored.at),
     }

@@ -12,6 +12,8 @@ NOT_YET = (10008, 10039, 10074, 503)
 """The servers are still finding their leader."""
 PATIENCE = 30.0
 _NOT_FOUND = 10059
+WORD_MOST = 4096
+"""Bytes of a word on consent with its headers: it stands for ever, every store reads it, and headquarters keeps it. One has some 1,500."""
 
 
 class StreamRefused(Exception):
@@ -29,6 +31,7 @@ class Config(msgspec.Struct, frozen=True, omit_defaults=True):
     discard: str = ""
     max_age: int = 0
     max_msgs_per_subject: int = 0
+    max_msg_size: int = 0
     duplicate_window: int = 0
     deny_delete: bool = False
     deny_purge: bool = False
@@ -72,7 +75,15 @@ def wanted(replicas: int) -> tuple[Config, ...]:
             allow_direct=True,
         ),
         Config("HEALTH", ["health.*"], replicas, storage="memory", max_msgs_per_subject=1, allow_direct=True),
-        Config("CONSENT", ["optout.*.*.*"], replicas, storage="file", max_msgs_per_subject=1, allow_direct=True),
+        Config(
+            "CONSENT",
+            ["optout.*.*.*"],
+            replicas,
+            storage="file",
+            max_msgs_per_subject=1,
+            max_msg_size=WORD_MOST,
+            allow_direct=True,
+        ),
         Config("BUNDLE", ["bundle.*"], replicas, storage="file", max_msgs_per_subject=10, allow_direct=True),
         Config("MARK", ["mark.*"], replicas, storage="file", max_msgs_per_subject=1, allow_direct=True),
     )
@@ -99,6 +110,9 @@ async def _ensure(line: NatsConnection, clock: Clock, config: Config, replicas: 
             found = await ask(line, "INFO", config.name)
             if found.error is not None and found.error.err_code == _NOT_FOUND:
                 found = await ask(line, "CREATE", config.name, msgspec.json.encode(config))
+            elif found.error is None and config.max_msg_size not in (0, found.config.get("max_msg_size")):
+                bounded = {**found.config, "max_msg_size": config.max_msg_size}
+                found = await ask(line, "UPDATE", config.name, msgspec.json.encode(bounded))
             if found.error is None:
                 return _checked(found, config, replicas)
             trouble = found.error.description

@@ -91,6 +91,24 @@ async def test_a_word_that_can_not_be_read_is_an_opt_out_at_headquarters_too(fle
     assert await fleet.sql("SELECT stopped, store FROM consent") == [(True, "")]
 
 
+async def test_a_word_that_is_larger_than_any_is_not_kept(fleet: World) -> None:
+    """Somebody with Hackney's key wants words that no slow store can take whole, and headquarters' memory; its stream is of an earlier release."""
+    (config,) = (one for one in wanted(3) if one.name == "CONSENT")
+    async with fleet.as_hq() as hq:
+        unbounded = msgspec.structs.replace(config, max_msg_size=0)
+        assert (await ask(hq, "CREATE", "CONSENT", msgspec.json.encode(unbounded))).error is None
+    hackney = await joined(fleet)
+    async with fleet.line_of(hackney) as line:
+        with pytest.raises(NatsAway, match="size exceeds"):
+            await line.publish(STOP, b"x" * 100_000)
+        await line.publish(STOP, b"x" * 3000)
+
+    async def kept() -> bool:
+        return await fleet.sql("SELECT stopped, length(body) FROM consent") == [(True, 2)]
+
+    await until(kept)
+
+
 async def test_no_new_key_is_sealed_for_a_store_that_was_revoked(fleet: World) -> None:
     """Somebody keeps the seed of a box that was revoked, gets at the disk of one of NATS's servers, and wants to know who opts out from now on."""
     await pair(fleet)

@@ -6,5 +6,6 @@ ON CONFLICT (kid, medium, digest) DO UPDATE SET stopped = excluded.stopped, at =
     store = excluded.store, epoch = excluded.epoch, seq = excluded.seq, how = excluded.how, stream_seq = excluded.stream_seq,
     body = excluded.body, arrived = excluded.arrived;
 
--- standing: every opt-out, to be told anew to a stream that was lost.
-SELECT kid, medium, digest, body FROM consent WHERE stopped ORDER BY stream_seq;
+-- standing: opt-outs beyond one, to be told anew to a stream that was lost.
+SELECT kid, medium, digest, body FROM consent
+WHERE stopped AND (kid, medium, digest) > (%(kid)s, %(medium)s, %(digest)s) ORDER BY kid, medium, digest LIMIT %(limit)s;
