@@ -121,11 +121,13 @@ class Archiver:
         streams = await ensure(line, self._clock, replicas=replicas)
         ledger = Ledger(self._now, streams["CONSENT"].created, self._settings.key(ACCOUNT, "account").public)
         marks = Marks(self._settings, self._clock, streams["CONSENT"].created)
+        # First of all stores hear that the ledger is another one: what is said from now on has a number that they would pass over.
+        await marks.touch_all(db)
+        await marks.tell(db, line)
         await ledger.restore(db, line)
         await line.listen("health.*", lambda message: self._pulse.hear(message.subject, message.data))
         await line.listen("optout.>", lambda message: self._poke())
         await self._pulse.catch_up(line)
-        await marks.touch_all(db)
         self.status.state, self.status.since, self.status.reason = "running", self._now(), ""
         self.status.server = line.server
         await self._keep(db, line, {name: stream.created for name, stream in streams.items()}, marks, ledger)
@@ -194,8 +196,7 @@ class Archiver:
         self.status.behind, self.status.behind_at = max(found[UP].last_seq - after, 0), self._now()
         self._poked = True
         await marks.touch_for_news(db)
-        if not self.status.behind:
-            marks.touch(await self._pulse.ask_for_what_is_missed(db, read_at, AGAIN_SECONDS))
+        marks.touch(await self._pulse.ask_for_what_is_missed(db, read_at, AGAIN_SECONDS))
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> str:

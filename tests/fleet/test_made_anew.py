@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from daemon.fleet.nats_connection import Ack, NatsConnection
 from daemon.hq import archiver as archiver_module
 from daemon.hq.answers import stores
 from daemon.hq.database import opened
@@ -37,6 +39,43 @@ async def test_a_stream_of_consent_that_is_made_anew_under_headquarters_is_notic
     hackney = await fleet.add_store("hackney")
     hackney.connect()
     assert await until(lambda: blocked(hackney), seconds=15), "what was said before is in the new one too"
+
+
+async def test_stores_hear_of_a_new_stream_before_it_is_told_all_that_stands(
+    fleet: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then they pass over what others say; and thousands of words are told some at a time."""
+    await fleet.add_store("soho")
+    await fleet.sql(
+        "INSERT INTO consent SELECT 'k1', 'sms', lpad(to_hex(n), 32, '0'), true, 1, true, 'soho', 'e', n, 'STOP', n, '{}', now() "
+        "FROM generate_series(1, 120) AS n"
+    )
+    await fleet.sql("INSERT INTO progress (stream, made, seq, at) VALUES ('CONSENT', 'another', 120, now())")
+    said: list[str] = []
+    under_way, most = 0, 0
+    publish = NatsConnection.publish
+
+    async def counted(line: NatsConnection, subject: str, body: bytes, **more: Any) -> Ack:
+        nonlocal under_way, most
+        said.append(subject.partition(".")[0])
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await publish(line, subject, body, **more)
+        finally:
+            under_way -= 1
+
+    monkeypatch.setattr(NatsConnection, "publish", counted)
+    fleet.start_hq()
+
+    async def all_told() -> bool:
+        return await fleet.sql("SELECT 1 FROM progress WHERE stream = 'CONSENT' AND made <> 'another'") != []
+
+    await until(all_told)
+    assert said == ["mark"] + ["optout"] * 120
+    assert 1 < most < 60
+    async with fleet.as_hq() as line:
+        assert len(await line.read("CONSENT", 0, limit=200)) == 120
 
 
 async def test_a_store_that_was_restored_before_it_joined_is_shown_as_it_stands(fleet: World) -> None:
