@@ -10,21 +10,22 @@ import tomli_w
 
 from daemon.fleet.join import Joined
 
-SECRETS = ("FLEET_SEED", "FLEET_CONSENT_KEY")
+NEXT = "FLEET_SEED_NEXT"
+SECRETS = ("FLEET_SEED", "FLEET_CONSENT_KEY", NEXT)
 CA, CLAIM = "hq-ca.pem", "fleet.jwt"
 _TABLE = re.compile(r"^\[fleet\][^\n]*\n(?:(?!^\[).*\n?)*", re.MULTILINE)
 
 
-def keep_seed(folder: Path, seed: str) -> None:
-    """Before the code is traded: a right without its key would be lost."""
-    _set_secrets(folder / ".env", {"FLEET_SEED": seed})
+def keep_next_seed(folder: Path, seed: str) -> None:
+    """Before the code is traded, beside the one in use: should the answer be lost, the same key asks for it again."""
+    _set_secrets(folder / ".env", {NEXT: seed})
 
 
 def keep(config: Path, joined: Joined, keys: str) -> None:
     folder, welcome = config.parent, joined.welcome
     _write(folder / CA, welcome.ca, 0o644)
     _write(folder / CLAIM, welcome.claim + "\n", 0o644)
-    _set_secrets(folder / ".env", {"FLEET_SEED": joined.key.seed, "FLEET_CONSENT_KEY": keys})
+    _set_secrets(folder / ".env", {"FLEET_SEED": joined.key.seed, "FLEET_CONSENT_KEY": keys, NEXT: ""})
     fleet = {"store": welcome.store, "servers": list(welcome.servers), "ca": CA}
     if welcome.publisher:
         fleet["publisher"] = welcome.publisher

@@ -1,7 +1,7 @@
 """Joining: a code from headquarters, good once and for an hour, is traded for this store's right.
 
-The key is made here and never leaves; the code carries who to trust (the fleet's certificate authority, by its fingerprint), so a stranger
-in between can neither read nor answer. Consent keys come sealed for the key that was just made.
+The key is made here and never leaves; with it the same code is good again, should the answer be lost. The code carries who to trust (the
+fleet's certificate authority, by its fingerprint), so a stranger in between can neither read nor answer. Consent keys come sealed for the key.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from daemon.fleet.nkey import KeyPair
 from daemon.fleet.seal import Unsealable, key_of, public_text, unseal
 from daemon.http import read_up_to
 
-SECONDS = 15.0
+SECONDS = 60.0
 MOST = 256 * 1024
 
 

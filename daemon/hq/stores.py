@@ -105,7 +105,7 @@ class Stores:
         return str(code)
 
     async def welcome(self, db: Connection, wish: JoinWish) -> Welcome:
-        """Trade a code for a right. Raises Declined."""
+        """Trade a code for a right: a key from before is out with the next `enforce`. Raises Declined."""
         _check(wish)
         async with db.transaction():
             found = await (await db.execute(_SQL["by_code"], {"code": _digest(wish.secret)})).fetchone()
@@ -130,8 +130,6 @@ class Stores:
                 await record(
                     db, self._clock.now(), "store.joined", {"store": name, "key": wish.key}, actor=HEADQUARTERS
                 )
-        if key and key != wish.key:
-            await self.enforce(db)
         return self._welcome(name, claim, wish)
 
     def _claim(self, name: str, key: str, region: str, *, canary: bool, held: str = "") -> str:

@@ -172,7 +172,15 @@ class _Face:
             raise Problem(422, "that is no wish of a store's") from error
         async with self._services.pool.connection() as db:
             welcome: Welcome = await self._services.stores.welcome(db, wish)
-        return _json(welcome)
+            answer = _json(welcome)
+            await answer.prepare(request)
+            await answer.write_eof()
+            # Only now, since it takes as long as a server of NATS that does not answer; and the archive's next line does it again.
+            try:
+                await self._services.stores.enforce(db)
+            except NatsAway as error:
+                log.error("not every server of NATS may know which keys do not count", reason=str(error))
+        return answer
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Each store of which something was heard, as it stands: `event: store`."""

@@ -99,6 +99,7 @@ async def test_a_new_box_takes_the_place_of_the_old_one(fleet: World, door: Door
         pass
     await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
     await door.welcome(wish_of(await door.offer(), KeyPair.make("user")))
+    await door.stores.enforce(door.db)
     with pytest.raises(NatsAway):
         async with fleet.line_of(old):
             pass
