@@ -268,8 +268,10 @@ class NatsConnection:
 
 
 @asynccontextmanager
-async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> AsyncIterator[NatsConnection]:
-    """A connection to that server, closed at the end. Raises NatsAway, NotAuthorised."""
+async def connected(
+    server: str, tls: ssl.SSLContext, identity: Identity, *, patience: float = SOCKET_SECONDS
+) -> AsyncIterator[NatsConnection]:
+    """A connection to that server, had within `patience` seconds, and closed at the end. Raises NatsAway, NotAuthorised."""
     client = _hearing()()
     nats = NatsConnection(client, identity, server)
     last: list[Exception] = []
@@ -284,7 +286,7 @@ async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> Asy
 
     try:
         try:
-            async with asyncio.timeout(SOCKET_SECONDS):
+            async with asyncio.timeout(patience):
                 await client.connect(
                     servers=[server],
                     tls=tls,
@@ -292,7 +294,7 @@ async def connected(server: str, tls: ssl.SSLContext, identity: Identity) -> Asy
                     allow_reconnect=False,
                     max_reconnect_attempts=1,
                     reconnect_time_wait=0,
-                    connect_timeout=round(SOCKET_SECONDS),
+                    connect_timeout=math.ceil(patience),
                     ping_interval=PING_SECONDS,
                     max_outstanding_pings=UNANSWERED,
                     error_cb=on_error,

@@ -7,11 +7,20 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import product
 
 import msgspec
 
 from daemon.fleet.claim import claim_by
-from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, NotAuthorised, connected, pinned
+from daemon.fleet.nats_connection import (
+    SOCKET_SECONDS,
+    Identity,
+    NatsAway,
+    NatsConnection,
+    NotAuthorised,
+    connected,
+    pinned,
+)
 from daemon.fleet.nkey import KeyPair
 from daemon.hq.claims import EVERYTHING, AccountClaim, archive_claim, fleet_claim, read_account_claim, user_claim
 from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
@@ -23,6 +32,8 @@ LOOKUP = "$SYS.REQ.ACCOUNT.{account}.CLAIMS.LOOKUP"
 LOOKUP_SECONDS = 1.0
 TAKE_SECONDS = 5.0
 """How long a server that does not answer is waited for."""
+PATIENCE = (2.0, SOCKET_SECONDS)
+"""How long a server may take to let us in, the first time and the second: one that is off is not waited for while others are there."""
 CONNECTED, CONNECTED_PAGE = "$SYS.REQ.ACCOUNT.{account}.CONNZ", 200
 JETSTREAM = "$SYS.REQ.SERVER.PING.JSZ"
 
@@ -56,8 +67,8 @@ async def _as(
     rng.shuffle(servers)
     tls = pinned(settings.ca)
     failures: list[str] = []
-    for server in servers:
-        entered = connected(server, tls, identity)
+    for patience, server in product(PATIENCE, servers):
+        entered = connected(server, tls, identity, patience=patience)
         try:
             line = await entered.__aenter__()
         except NotAuthorised:
@@ -74,9 +85,9 @@ async def _as(
 
 
 async def put_in_force(
-    settings: HqSettings, clock: Clock, rng: random.Random, revoked: Mapping[str, int], *, after: int = 0
+    line: NatsConnection, settings: HqSettings, clock: Clock, revoked: Mapping[str, int], *, after: int = 0
 ) -> None:
-    """These keys are out on every server that is there once this returns: connected ones are cut. One that is not there learns of it from the
+    """As the system. These keys are out on every server that is there once this returns: connected ones are cut. One that is not there learns of it from the
     others when it comes back. `after`: when the word before was signed (seconds). Raises NatsAway where none took it, or one would not."""
     operator, archive = settings.key(OPERATOR, "operator"), settings.archive_key.public
     # Of two words servers give each other the one of the later date: that is this one, whatever the clock says.
@@ -86,10 +97,9 @@ async def put_in_force(
         fleet_claim(operator, settings.key(ACCOUNT, "account").public, archive, at=at, revoked=revoked),
     )
     most = len(settings.nats.servers)
-    async with as_system(settings, clock, rng) as line:
-        asking = (line.ask_all(UPDATE, claim.encode(), wait=TAKE_SECONDS, most=most) for claim in claims)
-        # At once: who is out is not to be waited with until a server that is away is given up.
-        both = await asyncio.gather(*asking, return_exceptions=True)
+    asking = (line.ask_all(UPDATE, claim.encode(), wait=TAKE_SECONDS, most=most) for claim in claims)
+    # At once: who is out is not to be waited with until a server that is away is given up.
+    both = await asyncio.gather(*asking, return_exceptions=True)
     for answers in both:
         if isinstance(answers, BaseException):
             raise answers
@@ -100,12 +110,13 @@ async def put_in_force(
                 raise NatsAway(f"NATS did not take the fleet's new claim: {_why_not(answer)}")
 
 
-async def claim_in_force(settings: HqSettings, clock: Clock, rng: random.Random) -> AccountClaim:
-    """The keys that a server keeps out, as headquarters signed it last: this archive may be an older copy. Raises NatsAway."""
+async def claims_in_force(line: NatsConnection, settings: HqSettings) -> Sequence[AccountClaim]:
+    """As the system. Of each server the keys that it keeps out, as headquarters signed it: this archive may be an older copy, and a server
+    that just came back may not have heard of the newest. Raises NatsAway."""
     operator, account = settings.key(OPERATOR, "operator"), settings.key(ACCOUNT, "account")
-    async with as_system(settings, clock, rng) as line:
-        answers = await line.ask_all(LOOKUP.format(account=account.public), b"", wait=LOOKUP_SECONDS, most=1)
-    return read_account_claim(answers[0].decode("ascii", "replace") if answers else "", operator.public)
+    asked, most = LOOKUP.format(account=account.public), len(settings.nats.servers)
+    answers = await line.ask_all(asked, b"", wait=LOOKUP_SECONDS, most=most)
+    return [read_account_claim(answer.decode("ascii", "replace"), operator.public) for answer in answers]
 
 
 class _Client(msgspec.Struct, frozen=True):
@@ -120,21 +131,23 @@ class _Connected(msgspec.Struct, frozen=True):
     data: _Clients = _Clients()
 
 
-async def keys_that_come_as(store: str, settings: HqSettings, clock: Clock, rng: random.Random) -> frozenset[str]:
-    """The keys with which somebody is that store to NATS at this moment, by headquarters' own claims: this archive may be older than they are."""
-    account, found, offset = settings.key(ACCOUNT, "account").public, set[str](), 0
-    async with as_system(settings, clock, rng) as line:
-        while True:
-            asked = msgspec.json.encode({"auth": True, "limit": CONNECTED_PAGE, "offset": offset})
-            answers = await line.ask_all(
-                CONNECTED.format(account=account), asked, wait=LOOKUP_SECONDS, most=len(settings.nats.servers)
-            )
-            pages = [msgspec.json.decode(each, type=_Connected).data.connections for each in answers]
-            claims = [claim_by(client.jwt, account) for page in pages for client in page]
-            found |= {claim.sub for claim in claims if claim is not None and claim.name == store}
-            if all(len(page) < CONNECTED_PAGE for page in pages):
-                return frozenset(found)
-            offset += CONNECTED_PAGE
+async def keys_that_come_as(line: NatsConnection, store: str, settings: HqSettings) -> Mapping[str, int]:
+    """As the system. The keys with which somebody is that store to NATS at this moment, by headquarters' own claims, and when these were
+    signed (seconds): this archive may be older than they are."""
+    account, found, offset = settings.key(ACCOUNT, "account").public, dict[str, int](), 0
+    while True:
+        asked = msgspec.json.encode({"auth": True, "limit": CONNECTED_PAGE, "offset": offset})
+        answers = await line.ask_all(
+            CONNECTED.format(account=account), asked, wait=LOOKUP_SECONDS, most=len(settings.nats.servers)
+        )
+        pages = [msgspec.json.decode(each, type=_Connected).data.connections for each in answers]
+        claims = [claim_by(client.jwt, account) for page in pages for client in page]
+        for claim in claims:
+            if claim is not None and claim.name == store:
+                found[claim.sub] = max(claim.iat, found.get(claim.sub, 0))
+        if all(len(page) < CONNECTED_PAGE for page in pages):
+            return found
+        offset += CONNECTED_PAGE
 
 
 class _Error(msgspec.Struct, frozen=True):

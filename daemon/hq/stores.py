@@ -16,13 +16,14 @@ from daemon.config import ConfigError
 from daemon.fleet.bundle import ALL, CANARY
 from daemon.fleet.claim import read_claim
 from daemon.fleet.join_code import SECRET_BYTES, JoinWish, Welcome, make_code
+from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.nkey import BadKey, is_signed
 from daemon.fleet.seal import seal
 from daemon.fleet.wire import NAME
 from daemon.hq.claims import store_rights, user_claim
 from daemon.hq.config import ACCOUNT, HqSettings
 from daemon.hq.database import Connection, queries
-from daemon.hq.nats import claim_in_force, keys_that_come_as, put_in_force
+from daemon.hq.nats import as_system, claims_in_force, keys_that_come_as, put_in_force
 from daemon.hq.record import NAME as HEADQUARTERS
 from daemon.hq.record import record
 from outbox.clock import Clock
@@ -125,7 +126,7 @@ class Stores:
             values = {"name": name, "key": wish.key, "sealing": wish.sealing, "claim": claim, "now": self._now()}
             await db.execute(_SQL["join"], values)
             if key and key != wish.key:
-                await self._note_revoked(db, name, key, held)
+                await self._note_revoked(db, name, key, read_claim(held).iat)
             if key != wish.key:
                 await record(
                     db, self._clock.now(), "store.joined", {"store": name, "key": wish.key}, actor=HEADQUARTERS
@@ -139,10 +140,10 @@ class Stores:
         at = max(self._clock.now() // 1000, read_claim(held).iat)
         return user_claim(account, key, name, rights, at=at)
 
-    async def _note_revoked(self, db: Connection, name: str, key: str, held: str) -> None:
+    async def _note_revoked(self, db: Connection, name: str, key: str, issued: int) -> None:
         """Also what a clock that ran ahead has issued to it."""
-        issued = datetime.fromtimestamp(read_claim(held).iat, UTC)
-        await db.execute(_SQL["note_revoked"], {"key": key, "name": name, "now": max(self._now(), issued)})
+        at = max(self._now(), datetime.fromtimestamp(issued, UTC))
+        await db.execute(_SQL["note_revoked"], {"key": key, "name": name, "now": at})
 
     async def regroup(self, db: Connection, name: str, groups: Groups, *, by: str) -> tuple[str, ...]:
         """The store is in these from its next mark on; all its groups. Raises Declined."""
@@ -195,32 +196,40 @@ class Stores:
 
     async def revoke(self, db: Connection, name: str, *, by: str = HEADQUARTERS) -> None:
         """Out within seconds, on every server. Raises Declined, NatsAway: then nothing is said to have happened."""
-        async with db.transaction():
+        async with db.transaction(), as_system(self._settings, self._clock, self._rng) as line:
             found = await (await db.execute(_SQL["one"], {"name": name})).fetchone()
             if found is None:
                 raise Declined(404, f"no store {name!r} is in this fleet: tether hq store list")
+            known, held, was_heard, is_known_out = found[2], found[5], found[6], found[7]
             values = {"name": name, "now": self._now()}
             await db.execute(_SQL["revoke"], values)
-            keys = {found[2], *await keys_that_come_as(name, self._settings, self._clock, self._rng)} - {""}
-            if not keys and found[6]:
+            keys = dict(await keys_that_come_as(line, name, self._settings))
+            if not keys and (is_known_out if known else was_heard):
                 raise Declined(
                     409,
                     f"headquarters' archive is older than the joining of {name} and does not know its key: try again while it is connected",
                 )
-            for key in keys:
-                await self._note_revoked(db, name, key, found[5])
-            await self.enforce(db)
+            if known:
+                keys[known] = max(read_claim(held).iat, keys.get(known, 0))
+            for key, issued in keys.items():
+                await self._note_revoked(db, name, key, issued)
+            await self._enforce(db, line)
             await record(db, self._clock.now(), "store.revoked", {"store": name}, actor=by)
 
     async def enforce(self, db: Connection) -> None:
         """Have NATS know all keys that do not count, and keep those that it knows."""
+        async with as_system(self._settings, self._clock, self._rng) as line:
+            await self._enforce(db, line)
+
+    async def _enforce(self, db: Connection, line: NatsConnection) -> None:
         async with db.transaction():
             await db.execute(_SQL["lock"])
-            before = await claim_in_force(self._settings, self._clock, self._rng)
-            for key, at in before.revoked.items():
+            before = await claims_in_force(line, self._settings)
+            for key, at in (each for claim in before for each in claim.revoked.items()):
                 await db.execute(_SQL["keep_revoked"], {"key": key, "at": at})
             revoked = {key: int(at) for key, at in await (await db.execute(_SQL["revoked"])).fetchall()}
-            await put_in_force(self._settings, self._clock, self._rng, revoked, after=before.iat)
+            newest = max((claim.iat for claim in before), default=0)
+            await put_in_force(line, self._settings, self._clock, revoked, after=newest)
 
     async def list(self, db: Connection) -> list[StoreRow]:
         return [StoreRow(*row) for row in await (await db.execute(_SQL["all"])).fetchall()]

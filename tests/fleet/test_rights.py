@@ -12,7 +12,7 @@ from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, Not
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.wire import NAME
 from daemon.hq.claims import EVERYTHING, user_claim
-from daemon.hq.nats import put_in_force
+from daemon.hq.nats import as_system, put_in_force
 from tests.support.busy import until
 from tests.support.fleet_world import World
 
@@ -117,9 +117,8 @@ async def test_a_revoked_store_is_out_within_ten_seconds_on_every_server_and_oth
             return (await store.link.status()).state == "connected"
 
         await until(connected)
-    await put_in_force(
-        fleet.settings, fleet.clock, random.Random(), {s1.membership.key.public: fleet.clock.now() // 1000 + 1}
-    )
+    async with as_system(fleet.settings, fleet.clock, random.Random()) as line:
+        await put_in_force(line, fleet.settings, fleet.clock, {s1.membership.key.public: fleet.clock.now() // 1000 + 1})
 
     async def refused() -> bool:
         return (await s1.link.status()).state == "refused"

@@ -25,9 +25,12 @@ async def test_an_archive_that_is_older_than_a_stores_joining_cuts_it_off_all_th
     assert not await comes_in(fleet, stolen.key, stolen.claim)
 
 
-async def test_a_store_whose_key_nobody_knows_is_not_said_to_be_cut_off(fleet: World, door: Door) -> None:
+@pytest.mark.parametrize("held", ["", "UAOLDKEY"])
+async def test_a_store_whose_key_nobody_knows_is_not_said_to_be_cut_off(fleet: World, door: Door, held: str) -> None:
+    """The box that NATS keeps out already is the one from before the exchange."""
     await fleet.add_store("soho")
-    await fleet.sql("UPDATE store SET key = '', sealing = '', claim = ''")
+    await fleet.sql("UPDATE store SET key = %s, sealing = '', claim = ''", held)
+    await fleet.sql("INSERT INTO revoked (key, store, at) VALUES ('UAOLDKEY', 'soho', now())")
     await fleet.sql("INSERT INTO health (store, arrived, at, body) VALUES ('soho', now(), 0, '{}')")
     with pytest.raises(Declined, match="does not know its key"):
         await door.stores.revoke(door.db, "soho")

@@ -251,7 +251,8 @@ async def world(folder: Path, cluster: Cluster, dsn: str, account: KeyPair | Non
         },
     )
     await migrate(dsn)
-    await put_in_force(settings, clock, random.Random(), {})
+    async with as_system(settings, clock, random.Random()) as line:
+        await put_in_force(line, settings, clock, {})
     async with AsyncExitStack() as stack:
         made = World(folder, cluster, settings, account, clock, stack)
         try:

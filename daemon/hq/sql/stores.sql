@@ -15,8 +15,10 @@ SELECT name, grp, canary, key, code_until, code_used_at, claim FROM store WHERE 
 UPDATE store SET key = %(key)s, sealing = %(sealing)s, claim = %(claim)s, joined_at = %(now)s, revoked_at = NULL, code_used_at = %(now)s
 WHERE name = %(name)s;
 
--- one: a store, since when it is out (of an older copy of this database only its key is known to be), and whether it was ever heard.
-SELECT name, grp, key, coalesce(revoked_at, (SELECT at FROM revoked WHERE revoked.key = store.key)), canary, claim, EXISTS (SELECT 1 FROM health WHERE health.store = name)
+-- one: a store, since when it is out (of an older copy of this database only its key is known to be), whether it was ever heard, and whether it
+-- is such a copy: its key is out, and the store is not.
+SELECT name, grp, key, coalesce(revoked_at, (SELECT at FROM revoked WHERE revoked.key = store.key)), canary, claim, EXISTS (SELECT 1 FROM health WHERE health.store = name),
+    revoked_at IS NULL AND EXISTS (SELECT 1 FROM revoked WHERE revoked.key = store.key)
 FROM store WHERE name = %(name)s FOR UPDATE;
 
 -- regroup: a store's groups, and the word on them.
