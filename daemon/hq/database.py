@@ -1,7 +1,7 @@
 """HQ's PostgreSQL: brought to this release's schema at the start, under a lock, so that two processes may start at once."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,10 @@ from outbox.queries import Queries
 
 FOLDER = Path(__file__).parent / "sql"
 CONNECT_SECONDS = 10
+IDLE_SECONDS, ASK_SECONDS, ASKS = 10, 5, 3
+SILENT_SECONDS = IDLE_SECONDS + ASK_SECONDS * ASKS
+"""After which a machine at the other end that died without a word counts as gone, here and at PostgreSQL's end: it lets go of what the dead held."""
+LOCK_SECONDS = SILENT_SECONDS + 5
 LOCK = 7_411_035
 """The advisory lock of whoever changes the schema."""
 
@@ -39,11 +43,29 @@ def queries(file: str) -> Queries:
     return Queries(file, FOLDER)
 
 
+_ALIVE: Mapping[str, Any] = {
+    "keepalives": 1,
+    "keepalives_idle": IDLE_SECONDS,
+    "keepalives_interval": ASK_SECONDS,
+    "keepalives_count": ASKS,
+    "tcp_user_timeout": SILENT_SECONDS * 1000,
+}
+_ALIVE_THERE = (
+    f"SET tcp_keepalives_idle = {IDLE_SECONDS}; SET tcp_keepalives_interval = {ASK_SECONDS}; SET tcp_keepalives_count = {ASKS}; "
+    f"SET tcp_user_timeout = {SILENT_SECONDS * 1000}; SET lock_timeout = '{LOCK_SECONDS}s'"
+).encode()
+
+
+async def _set_up(connection: Connection) -> None:
+    await connection.execute(_ALIVE_THERE)
+
+
 @asynccontextmanager
 async def opened(dsn: str) -> AsyncIterator[Connection]:
     """A connection of one's own."""
-    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=CONNECT_SECONDS)
+    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=CONNECT_SECONDS, **_ALIVE)
     async with connection:
+        await _set_up(connection)
         yield connection
 
 
@@ -51,8 +73,10 @@ async def opened(dsn: str) -> AsyncIterator[Connection]:
 async def pooled(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
     """A few connections for those who ask; made when they are needed, so that HQ starts while PostgreSQL is away. Each question is planned for
     its own values: a plan for all of them reads the whole archive for a manager's two stores."""
-    kwargs = {"autocommit": True, "connect_timeout": 5, "prepare_threshold": None}
-    pool: Pool = AsyncConnectionPool(dsn, min_size=0, max_size=size, open=False, timeout=5.0, kwargs=kwargs)
+    kwargs = {"autocommit": True, "connect_timeout": 5, "prepare_threshold": None, **_ALIVE}
+    pool: Pool = AsyncConnectionPool(
+        dsn, min_size=0, max_size=size, open=False, timeout=5.0, kwargs=kwargs, configure=_set_up
+    )
     await pool.open(wait=False)
     try:
         yield pool
@@ -64,6 +88,9 @@ async def migrate(dsn: str) -> int:
     """To this release's schema; the version it had. Raises ArchiveTooNew."""
     files = sorted((FOLDER / "migrations").glob("[0-9][0-9][0-9][0-9]_*.sql"))
     async with opened(dsn) as db, db.transaction():
+        await db.execute(
+            "SET LOCAL lock_timeout = 0"
+        )  # another's migration of a large archive takes as long as it does
         await db.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         await db.execute("CREATE TABLE IF NOT EXISTS schema_version (version integer PRIMARY KEY)")
         found = await (await db.execute("SELECT coalesce(max(version), 0) FROM schema_version")).fetchone()
