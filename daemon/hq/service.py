@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from daemon.config import ConfigError
+from daemon.hq import doors
 from daemon.hq.archiver import Archiver
 from daemon.hq.config import OPERATOR, SYSTEM, HqSettings
 from daemon.hq.database import migrate, pooled
@@ -80,21 +81,23 @@ async def serving(
         await runner.setup()
         try:
             host, port = settings.address
-            await web.TCPSite(runner, host, port, ssl_context=tls).start()
             if page_port is not None:
                 await web.TCPSite(runner, LOOPBACK[0], page_port).start()
-            bound = runner.addresses[0][1] if runner.addresses else port
             stop = asyncio.Event()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(archiver.run(stop), name="archive")
-                group.create_task(Rollouts(settings, clock, rng).run(stop), name="bundles")
-                watch = Watch(settings, pool, clock, tell=messenger.tell, archive=lambda: archiver.status)
-                group.create_task(watch.run(stop), name="trouble")
-                weekly = WeeklyMail(settings, pool, clock, messenger.mail, lambda: watch.leads)
-                group.create_task(weekly.run(stop), name="weekly mail")
-                try:
-                    yield f"{'https' if tls else 'http'}://{host}:{bound}"
-                finally:
-                    stop.set()
+            with doors.listening(host, port) as door:
+                bound = door.getsockname()[1]
+                async with asyncio.TaskGroup() as group:
+                    accepting = group.create_task(doors.serve(runner, door, tls, clock), name="connections")
+                    group.create_task(archiver.run(stop), name="archive")
+                    group.create_task(Rollouts(settings, clock, rng).run(stop), name="bundles")
+                    watch = Watch(settings, pool, clock, tell=messenger.tell, archive=lambda: archiver.status)
+                    group.create_task(watch.run(stop), name="trouble")
+                    weekly = WeeklyMail(settings, pool, clock, messenger.mail, lambda: watch.leads)
+                    group.create_task(weekly.run(stop), name="weekly mail")
+                    try:
+                        yield f"{'https' if tls else 'http'}://{host}:{bound}"
+                    finally:
+                        stop.set()
+                        accepting.cancel()
         finally:
             await runner.cleanup()

@@ -21,6 +21,7 @@ from daemon.fleet.join_code import JoinWish, Welcome
 from daemon.fleet.nats_connection import NatsAway
 from daemon.hq import answers
 from daemon.hq.database import Connection, Weather
+from daemon.hq.doors import prove
 from daemon.hq.openapi import document
 from daemon.hq.page.pages import PAGES
 from daemon.hq.page.site import add_pages
@@ -150,6 +151,7 @@ class _Face:
             raise Problem(401, "that token is none of headquarters'")
         if not {"read", "admin"} & set(token.scopes):
             raise Problem(403, f"the token {token.name} has no scope that may read")
+        prove(request)
 
     async def healthz(self, request: web.Request) -> web.StreamResponse:
         return _json({"ok": True})

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from daemon.hq.config import Oidc
 from daemon.hq.database import Connection, queries
+from daemon.hq.doors import prove
 from daemon.hq.page import oidc
 from daemon.hq.page.attempts import Attempts, is_known, known_word
 from daemon.hq.page.frame import GUARD, Frame, Refusal, own_path, read_form, respond, words_for
@@ -46,7 +47,10 @@ class Door:
 
     async def admit(self, request: web.Request, db: Connection, *, used: bool = True) -> Session | None:
         """`used`: by a person; a page that is merely open keeps nobody logged in."""
-        return await find(db, self._held(request, SESSION), self._services.now(), used=used)
+        session = await find(db, self._held(request, SESSION), self._services.now(), used=used)
+        if session is not None:
+            prove(request)
+        return session
 
     def _is_secure(self, request: web.Request) -> bool:
         """Whether the browser came by TLS: to us, or to a proxy of the owner's, which keeps the name that the browser asked for."""

@@ -1,0 +1,205 @@
+"""Who may hold a connection with headquarters, before a handshake is begun or a byte is read: so many of one address, so many in all, some of
+them only for addresses from which somebody proved lately who they are. The one that waits longest without having done so makes room.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from outbox.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+TOTAL, EACH, KEPT = 500, 50, 100
+WAIT_SECONDS, REQUEST_SECONDS = 10.0, 60.0
+"""In which a stranger must have asked something, and in which it must have been answered."""
+HANDSHAKE_SECONDS, GOODBYE_SECONDS, SHORT_SECONDS = 10.0, 2.0, 0.5
+KNOWN_SECONDS, KNOWN_MOST = 24 * 3600.0, 1024
+PROXY = ("127.0.0.1", "::1")
+"""The owner's own: all the world comes from there."""
+LOG_SECONDS = 60.0
+_OPTIONS: Mapping[str, Any] = {"access_log": None, "keepalive_timeout": 75.0, "lingering_time": 2.0}
+
+
+@dataclass(eq=False)
+class Place:
+    """One connection, from the moment it is accepted."""
+
+    address: str
+    since: float
+    """When it was accepted, or its latest request came or was answered (monotonic)."""
+    is_busy: bool = False
+    """A request of its is being answered."""
+    is_proved: bool = False
+    end: Callable[[], object] = field(default=lambda: None)
+
+
+class Places:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._taken: dict[Place, None] = {}
+        self._known: dict[str, float] = {}
+        self._logged_at = float("-inf")
+
+    def enter(self, address: str) -> Place | None:
+        """None: there is none, not even by making room."""
+        own = [place for place in self._taken if place.address == address]
+        strangers = [place for place in self._taken if not self._knows(place.address)]
+        is_full = len(self._taken) >= TOTAL or (not self._knows(address) and len(strangers) >= TOTAL - KEPT)
+        if (len(own) >= EACH and address not in PROXY and not self._make_room(own)) or (
+            is_full and not self._make_room(strangers)
+        ):
+            return None
+        place = Place(address, self._clock.monotonic())
+        self._taken[place] = None
+        return place
+
+    def leave(self, place: Place) -> None:
+        self._taken.pop(place, None)
+
+    def prove(self, place: Place) -> None:
+        place.is_proved = True
+        self._known.pop(place.address, None)
+        self._known[place.address] = self._clock.monotonic()
+        if len(self._known) > KNOWN_MOST:
+            del self._known[next(iter(self._known))]
+
+    def turn(self, place: Place, *, is_busy: bool) -> None:
+        place.is_busy, place.since = is_busy, self._clock.monotonic()
+
+    def sweep(self) -> None:
+        """Hang up on strangers that take too long."""
+        now = self._clock.monotonic()
+        for place in list(self._taken):
+            most = REQUEST_SECONDS if place.is_busy else WAIT_SECONDS
+            if not place.is_proved and now - place.since > most:
+                self._end(place)
+
+    def _knows(self, address: str) -> bool:
+        return self._clock.monotonic() - self._known.get(address, float("-inf")) < KNOWN_SECONDS
+
+    def _make_room(self, places: Iterable[Place]) -> bool:
+        idle = [place for place in places if not place.is_busy]
+        if idle:
+            self._end(min(idle, key=lambda place: (place.is_proved, place.since)))
+        return bool(idle)
+
+    def _end(self, place: Place) -> None:
+        self.leave(place)
+        place.end()
+        if (now := self._clock.monotonic()) - self._logged_at >= LOG_SECONDS:
+            self._logged_at = now
+            log.warning("hung up on a stranger that asks nothing", address=place.address, connections=len(self._taken))
+
+
+class Guest(RequestHandler):
+    """aiohttp's connection, in a place of its own, which it leaves when it is gone."""
+
+    __slots__ = ("place", "places")
+
+    def __init__(self, server: web.Server, place: Place, places: Places) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **_OPTIONS)
+        self.place = place
+        self.places = places
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.place.end = self.hang_up
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self.places.leave(self.place)
+
+    def hang_up(self) -> None:
+        transport = self.transport
+        self.force_close()
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+
+def prove(request: web.BaseRequest) -> None:
+    """Who asks is one of ours."""
+    if isinstance(guest := request.protocol, Guest):
+        guest.places.prove(guest.place)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.create_server((host, port), family=family)
+    made.setblocking(False)
+    return made
+
+
+async def serve(runner: web.AppRunner, door: socket.socket, tls: ssl.SSLContext | None, clock: Clock) -> None:
+    """Accept for ever. Connections that are open go with the runner."""
+    assert runner.server is not None
+    _keep_busy(runner.server)
+    places = Places(clock)
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_sweep(places, clock), name="sweep")
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(door)
+            except (OSError, MemoryError) as error:
+                log.warning("a connection can't be taken", reason=str(error))
+                await clock.sleep(SHORT_SECONDS)
+                continue
+            place = places.enter(str(address[0]))
+            if place is None:
+                accepted.close()
+                continue
+            meeting = group.create_task(_meet(runner.server, accepted, tls, place, places), name="connection")
+            place.end = meeting.cancel
+            meeting.add_done_callback(partial(_let_go, place, accepted, places))
+
+
+def _keep_busy(server: web.Server) -> None:
+    route = server.request_handler
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if not isinstance(guest := request.protocol, Guest):
+            return await route(request)
+        guest.places.turn(guest.place, is_busy=True)
+        try:
+            return await route(request)
+        except ConnectionError:
+            log.debug("who asked is gone")
+            return web.Response(status=400)
+        finally:
+            guest.places.turn(guest.place, is_busy=False)
+
+    server.request_handler = handle
+
+
+async def _meet(
+    server: web.Server, accepted: socket.socket, tls: ssl.SSLContext | None, place: Place, places: Places
+) -> None:
+    waits = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": GOODBYE_SECONDS} if tls else {}
+    try:
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: Guest(server, place, places), accepted, ssl=tls, **waits
+        )
+    except (OSError, MemoryError):
+        places.leave(place)
+        accepted.close()
+
+
+def _let_go(place: Place, accepted: socket.socket, places: Places, done: "asyncio.Task[None]") -> None:
+    if done.cancelled():
+        places.leave(place)
+        accepted.close()
+
+
+async def _sweep(places: Places, clock: Clock) -> None:
+    while True:
+        await clock.sleep(1.0)
+        places.sweep()
