@@ -4,7 +4,7 @@ when it has lasted, and once when it is over; what was told is in the database, 
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from daemon.hq.archiver import Archive
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Connection, Pool, Weather, opened, queries
 from daemon.hq.glance import glance
+from daemon.hq.pulse import SILENT_SECONDS
 from daemon.hq.troubles import Kind, Trouble
 from outbox.clock import Clock
 
@@ -25,6 +26,8 @@ _SQL = queries("notes.sql")
 EVERY, AGAIN_SECONDS = 10.0, 10.0
 DISK_LEAST = 2**30
 BEHIND_MOST = 5_000
+AT_ONCE_MOST = 5
+SILENT = "silent "
 _WORDS: Mapping[Kind, str] = {
     "silent": "{store} is silent{since}: is its box on, and has it a line?",
     "fork": "two records call themselves {store}: was its card copied, and does it run twice? Switch the copy off",
@@ -85,14 +88,29 @@ class Watch:
         wrong = await self.wrong_now()
         self._since = {key: self._since.get(key, now) for key in wrong}
         self._calm = {key: self._calm.get(key, now) for key in self._told.keys() - wrong.keys()}
-        for key, words in wrong.items():
-            if key not in self._told and now - self._since[key] >= patience and await self._tell(words):
-                self._told[key] = words
-                await self._note("tell", key, words)
-        for key, since in self._calm.items():
-            if now - since >= patience and await self._tell(f"over: {self._told[key]}"):
-                del self._told[key]
-                await self._note("over", key, "")
+        hears = self._hears()
+        due = [
+            key
+            for key in wrong
+            if key not in self._told and now - self._since[key] >= patience and (hears or not key.startswith(SILENT))
+        ]
+        for keys, words in _together(due, wrong):
+            if await self._tell(words):
+                for key in keys:
+                    self._told[key] = wrong[key]
+                    await self._note("tell", key, wrong[key])
+        over = [key for key, since in self._calm.items() if now - since >= patience]
+        for keys, words in _together(over, self._told):
+            if await self._tell(f"over: {words}"):
+                for key in keys:
+                    del self._told[key]
+                    await self._note("over", key, "")
+
+    def _hears(self) -> bool:
+        """Whether a store that is silent would have been heard: not while headquarters itself hears nothing, nor until all came back since."""
+        archive = self._archive()
+        since = archive.since or datetime.min.replace(tzinfo=UTC)
+        return archive.state == "running" and (self._now() - since).total_seconds() >= SILENT_SECONDS
 
     async def _note(self, what: str, key: str, words: str) -> None:
         try:
@@ -128,6 +146,16 @@ class Watch:
         elif archive.behind > BEHIND_MOST:
             wrong["archive"] = "the archive is behind: thousands of messages of stores wait in NATS"
         return wrong
+
+
+def _together(keys: Sequence[str], words: Mapping[str, str]) -> Iterator[tuple[Sequence[str], str]]:
+    """What is told in one message each: many stores that are silent at once are one thing, and it is none of theirs."""
+    silent = [key for key in keys if key.startswith(SILENT)]
+    if len(silent) > AT_ONCE_MOST:
+        yield silent, f"{len(silent)} stores are silent: tether hq store list says which"
+        keys = [key for key in keys if key not in silent]
+    for key in keys:
+        yield [key], words[key]
 
 
 def _since(trouble: Trouble) -> str:

@@ -176,6 +176,43 @@ async def test_postgres_away_is_told_too_and_makes_nothing_over(office: Office, 
     assert "the archive waits" in told
 
 
+async def test_stores_that_headquarters_could_not_hear_are_not_called_silent(office: Office) -> None:
+    """NATS is away for a quarter of an hour; stores come back one after another, and one does not."""
+    stores = [f"store-{n}" for n in range(20)]
+    for store in stores:
+        await office.heard(store)
+    office.archive = Archive("waiting", "none of NATS's servers can be reached", since=office.now())
+    told = [words for _ in range(15) for words in await office.looks(60)]
+    assert [words for words in told if "the archive waits" not in words] == []
+    assert len(told) == 1
+    office.archive = Archive("running", since=office.now())
+    for store in stores[1:]:
+        told = await office.looks(15)
+        assert [words for words in told if "is silent" in words] == []
+        await office.heard(store)
+    told = []
+    for _ in range(5):
+        for store in stores[1:]:
+            await office.heard(store)
+        told += await office.looks(120)
+    assert ["store-0 is silent" in words for words in told] == [True]
+
+
+async def test_many_stores_that_fall_silent_at_once_are_one_message(office: Office) -> None:
+    """The region's line is cut: of fifty texts a day some must be left for the afternoon."""
+    for n in range(20):
+        await office.heard(f"store-{n}")
+    await office.clock.advance(700)
+    (told,) = await office.looks(61)
+    assert "20 stores are silent: tether hq store list" in told
+    office.begin()
+    await office.watch.recall(office.db)
+    for n in range(20):
+        await office.heard(f"store-{n}")
+    (over,) = await office.looks(61)
+    assert over.endswith("over: 20 stores are silent: tether hq store list says which")
+
+
 async def test_the_weeks_mail_goes_out_once_and_says_how_each_store_did(office: Office) -> None:
     """The clock begins on a Tuesday."""
     await office.heard("soho")
