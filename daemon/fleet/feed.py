@@ -52,6 +52,10 @@ class Feed:
         self._told_rev = 0
         self.is_forked = False
         """HQ holds another entry under a number of ours, or more of this epoch than we have: two databases call themselves this store."""
+        self._parted_at: int | None = None
+        """The last entry of an earlier epoch of which HQ has more than we, or another record: what we have of it comes there no more."""
+        self._is_others = False
+        """Another record: what it was told of messages is another's too."""
 
     @property
     def settled(self) -> int:
@@ -68,6 +72,7 @@ class Feed:
 
     async def take(self, mark: Mark | None) -> None:
         """HQ's word on how far it has us."""
+        self._parted_at, self._is_others = None, False
         self.archived, self.is_forked = await self._archived(mark)
         self._told_rev = await self._messages_at(mark)
         self.audit = max(self.audit, self.archived)
@@ -83,17 +88,20 @@ class Feed:
         for age, (epoch, end) in enumerate(await self._ends()):
             if (reach := reaches.get(epoch)) is None:
                 continue
-            if reach.seq > end:
-                return end, not age
             own = await self._fleet.hash_at(reach.seq)
-            return reach.seq, own is not None and own.hex() != reach.hash
+            if reach.seq <= end and (own is None or own.hex() == reach.hash):
+                return reach.seq, False
+            if age:
+                self._parted_at, self._is_others = end, reach.seq <= end
+                return end, False
+            return min(reach.seq, end), True
         return 0, False
 
     async def _messages_at(self, mark: Mark | None) -> int:
         reaches = {reach.epoch: reach for reach in mark.reaches} if mark else {}
         for epoch, end in await self._ends():
             if (reach := reaches.get(epoch)) is not None:
-                return min(reach.rev, end)
+                return 0 if self._is_others else min(reach.rev, end)
         return 0
 
     async def _ends(self) -> Sequence[tuple[str, int]]:
@@ -114,10 +122,14 @@ class Feed:
         if slice_ is None:
             return None
         self._read_to, self._head = slice_.entries[-1].seq, slice_.head
-        return batch_of(slice_)
+        batch = batch_of(slice_)
+        # Where HQ has our own entry before all the same, as after a restore, it takes this for no gap.
+        return msgspec.structs.replace(batch, after_gap=True) if after == self._parted_at else batch
 
     def told_audit(self, batch: AuditBatch) -> None:
-        self.audit = batch.entries[-1].seq
+        """HQ takes nothing beyond a fork: that it is one is all that was told."""
+        if not self.is_forked:
+            self.audit = batch.entries[-1].seq
 
     async def next_states(self) -> StateBatch | None:
         """The next messages that changed; None: all are told."""

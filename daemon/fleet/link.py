@@ -36,6 +36,8 @@ TELL_SECONDS = 1.0
 """Between two batches of a kind while there is no backlog."""
 BACKOFF_FIRST, BACKOFF_LONGEST = 1.0, 300.0
 CLOCK_LOOK_SECONDS = 5.0
+FORK_SECONDS = 3600.0
+"""Between two batches of a record of which headquarters has another: it takes none of them, and hears by them that it is still so."""
 AUDIT_IN_A_ROW = 8
 """Batches of the record between two looks at what matters more."""
 STALE_POKES = 4
@@ -89,6 +91,7 @@ class Link:
         self._poked: set[str] = set()
         self._pull_at = self._health_at = self._tell_at = float("-inf")
         self._phase = 0.0
+        self._fork_told_at = float("-inf")
         self._owes = False
         """Something may be to tell once it is time."""
         self._optouts_looked = self._record_looked = UNKNOWN
@@ -111,7 +114,10 @@ class Link:
         if self._state == "refused":
             return f"headquarters refuses this store: {self._reason}"
         if self._feed.is_forked:
-            return "headquarters has another record under this store's name: two boxes run as it. Switch the copy off, and tell headquarters"
+            return (
+                "headquarters has another record under this store's name: two boxes run as it. Switch the copy off; then ask HQ for a code "
+                f"(tether hq store add {self._me.store}), and here: tether fleet join CODE"
+            )
         return ""
 
     def line_is_up(self) -> None:
@@ -319,7 +325,11 @@ class Link:
         self._record_looked = UNKNOWN
         rush = self._rush.is_on()
         backlog = await self._reporter.tell_states(nats)
-        backlog = await self._reporter.tell_audit(nats, 1 if rush else AUDIT_IN_A_ROW) or backlog
+        if not self._feed.is_forked:
+            backlog = await self._reporter.tell_audit(nats, 1 if rush else AUDIT_IN_A_ROW) or backlog
+        elif now - self._fork_told_at >= FORK_SECONDS:
+            self._fork_told_at = now
+            await self._reporter.tell_audit(nats, 1)
         if rush or not backlog:
             self._tell_at = now
         self._owes = rush and backlog

@@ -55,6 +55,10 @@ class Listener:
         self._groups: Sequence[str] = ()
         self.claim = membership.claim
         """The newest of HQ's words on what this box's key may do."""
+        self._left_out = ""
+        """The claim that was said to be left out: the next marks have it too."""
+        self._forked_as = ""
+        """The public key as which this box found that there is another; "" while there is none."""
         self.heard_at: int | None = None
         self._is_news = False
         """Somebody says that there is another mark than the one we have."""
@@ -62,6 +66,7 @@ class Listener:
 
     async def recall(self) -> None:
         """What the last run learned from HQ; nothing where there was none."""
+        self._forked_as = await self._box.notes.get(FORK_NOTE) or ""
         renewed = await self._box.notes.get(CLAIM_NOTE)
         if renewed and renews(renewed, self._me.claim, self._me.claim):
             self.claim = renewed
@@ -102,6 +107,7 @@ class Listener:
         self.heard_at = self._clock.now()
         was, self._mark = self._mark, mark
         await self._feed.take(mark)
+        await self._part(mark)
         if was and mark.again != was.again:
             self._feed.again()
         await self._take_stream(mark)
@@ -127,6 +133,19 @@ class Listener:
         if mark is not None and mark != self._noted and now - self._noted_at >= NOTE_SECONDS:
             await self._box.notes.set(MARK_NOTE, pack(mark).decode())
             self._noted, self._noted_at = mark, now
+
+    async def _part(self, mark: Mark) -> None:
+        """A box that joins anew after a fork is the store, and the other is out: from here on its record is another history than that which
+        headquarters has of both."""
+        own = self._me.key.public if self._feed.is_forked else ""
+        if own == self._forked_as:
+            return
+        if own and self._forked_as:
+            await self._box.audit.begin_epoch("joined anew after a fork")
+            await self._feed.begin(mark)
+            own = ""
+        await self._box.notes.set(FORK_NOTE, own)
+        self._forked_as = own
 
     async def _take_stream(self, mark: Mark) -> None:
         """A new stream of consent numbers from the start: all is heard and told once more."""

@@ -30,7 +30,7 @@ AT_ONCE_MOST = 5
 SILENT = "silent "
 _WORDS: Mapping[Kind, str] = {
     "silent": "{store} is silent{since}: is its box on, and has it a line?",
-    "fork": "two records call themselves {store}: was its card copied, and does it run twice? Switch the copy off",
+    "fork": "two records call themselves {store}: was its card copied, and does it run twice? Switch the copy off, then join anew on its box",
     "bundle": "{store} does not take what is published for it{since}: tether hq bundles says why",
 }
 """What of the stores' troubles people are told of; the page shows the rest."""

@@ -6,7 +6,7 @@ LEFT JOIN LATERAL (
     SELECT count(*) AS n, min(updated_at) AS since FROM message
     WHERE store = s.name AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND updated_at > %(lately_ms)s
 ) AS u ON true
-LEFT JOIN (SELECT store, count(*) AS n, min(first_seen) AS since FROM fork WHERE last_seen > %(lately)s GROUP BY store) AS f ON f.store = s.name
+LEFT JOIN (SELECT store, count(*) AS n, min(first_seen) AS since FROM open_fork WHERE last_seen > %(lately)s GROUP BY store) AS f ON f.store = s.name
 LEFT JOIN (
     SELECT store, min(seen_at) AS since FROM gap WHERE closed_at IS NULL AND why <> 'not kept at the store' GROUP BY store
 ) AS g ON g.store = s.name

@@ -1,7 +1,7 @@
 -- stores: every store with what matters first to who looks: its health, how far the epoch is archived that it says it is in, and what is wrong
 -- with its record.
 SELECT s.name, s.grp, s.joined_at, s.revoked_at, h.arrived, h.body, c.epoch, c.head_seq, c.head_at,
-    (SELECT count(*) FROM fork AS f WHERE f.store = s.name) AS forks,
+    (SELECT count(*) FROM open_fork AS f WHERE f.store = s.name) AS forks,
     (SELECT count(*) FROM gap AS g WHERE g.store = s.name AND g.closed_at IS NULL AND g.why <> 'not kept at the store') AS gaps
 FROM store AS s
 LEFT JOIN health AS h ON h.store = s.name
@@ -61,7 +61,7 @@ SELECT (SELECT count(*) FROM store WHERE joined_at IS NOT NULL AND revoked_at IS
     (SELECT count(*) FROM health JOIN store ON name = health.store
         WHERE revoked_at IS NULL AND arrived < %(now)s - interval '90 seconds' AND arrived >= %(now)s - interval '10 minutes'),
     (SELECT count(*) FROM health JOIN store ON name = health.store WHERE revoked_at IS NULL AND arrived < %(now)s - interval '10 minutes'),
-    (SELECT count(*) FROM fork), (SELECT count(*) FROM gap JOIN store ON name = gap.store
+    (SELECT count(*) FROM open_fork), (SELECT count(*) FROM gap JOIN store ON name = gap.store
         WHERE revoked_at IS NULL AND closed_at IS NULL AND why <> 'not kept at the store'),
     (SELECT count(*) FROM consent WHERE stopped), (SELECT coalesce(sum(head_seq - coalesce(first_seq, head_seq) + 1), 0) FROM chain WHERE first_seq IS NOT NULL),
     (SELECT count(*) FROM health JOIN store ON name = health.store WHERE revoked_at IS NULL AND coalesce(body ->> 'bundle_problem', '') <> '');

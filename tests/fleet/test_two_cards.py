@@ -1,0 +1,96 @@
+"""A card was copied and both run as one store; the copy was quicker, and is switched off."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from daemon.fleet import link as link_module
+from daemon.fleet.nkey import KeyPair
+from daemon.hq import archiver as archiver_module
+from daemon.hq.database import opened
+from daemon.hq.glance import glance
+from tests.support.busy import until
+from tests.support.fleet_world import Store, World
+
+pytestmark = pytest.mark.engines
+
+
+async def overtaken(fleet: World, folder: Path) -> Store:
+    """Soho's card, of which headquarters has the copy's next entries."""
+    fleet.start_hq()
+    soho = await fleet.add_store("soho")
+    soho.connect()
+    await soho.happen(5)
+    await fleet.await_archived(soho)
+    await soho.disconnect()
+    await soho.box.back_up(folder / "copy.db")
+    copy = await fleet.add_store("soho", database=folder / "copy.db", key=soho.membership.key)
+    await copy.happen(2, first=50)
+    copy.connect()
+    await fleet.await_archived(copy)
+    await copy.disconnect()
+    await soho.happen(6, first=6)
+    soho.connect()
+
+    async def sees() -> bool:
+        return "two boxes run as it" in soho.link.trouble() and bool(await fleet.sql("SELECT 1 FROM fork"))
+
+    await until(sees)
+    return soho
+
+
+async def forks(fleet: World) -> list[str]:
+    async with opened(fleet.settings.postgres.dsn) as db:
+        ((now,),) = await fleet.sql("SELECT now()")
+        return [trouble.kind for store in await glance(db, now) for trouble in store.troubles if trouble.kind == "fork"]
+
+
+async def test_the_store_goes_on_once_it_has_joined_anew(fleet: World, tmp_path: Path) -> None:
+    soho = await overtaken(fleet, tmp_path)
+    assert await forks(fleet) == ["fork"]
+    await soho.disconnect()
+    key = KeyPair.make("user")
+    soho.membership = msgspec.structs.replace(soho.membership, key=key, claim=fleet.claim("soho", key))
+    soho.connect()
+    await fleet.await_archived(soho)
+    await soho.happen(2, first=20)
+    await fleet.await_archived(soho)
+    assert soho.link.trouble() == ""
+    assert await forks(fleet) == []
+    assert len(await soho.box.fleet.epochs()) == 2
+    rows = await fleet.sql(
+        "SELECT id FROM message WHERE state = 'sent' AND id = ANY(%s)", [f"soho-{n}" for n in range(6, 12)]
+    )
+    assert len(rows) == 6, "how messages stand that it made meanwhile is told"
+
+    async def kept() -> bool:
+        return soho.link.archived == (await soho.head())[1]
+
+    await until(kept)
+
+
+async def test_of_a_record_that_is_not_taken_nothing_more_is_sent(
+    fleet: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it went up again and again, as long as the shop existed."""
+    monkeypatch.setattr(link_module, "HEALTH_SECONDS", 0.5)
+    monkeypatch.setattr(link_module, "PULL_SECONDS", 0.5)
+    monkeypatch.setattr(archiver_module, "CHECK_SECONDS", 0.5)
+    monkeypatch.setattr(archiver_module, "AGAIN_SECONDS", 0.5)
+    soho = await overtaken(fleet, tmp_path)
+    told: list[int] = []
+    tell = soho.link._reporter.tell_audit
+
+    async def counted(*args: object) -> bool:
+        told.append(1)
+        return await tell(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(soho.link._reporter, "tell_audit", counted)
+    before = (await fleet.sql("SELECT extract(epoch FROM max(arrived)) FROM health"))[0][0]
+
+    async def heard_on() -> bool:
+        return (await fleet.sql("SELECT extract(epoch FROM max(arrived)) FROM health"))[0][0] > before + 6
+
+    await until(heard_on)
+    assert len(told) <= 1
