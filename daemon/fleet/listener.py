@@ -173,5 +173,8 @@ class Listener:
         if renews(mark.claim, self._me.claim, self.claim):
             await self._box.notes.set(CLAIM_NOTE, mark.claim)
             self.claim = mark.claim
-        else:
-            log.warning("a renewed claim that headquarters did not sign for this box is left out")
+        elif mark.claim != self._left_out:
+            self._left_out = mark.claim
+            log.warning(
+                "a renewed claim that headquarters did not sign for this box, or before the one it has, is left out"
+            )
