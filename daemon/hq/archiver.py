@@ -145,16 +145,16 @@ class Archiver:
         health_at = check_at = float("-inf")
         read_at = self._now()
         async with recoverable_group() as group:
-            ahead = group.create_task(line.read(UP, after, limit=PAGE))
+            ahead = group.create_task(self._read_on(line, after, wait=False))
             while True:
-                asked_at = self._now()
-                found = await ahead
+                began, found = await ahead
                 after = found[-1].seq if found else after
-                ahead = group.create_task(self._read_on(line, after, wait=not found or not found[-1].pending))
+                is_end = not found or not found[-1].pending
+                ahead = group.create_task(self._read_on(line, after, wait=is_end))
                 if found:
                     await self._add(db, made, found, marks)
-                else:
-                    read_at = asked_at
+                if is_end:
+                    read_at = began
                 await marks.tell(db, line)
                 if self._poked:
                     self._poked = False
@@ -169,10 +169,11 @@ class Archiver:
                 if line.lost.is_set():
                     raise NatsAway(f"{line.server}: the line was lost")
 
-    async def _read_on(self, line: NatsConnection, after: int, *, wait: bool) -> list[Stored]:
+    async def _read_on(self, line: NatsConnection, after: int, *, wait: bool) -> tuple[datetime, list[Stored]]:
+        """With when it was asked: what came before that is in it, where it was read to the end."""
         if wait:
             await self._clock.sleep(GATHER_SECONDS)
-        return await line.read(UP, after, limit=PAGE)
+        return self._now(), await line.read(UP, after, limit=PAGE)
 
     async def _add(self, db: Connection, made: str, found: list[Stored], marks: Marks) -> None:
         told = await self._ingest.add(db, made, found)
