@@ -5,7 +5,6 @@ It is an oracle of its own: it shares no code with `daemon/`. tests/screens also
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from aiohttp import web
 from daemon.planner.rules.stages import stage_of
 from tests.support.fake_answers import frame, problem
 from tests.support.fake_clock import FakeClock
+from tests.support.ports import HeldPort
 from tests.support.sample_shop import SampleShop, moment, reasoned, shown, usable_contact
 
 Json = dict[str, Any]
@@ -47,8 +47,8 @@ class FakeService:
         self._streams: set[asyncio.Queue[bytes | None]] = set()
         self._runner: web.AppRunner | None = None
         self._address: tuple[str, int] | Path = ("127.0.0.1", 0)
-        self._held: socket.socket | None = None
-        """Its port while it is away: bound, so that no other program is given it meanwhile, and deaf."""
+        self._held = HeldPort()
+        """Its own, while it is away."""
 
     # ------------------------------------------------------------ life
 
@@ -65,7 +65,7 @@ class FakeService:
             yield service
         finally:
             await service.stop()
-            service._let_go()
+            service._held.let_go()
 
     @property
     def where(self) -> str:
@@ -83,7 +83,7 @@ class FakeService:
         if isinstance(self._address, Path):
             await web.UnixSite(self._runner, str(self._address)).start()
             return
-        self._let_go()
+        self._held.let_go()
         site = web.TCPSite(self._runner, *self._address, reuse_address=True)
         await site.start()
         self._address = self._runner.addresses[0][:2]
@@ -96,15 +96,8 @@ class FakeService:
         self._runner = None
         if isinstance(self._address, Path):
             self._address.unlink(missing_ok=True)
-        elif self._held is None:
-            self._held = socket.socket()
-            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._held.bind(self._address)
-
-    def _let_go(self) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+        else:
+            self._held.hold(self._address)
 
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._face])
