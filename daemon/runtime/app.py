@@ -58,7 +58,6 @@ log = structlog.get_logger(__name__)
 
 VERSION = version("tether-box")
 
-
 END_SECONDS = 30.0
 """How long an engine may take to end, and all else hardly longer: with what the doors take, less than systemd's TimeoutStopSec."""
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class FakeService:
         self.without: set[str] = set()
         """Paths' last parts that this (older) service does not have."""
         self.token = ""
-        self.delay: Callable[[], Awaitable[None]] = _at_once
+        self.delay: Callable[[], Awaitable[None]] = partial(asyncio.sleep, 0)
         """What passes before a call is answered."""
         self.log: list[tuple[int, str, Json]] = []
         self.first_kept = 0
@@ -47,8 +48,7 @@ class FakeService:
         self._streams: set[asyncio.Queue[bytes | None]] = set()
         self._runner: web.AppRunner | None = None
         self._address: tuple[str, int] | Path = ("127.0.0.1", 0)
-        self._held = HeldPort()
-        """Its own, while it is away."""
+        self._held = HeldPort()  # its own, while it is away
 
     # ------------------------------------------------------------ life
 
@@ -398,7 +398,3 @@ class FakeService:
 
     def reply(self, ref: str, text: str, *, consent: str | None = None, action: str | None = None) -> None:
         self.tell("reply", self.shop.add_reply(ref, text, now=self.clock.now(), consent=consent, action=action))
-
-
-async def _at_once() -> None:
-    pass
