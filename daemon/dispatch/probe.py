@@ -27,7 +27,12 @@ class Probe:
             async with asyncio.timeout(timeout):
                 found = await asyncio.shield(self._lookup(host, port))
                 reached = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER)
-        except (OSError, RuntimeError, TimeoutError, UnicodeError):  # uvloop refuses some sockets in its own words; what is no name
+        except (
+            OSError,
+            RuntimeError,
+            TimeoutError,
+            UnicodeError,
+        ):  # uvloop refuses some sockets in its own words; what is no name
             return False
         reached.close()
         return True

@@ -56,7 +56,9 @@ def keyring(settings: Settings) -> Keyring:
     if found is not None:
         return found
     if out_of_reach(settings.folder, os.environ):
-        raise ConfigError(f"{settings.folder / '.env'}, where the box's words may stand, can't be read by this user; try with sudo")
+        raise ConfigError(
+            f"{settings.folder / '.env'}, where the box's words may stand, can't be read by this user; try with sudo"
+        )
     adopt(settings, BoxKey.new())
     return keyring(settings)
 

@@ -23,7 +23,9 @@ async def in_time(folder: Path, work: Callable[[], T]) -> T:
     long, and from then on at once, until the disk has answered: hardly a second thread hangs beside the first."""
     _hanging.difference_update([thread for thread in _hanging if not thread.is_alive()])
     if _hanging:
-        raise BackupError(f"{folder} can't be looked at: a disk has not answered yet what it was asked before ([backup] to)")
+        raise BackupError(
+            f"{folder} can't be looked at: a disk has not answered yet what it was asked before ([backup] to)"
+        )
     outcome: Future[T] = Future()
     thread = Thread(target=_do, args=(work, outcome), name="backup store", daemon=True)
     thread.start()

@@ -146,9 +146,7 @@ async def test_what_is_under_way_at_that_door_is_answered_before_it_closes(
         monkeypatch.setattr(views, "orders", slowly)
         secret = await service.box.tokens.create("desk", ["read"], actor="test")
         door = AsyncExitStack()
-        await door.enter_async_context(
-            listeners.listening(services, settings.socket, folder=tmp_path, unattended=True)
-        )
+        await door.enter_async_context(listeners.listening(services, settings.socket, folder=tmp_path, unattended=True))
         names.refuses = None
         async with asyncio.timeout(20), ClientSession(f"http://127.0.0.1:{settings.hook.port}") as desk:
             while services.hook_trouble:

@@ -184,7 +184,9 @@ def test_the_team_is_told_after_ten_starts_in_vain(tmp_path: Path, result: str, 
     [line] = re.findall(r"^ExecStopPost=\+-(.*)$", text, re.MULTILINE)
     command = shlex.split(line.replace("$$", "$").replace("%n", "tether.service"))
     systemctl = tmp_path / "systemctl"
-    systemctl.write_text('#!/bin/sh\nif [ "$1" = show ]; then echo "$RESTARTS"; else echo "$@" >> "${0%/*}/asked"; fi\n')
+    systemctl.write_text(
+        '#!/bin/sh\nif [ "$1" = show ]; then echo "$RESTARTS"; else echo "$@" >> "${0%/*}/asked"; fi\n'
+    )
     systemctl.chmod(0o755)
     environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SERVICE_RESULT": result, "RESTARTS": restarts}
     subprocess.run(command, env=environ, check=False, capture_output=True)

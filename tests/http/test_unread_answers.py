@@ -11,7 +11,7 @@ import pytest
 import uvloop
 from aiohttp import web
 
-from daemon.api.app import GATE, make_app, set_up
+from daemon.api.app import GATE, set_up
 from daemon.api.plumbing import reply
 from daemon.api.plumbing.gate import TokenGate
 from daemon.api.plumbing.guards import Guards

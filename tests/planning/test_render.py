@@ -17,7 +17,6 @@ from daemon.planner.render import Renderer, RenderError
 from outbox.model import Customer, Item, OrderFields, Rendered
 from tests.support.planning import HOUR, MINUTE, SHOP, event, order
 
-
 SOMEBODY = 65534
 """A user who owns nothing."""
 

@@ -53,9 +53,4 @@ def _check_key(settings: Settings) -> Sequence[Finding]:
 
 
 def _on_one_disk(kept_in: Path | None, data: Path) -> bool:
-    return (
-        kept_in is not None
-        and kept_in.exists()
-        and data.exists()
-        and kept_in.stat().st_dev == data.stat().st_dev
-    )
+    return kept_in is not None and kept_in.exists() and data.exists() and kept_in.stat().st_dev == data.stat().st_dev

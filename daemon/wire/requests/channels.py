@@ -8,7 +8,6 @@ from msgspec import Meta
 from daemon.wire.checks import Address, described
 from daemon.wire.requests.act import Act, Reason, part
 
-
 TRIAL_SECONDS = 240.0
 """A modem may take three minutes for a text, behind the one that it has in hand."""
 
@@ -41,7 +40,9 @@ def resume(channel: str) -> Act:
 
 def try_channel(channel: str, to: str = "") -> Act:
     """Without `to` a harmless call, with it a real message. Not repeatable."""
-    return Act(path=f"/v1/channels/{part(channel)}/test", body=TestWish(to or None), repeatable=False, seconds=TRIAL_SECONDS)
+    return Act(
+        path=f"/v1/channels/{part(channel)}/test", body=TestWish(to or None), repeatable=False, seconds=TRIAL_SECONDS
+    )
 
 
 def set_uplink(state: str) -> Act:
