@@ -156,7 +156,8 @@ class Client:
         items: list[Any] = []
         cursor: str | None = None
         while len(items) < most:
-            page = await self.get(path, limit=min(500, most - len(items)), cursor=cursor, **query)
+            asked = {**query, "limit": min(500, most - len(items)), "cursor": cursor}
+            page = await self.call("GET", path, query=asked)
             items += page["items"]
             cursor = page["next"]
             if cursor is None:

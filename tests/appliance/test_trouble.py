@@ -366,9 +366,7 @@ async def test_a_shop_that_is_not_read_any_more_is_told(team: Team) -> None:
     team.sources = [source(state="failing", problem="it answered 503", behind=7300.0)]
     await team.pass_time(watch, 300)
     assert team.told == ["webshop has not been read for 2 h: it answered 503"]
-    team.sources = [source(name="crm", state="misconfigured", missing=["CRM_ACCESS_TOKEN"])]
+    crm = source(name="crm", state="misconfigured", missing=["CRM_ACCESS_TOKEN"])
+    team.sources = [crm, source(problem="it can't be compared")]
     await team.pass_time(watch, 300)
-    assert "crm is not read: CRM_ACCESS_TOKEN missing in .env" in team.told
-    team.sources = [source(problem="it can't be compared with the record: it answered 500", behind=20.0)]
-    await team.pass_time(watch, 300)
-    assert "webshop: it can't be compared with the record: it answered 500" in team.told
+    assert {"crm is not read: CRM_ACCESS_TOKEN missing in .env", "webshop: it can't be compared"} <= set(team.told)
