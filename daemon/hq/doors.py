@@ -18,7 +18,9 @@ from outbox.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-TOTAL, EACH, KEPT = 500, 50, 100
+TOTAL, KEPT = 500, 100
+EACH, EACH_KNOWN = 50, 400
+"""Of one address; an office has one for all its people, who proved themselves."""
 WAIT_SECONDS, REQUEST_SECONDS = 10.0, 60.0
 """In which a stranger must have asked something, and in which it must have been answered."""
 HANDSHAKE_SECONDS, GOODBYE_SECONDS, SHORT_SECONDS = 10.0, 2.0, 0.5
@@ -53,8 +55,9 @@ class Places:
         """None: there is none, not even by making room."""
         own = [place for place in self._taken if place.address == address]
         strangers = [place for place in self._taken if not self._knows(place.address)]
-        is_full = len(self._taken) >= TOTAL or (not self._knows(address) and len(strangers) >= TOTAL - KEPT)
-        if (len(own) >= EACH and address not in PROXY and not self._make_room(own)) or (
+        knows = self._knows(address)
+        is_full = len(self._taken) >= TOTAL or (not knows and len(strangers) >= TOTAL - KEPT)
+        if (len(own) >= (EACH_KNOWN if knows else EACH) and address not in PROXY and not self._make_room(own)) or (
             is_full and not self._make_room(strangers)
         ):
             return None

@@ -14,13 +14,13 @@ from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
 
 pytestmark = pytest.mark.timeout(60)
-TOTAL, EACH, KEPT = 60, 10, 20
+TOTAL, EACH, EACH_KNOWN, KEPT = 60, 10, 30, 20
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Headquarters with few places, so that a test needs few descriptors."""
-    for name, number in (("TOTAL", TOTAL), ("EACH", EACH), ("KEPT", KEPT)):
+    for name, number in (("TOTAL", TOTAL), ("EACH", EACH), ("EACH_KNOWN", EACH_KNOWN), ("KEPT", KEPT)):
         monkeypatch.setattr(doors, name, number)
 
 
@@ -90,6 +90,16 @@ async def test_one_address_holds_few_connections_and_keeps_nobody_out() -> None:
         await crowd.come(3 * EACH, "127.0.0.2")
         await until(lambda: crowd.are(EACH))
         assert await asked(port) == "yours"
+        crowd.go()
+
+
+async def test_an_office_of_people_who_proved_themselves_has_room() -> None:
+    async with open_door(FakeClock()) as port:
+        crowd = Crowd(port)
+        for _ in range(2 * EACH):
+            await crowd.come(1, "127.0.0.2", b"GET /mine HTTP/1.1\r\nHost: x\r\n\r\n")
+            await crowd.left()
+        assert await crowd.left() == 2 * EACH
         crowd.go()
 
 
