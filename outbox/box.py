@@ -50,7 +50,7 @@ class Outbox:
         self.notes = Notes(store)
         self.views = Views(store, self.replies)
         self.retention = Retention(store)
-        self.people = People(store, self.views)
+        self.people = People(store, self.views, self.replies)
         self.quarantine = Quarantine(store)
         self.aliases = Aliases(store)
         self.replay = Replay(store)

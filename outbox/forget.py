@@ -1,8 +1,5 @@
-"""Forgetting a person: who they are is followed through the index (`outbox.person_index`), and all of theirs goes in one transaction.
-
-From the address that was given to the orders that name it, to the other addresses of these, and on. An order that names somebody else
-beside a shared address (another's mail address, the family's telephone) stays, and so do those of an address that stands on so many
-orders that it is hardly one person's: they are counted as left, and forgotten by their own address.
+"""Forgetting a person: who they are is followed (`outbox.person`), and all of theirs goes in one transaction. On an order for somebody else it
+is what names an address of theirs: the event that said it, the address of a message, the text that went there.
 """
 
 import base64
@@ -10,13 +7,14 @@ import binascii
 import re
 import secrets
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from outbox.batch import Batch
-from outbox.model import State
+from outbox.lives import Life, Sent
+from outbox.model import Order, State
+from outbox.person import Person, Share
 from outbox.person_index import PersonIndex
 from outbox.queries import Queries
 from outbox.reasons import FORGOTTEN
@@ -24,11 +22,6 @@ from outbox.rows import decode_messages, encode
 from outbox.writer import Operation
 
 _SQL = Queries("forget.sql")
-
-MOST_OF_ONE = 25
-"""Orders that one address may lead to, unless it is the one that was given."""
-OWN = ("phone", "email")
-"""The kinds of which an order names one a person: two that differ are two people."""
 
 
 class Removed(msgspec.Struct, frozen=True):
@@ -44,71 +37,63 @@ class Removed(msgspec.Struct, frozen=True):
     quarantined: int = 0
     """Bodies that nobody understood and in which an address of theirs stands."""
     left: int = 0
-    """Orders that share an address with theirs and may be another's: nothing of these goes."""
+    """Orders that share an address with theirs and may be another's: these stay."""
 
     def __add__(self, other: "Removed") -> "Removed":
         return Removed(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
 
-class Person:
-    """What the index knows of one person."""
+class Theirs:
+    """What of the orders goes, by number."""
 
-    def __init__(self, db: sqlite3.Connection, given: Iterable[str]) -> None:
+    def __init__(self, db: sqlite3.Connection, index: PersonIndex, shares: Sequence[Share]) -> None:
         self._db = db
-        self.digests = dict.fromkeys(given, "")
-        """All their addresses: digest -> kind."""
-        self.orders: set[int] = set()
-        self.left: set[int] = set()
-        self._shared: set[str] = set()
-        self._follow()
-        for digest in self._shared:
-            del self.digests[digest]
+        self._index = index
+        self.events: list[int] = []
+        self.messages: list[int] = []
+        self.tries = 0
+        """The attempts of these messages, which all go."""
+        self.less: dict[int, Mapping[str, str]] = {}
+        """Messages to others, with the addresses that they keep."""
+        self.attempts: dict[int, int] = {}
+        """Those that went to them among attempts of messages that stay, and of which message each is."""
+        self.bodies: list[int] = []
+        """Orders that are theirs now."""
+        self.customers: list[Order] = []
+        """Orders for somebody else, as they stand without addresses of theirs."""
+        for share in shares:
+            for life in share.whole:
+                self._add(life)
+            for life, digests in share.named:
+                self._add_named(life, digests)
 
-    def _follow(self) -> None:
-        new, is_given = set(self.digests), True
-        while new:
-            news: dict[str, str] = {}
-            for digest in sorted(new):
-                for order in self._orders(digest, is_given=is_given):
-                    news |= self._taken(order, is_given=is_given)
-            new = set(news) - set(self.digests)
-            self.digests |= news
-            is_given = False
+    def _add(self, life: Life) -> None:
+        self.events += [each.seq for each in life.told]
+        self._take(life.sent)
+        if life.is_last:
+            self.bodies.append(life.row)
 
-    def _taken(self, order: int, *, is_given: bool) -> dict[str, str]:
-        """Its addresses, if it is theirs."""
-        if order in self.orders:
-            return {}
-        addresses = self._addresses(order)
-        if not is_given and self._names_another(addresses):
-            self.left.add(order)
-            return {}
-        self.orders.add(order)
-        return addresses
+    def _add_named(self, life: Life, digests: frozenset[str]) -> None:
+        self.events += [each.seq for each in life.told if not digests.isdisjoint(each.addresses)]
+        self._take([each for each in life.sent if each.answers and each.names(digests)])
+        stay = [each for each in life.sent if not each.answers]
+        self.less |= {each.seq: each.without(digests) for each in stay if each.names(digests)}
+        values = {"messages": _json([each.seq for each in stay])}
+        for seq, message, address in self._db.execute(_SQL["attempts_of"], values).fetchall():
+            if self._index.is_one(address, digests):
+                self.attempts[seq] = message
+        if life.is_last and self._index.names(life.order.customer, digests):
+            less = self._index.without(life.order.customer, digests)
+            self.customers.append(msgspec.structs.replace(life.order, customer=less))
 
-    def _orders(self, digest: str, *, is_given: bool) -> Sequence[int]:
-        found = [seq for (seq,) in self._db.execute(_SQL["orders_of"], {"digest": digest})]
-        if is_given or len(found) <= MOST_OF_ONE:
-            return found
-        self._shared.add(digest)
-        self.left |= set(found)
-        return ()
+    def _take(self, messages: Sequence[Sent]) -> None:
+        self.messages += [each.seq for each in messages]
+        self.tries += sum(each.tries for each in messages)
 
-    def _addresses(self, order: int) -> dict[str, str]:
-        return dict(self._db.execute(_SQL["addresses_of"], {"order": order}).fetchall())
-
-    def _names_another(self, addresses: dict[str, str]) -> bool:
-        theirs, mine = _by_kind(addresses), _by_kind(self.digests)
-        return any(theirs[kind] and mine[kind] and not theirs[kind] & mine[kind] for kind in OWN)
-
-    def named_in_bodies(self) -> list[int]:
-        """Bodies that name them for sure: not those that name too many to be told."""
-        found = self._db.execute(_SQL["bodies_naming"], {"digests": _json(list(self.digests))})
-        return [seq for (seq,) in found]
-
-    def things(self, what: str) -> list[int]:
-        found = self._db.execute(_SQL["things_of"], {"digests": _json(list(self.digests)), "what": what})
-        return [seq for (seq,) in found]
+    @property
+    def touched(self) -> Sequence[int]:
+        """Messages that are not what they were."""
+        return sorted({*self.messages, *self.less, *self.attempts.values()})
 
 
 class Forget(Operation[Removed]):
@@ -127,56 +112,77 @@ class Forget(Operation[Removed]):
 
     def apply(self, batch: Batch) -> Removed:
         db = batch.db
-        person = Person(db, self._digests)
+        person = Person(db, self._index, self._digests)
+        theirs = Theirs(db, self._index, person.shares)
+        replies, bodies = person.replies(), person.things("quarantine")
+        emptied = [share.row for share in person.shares if share.whole and not share.others]
         about: dict[str, object] = {
-            "orders": _json(sorted(person.orders)),
             "digests": _json(list(person.digests)),
-            "replies": _json(person.things("reply")),
-            "bodies": _json(person.things("quarantine")),
+            "rows": _json([share.row for share in person.shares]),
+            "events": _json(theirs.events),
+            "messages": _json(theirs.messages),
+            "touched": _json(theirs.touched),
+            "attempts": _json(list(theirs.attempts)),
+            "orders": _json(theirs.bodies),
+            "emptied": _json(emptied),
+            "names": _json(_names(person.shares)),
+            "replies": _json(replies),
+            "bodies": _json(bodies),
             "now": batch.now,
         }
-        removed = self._counted(db.execute(_SQL["count_of"], about).fetchone(), person)
+        removed = Removed(
+            orders=sum(bool(share.whole) for share in person.shares),
+            events=len(theirs.events),
+            messages=len(theirs.messages) + len(theirs.less),
+            attempts=theirs.tries + len(theirs.attempts),
+            replies=len(replies),
+            optouts=db.execute(_SQL["optouts_of"], about).fetchone()[0],
+            quarantined=len(bodies),
+            left=person.left,
+        )
         if self._dry_run:
             return removed
         name = self._name(batch)
-        self._stop(batch, about)
+        self._stop(batch, about, theirs)
         for statement in _IN_ORDER:
             db.execute(_SQL[statement], about)
+        self._take_from_others(db, theirs, person.shares)
         self._rekey(db, person)
         self._drop_early_receipts(db, set(person.digests))
-        batch.record("person.forgotten", {"to": name, "orders": len(person.orders)}, actor=self._actor)
+        batch.record("person.forgotten", {"to": name, "orders": removed.orders}, actor=self._actor)
         # Headquarters has whom each went to, until it is told of it anew.
         for id, ref in db.execute(_SQL["messages_of"], about).fetchall():
             batch.record("person.forgotten", order_ref=ref, message_id=id, actor=self._actor)
         return removed
-
-    @staticmethod
-    def _counted(counts: Sequence[float], person: Person) -> Removed:
-        events, messages, attempts, replies, optouts, bodies = map(int, counts)
-        return Removed(
-            orders=len(person.orders),
-            events=events,
-            messages=messages,
-            attempts=attempts,
-            replies=replies,
-            optouts=optouts,
-            quarantined=bodies,
-            left=len(person.left - person.orders),
-        )
 
     def _name(self, batch: Batch) -> str:
         """What the record called them, for the last time."""
         found = batch.db.execute(_SQL["names_of"], {"digests": _json(self._digests)}).fetchone()
         return found[0] if found else secrets.token_hex(16)
 
-    def _stop(self, batch: Batch, about: dict[str, object]) -> None:
+    def _stop(self, batch: Batch, about: Mapping[str, object], theirs: Theirs) -> None:
+        """What waits for them. What waits behind it for others, with a number that had been theirs, has its turn."""
+        batch.calls_off = batch.calls_off or bool(theirs.less)
         open_ones = batch.db.execute(_SQL["open_of"], about).fetchone()[0]
         batch.adopt(decode_messages(open_ones or "[]"))
+        whole = set(theirs.messages)
         for row in batch.adopted():
+            if row.seq not in whole:
+                continue
             if row.state is State.SENDING:
                 batch.call_off(row, State.CANCELLED)
             else:
                 batch.move(row, State.CANCELLED, FORGOTTEN, actor=self._actor)
+
+    @staticmethod
+    def _take_from_others(db: sqlite3.Connection, theirs: Theirs, shares: Sequence[Share]) -> None:
+        for seq, addresses in theirs.less.items():
+            db.execute(_SQL["lessen_message"], {"seq": seq, "addresses": encode(addresses)})
+        for order in theirs.customers:
+            db.execute(_SQL["lessen_order"], {"ref": order.ref, "body": encode(order)})
+        for share in shares:
+            if share.others and (share.whole or share.named):
+                db.execute(_SQL["lessen_index"], {"order": share.row, "kept": _json(sorted(share.kept))})
 
     def _rekey(self, db: sqlite3.Connection, person: Person) -> None:
         """What stays of them, their past words on consent, is found under nothing any more; a standing opt-out still is, or it
@@ -219,11 +225,14 @@ def _decoded(provider_id: str) -> bytes:
         return b""
 
 
-def _by_kind(digests: dict[str, str]) -> dict[str, set[str]]:
-    kinds: dict[str, set[str]] = defaultdict(set)
-    for digest, kind in digests.items():
-        kinds[kind].add(digest)
-    return kinds
+def _names(shares: Sequence[Share]) -> list[tuple[str, str]]:
+    """What sources call those of their orders that had a number which is another's as well: with the number."""
+    mixed = [share for share in shares if share.whole and share.others]
+    return [(share.whole[0].order.ref, id) for share in mixed for id in _ids(share.whole) - _ids(share.others)]
+
+
+def _ids(lives: Sequence[Life]) -> set[str]:
+    return {told.event.order.source_id for life in lives for told in life.told if told.event.order.source_id}
 
 
 def _json(values: Sequence[object]) -> str:

@@ -45,7 +45,7 @@ _RANKS = {
 _AFTER_THE_SALE = 9
 AFTER_SALE = ("return.", "refund.")
 """Families that say something of goods and money: they never move an order's stage."""
-_OF_MONEY = ("payment.", *AFTER_SALE)
+OF_MONEY = ("payment.", *AFTER_SALE)
 """Families whose sources know who pays, who need not be whom the order is for."""
 _SAID = tuple(name for name in OrderFields.__struct_fields__ if name not in ("ref", "promised_at"))
 """What is kept as it was said."""
@@ -89,7 +89,7 @@ def project(order: Order | None, posted: Posted) -> Order:
     paid for it or make it, says nothing to them.
     """
     at = happened_at(posted)
-    if order is None or _is_given_out_again(order, posted):
+    if order is None or is_given_out_again(order, posted):
         return _first(posted, at)
     event, now = posted.event, posted.received_at
     is_old = _is_of_money_alone(order, posted) or _is_older(at, order.news_at, now)
@@ -141,7 +141,7 @@ def _takes_over(order: Order, type: str) -> bool:
 
 def _is_of_money_alone(order: Order, posted: Posted) -> bool:
     """Whether it is told by who was paid for the order and knows no more of it: what was paid may be a part, and who paid another."""
-    is_of_money = posted.event.type.startswith(_OF_MONEY)
+    is_of_money = posted.event.type.startswith(OF_MONEY)
     return is_of_money and bool(order.status) and not _speaks_for_it(order, posted.source)
 
 
@@ -150,7 +150,7 @@ def _speaks_for_it(order: Order, source: str) -> bool:
     return source in (order.status_source, order.told_by or order.source)
 
 
-def _is_given_out_again(order: Order, posted: Posted) -> bool:
+def is_given_out_again(order: Order, posted: Posted) -> bool:
     """Whether its number is another order's by now: a till that counts anew each day places one for somebody else, after the end of that.
     Nothing that was known holds for it: least of all where its customer is reached."""
     said = posted.event.customer

@@ -1,17 +1,18 @@
 """What is kept of one person, by any form of any address of theirs: for those who ask (GDPR article 15), and for those who want to be
 forgotten (article 17)."""
 
-from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
 from outbox.batch import Batch
-from outbox.forget import Forget, Person, Removed
+from outbox.forget import Forget, Removed
+from outbox.lives import Life
+from outbox.model import Order
+from outbox.person import Person, Share
 from outbox.person_index import PersonIndex
-from outbox.proof import opened_to_read
 from outbox.queries import Queries
+from outbox.replies import Replies, ReplyRow
 from outbox.rows import decode_event, encode
 from outbox.store import Store
 from outbox.views import Story, Views
@@ -120,9 +121,10 @@ class DropForgotten(Operation[None]):
 class People:
     """`box.people`."""
 
-    def __init__(self, store: Store, views: Views) -> None:
+    def __init__(self, store: Store, views: Views, replies: Replies) -> None:
         self._store = store
         self._views = views
+        self._replies = replies
 
     async def index(self) -> None:
         """Write down whose everything is that came before there was an index, the newest first; at once where all is done."""
@@ -132,18 +134,53 @@ class People:
     async def held(self, address: str) -> Held:
         """All that is kept under an address, however it is written, and under the others of the same person."""
         await self.index()
-        digests = self._store.index.digests(address)
-        person = await self._store.write(_Look(digests))
-        refs = await self._store.rows(_SQL["refs"], orders=_json(person.orders))
-        stories = [story for (ref,) in refs if (story := await self._views.story(ref)) is not None]
+        person = await self._store.write(_Look(self._store.index.digests(address), self._store.index))
+        replies = {reply.id: reply for reply in await self._replies.get([str(seq) for seq in person.replies])}
+        stories = [story async for story in self._stories(person.shares, replies)]
         words = await self._store.rows(_SQL["consent"], digests=_json(person.digests))
-        replies = await self._store.rows(_SQL["replies"], replies=_json(person.replies))
         bodies = await self._store.rows(_SQL["quarantined"], bodies=_json(person.bodies))
         return Held(
-            stories,
+            sorted(stories, key=lambda story: story.order.ref),
             [PersonsWord(at, medium, bool(stopped), actor, reason) for at, medium, stopped, actor, reason in words],
-            [StrayReply(*row) for row in replies],
+            [StrayReply(reply.at, reply.channel, reply.text) for reply in replies.values()],
             [StrayBody(*row) for row in bodies],
+        )
+
+    async def _stories(self, shares: Sequence[Share], replies: dict[str, ReplyRow]) -> AsyncIterator[Story]:
+        """Of their orders, and of what went to them about others'. Takes the replies that belong to these."""
+        for share in shares:
+            if not (share.whole or share.named):
+                continue
+            story = await self._views.story((*share.whole, *share.others)[0].order.ref)
+            if story is None:
+                continue
+            put_to_it = [reply for reply in replies.values() if reply.order_ref == story.order.ref]
+            for reply in put_to_it:
+                del replies[reply.id]
+            for life in share.whole:
+                yield _of_theirs(story, life, put_to_it)
+                put_to_it = []
+            for life, digests in share.named:
+                yield self._of_anothers(story, life, digests, put_to_it)
+                put_to_it = []
+
+    def _of_anothers(self, story: Story, life: Life, digests: frozenset[str], replies: Sequence[ReplyRow]) -> Story:
+        """What went to an address of theirs about an order for somebody else: not what is told of that."""
+        order, index = life.order, self._store.index
+        of_life = {each.seq: each for each in life.sent}
+        mine = [each for each in story.attempts if each.message_seq in of_life and index.is_one(each.address, digests)]
+        went = {each.message_seq for each in mine}
+        return Story(
+            order=Order(ref=order.ref, source=order.source, created_at=order.created_at, updated_at=order.updated_at),
+            events=(),
+            messages=[
+                msgspec.structs.replace(each, addresses=of_life[each.seq].only(digests))
+                for each in story.messages
+                if each.seq in of_life and (each.seq in went or of_life[each.seq].names(digests))
+            ],
+            attempts=mine,
+            replies=replies,
+            acts=(),
         )
 
     async def forget(self, address: str, *, actor: str, dry_run: bool = False) -> Removed:
@@ -173,7 +210,7 @@ class People:
 
 
 class _Found(msgspec.Struct, frozen=True):
-    orders: Sequence[int]
+    shares: Sequence[Share]
     digests: Sequence[str]
     replies: Sequence[int]
     bodies: Sequence[int]
@@ -182,22 +219,30 @@ class _Found(msgspec.Struct, frozen=True):
 class _Look(Operation[_Found]):
     """Follow the index, changing nothing; by the writer, whose view of it is one moment's."""
 
-    __slots__ = ("_digests",)
+    __slots__ = ("_digests", "_index")
 
     alone = True
 
-    def __init__(self, digests: Sequence[str]) -> None:
+    def __init__(self, digests: Sequence[str], index: PersonIndex) -> None:
         self._digests = digests
+        self._index = index
 
     def apply(self, batch: Batch) -> _Found:
-        person = Person(batch.db, self._digests)
-        return _Found(sorted(person.orders), list(person.digests), person.things("reply"), person.named_in_bodies())
+        person = Person(batch.db, self._index, self._digests)
+        return _Found(person.shares, list(person.digests), person.replies(), person.named_in_bodies())
 
 
-def forgettings_in(path: Path) -> Sequence[Forgetting]:
-    """The same of a database that nobody has opened. Raises sqlite3.Error where it can't be read, or is of an earlier release."""
-    with closing(opened_to_read(path)) as db:
-        return [Forgetting(*row) for row in db.execute(_FORGET["forgotten"])]
+def _of_theirs(story: Story, life: Life, replies: Sequence[ReplyRow]) -> Story:
+    """What its number tells of that order of it."""
+    events, messages = {each.seq for each in life.told}, {each.seq for each in life.sent}
+    return Story(
+        order=life.order,
+        events=[each for each in story.events if each.seq in events],
+        messages=[each for each in story.messages if each.seq in messages],
+        attempts=[each for each in story.attempts if each.message_seq in messages],
+        replies=replies,
+        acts=story.acts if life.is_last else (),
+    )
 
 
 def _json(values: Sequence[object]) -> str:

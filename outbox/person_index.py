@@ -1,7 +1,9 @@
 """Writes down under which addresses something is kept, when it comes in: so that a person is found without searching (`outbox.people`)."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Collection, Sequence
+from typing import Any, Literal
+
+import msgspec
 
 from outbox.digest import Digester
 from outbox.identity import Identities, Known
@@ -15,6 +17,9 @@ ANYBODY = ""
 Row = tuple[str, str, int, str]
 """(digest, what, seq, kind), as `insert_person` writes it"""
 
+Addresses = dict[str, str]
+"""Addresses as the index knows them: digest -> kind."""
+
 
 class PersonIndex:
     def __init__(self, identities: Identities, digester: Digester) -> None:
@@ -27,9 +32,25 @@ class PersonIndex:
     def rows(self, known: Known, what: What, seq: int) -> list[Row]:
         return [(self._digester(address), what, seq, kind) for kind, address in sorted(known)]
 
-    def names(self, customer: Customer, digests: Sequence[str]) -> bool:
+    def digests_of(self, customer: Customer) -> Addresses:
+        return {self._digester(address): kind for kind, address in self._identities.of_customer(customer)}
+
+    def names(self, customer: Customer, digests: Collection[str]) -> bool:
         """Whether one of these digests is of an address that a customer has now."""
         return any(self._digester(address) in digests for _, address in self._identities.of_customer(customer))
+
+    def without(self, customer: Customer, digests: Collection[str]) -> Customer:
+        """The customer less the addresses of these digests."""
+
+        def stays(**only: Any) -> bool:
+            return not self.names(Customer(country=customer.country, **only), digests)
+
+        return msgspec.structs.replace(
+            customer,
+            phone=customer.phone if stays(phone=customer.phone) else None,
+            email=customer.email if stays(email=customer.email) else None,
+            addresses={k: to for k, to in (customer.addresses or {}).items() if stays(addresses={k: to})} or None,
+        )
 
     def of_reply(self, address: str, seq: int) -> list[Row]:
         return self.rows(self._identities.of_address(address), "reply", seq)
@@ -44,6 +65,10 @@ class PersonIndex:
     def digests(self, address: str) -> Sequence[str]:
         """By which one written address is looked up, in every form that it may be kept under."""
         return [self._digester(known) for _, known in sorted(self._identities.of_address(address))]
+
+    def is_one(self, address: str, digests: Collection[str]) -> bool:
+        """Whether a written address has one of these digests."""
+        return not frozenset(digests).isdisjoint(self.digests(address))
 
     def digests_in(self, text: bytes) -> set[str]:
         """Of whatever in a text may be an address."""

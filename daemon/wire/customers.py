@@ -111,8 +111,8 @@ class Forgotten(Answer, frozen=True):
     left: Annotated[
         int,
         Meta(
-            description="Orders that share an address with theirs and name somebody else, or so many that it is hardly theirs alone: "
-            "these stay, and are forgotten by an address of their own."
+            description="Orders that share an address with theirs and name somebody else, on which it only stands (whoever paid, a slip that was "
+            "put right), or so many that it is hardly theirs alone: these stay, and are forgotten by an address of their own."
         ),
     ] = 0
     copies: Sequence[Copy] = ()

@@ -1,12 +1,5 @@
--- refs: the orders of a person.
-SELECT ref FROM orders WHERE seq IN (SELECT value FROM json_each(:orders)) ORDER BY ref;
-
 -- consent: every word on consent that is kept for these addresses.
 SELECT at, medium, stopped, actor, reason FROM consent WHERE digest IN (SELECT value FROM json_each(:digests)) ORDER BY seq;
-
--- replies: what came from these addresses and belongs to no order that is known.
-SELECT at, channel, text FROM reply WHERE seq IN (SELECT value FROM json_each(:replies))
-    AND NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.ref = reply.order_ref) ORDER BY seq;
 
 -- quarantined: bodies of theirs that nobody understood.
 SELECT at, source, body FROM quarantine WHERE seq IN (SELECT value FROM json_each(:bodies)) AND length(body) > 0 ORDER BY seq;

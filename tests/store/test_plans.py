@@ -50,7 +50,7 @@ HOT = {
         "exceptional",
         "messages_of_order_page",
     ),
-    "forget.sql": ("orders_of", "addresses_of"),
+    "forget.sql": ("orders_of", "sent_of", "attempts_of"),
     "fleet.sql": (
         "untold",
         "told",
