@@ -8,6 +8,7 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -15,7 +16,7 @@ from outbox.batch import Batch
 from outbox.lives import Life, Sent
 from outbox.model import Order, State
 from outbox.person import Person, Share
-from outbox.person_index import PersonIndex
+from outbox.person_index import Addresses, PersonIndex
 from outbox.queries import Queries
 from outbox.reasons import FORGOTTEN
 from outbox.rows import decode_messages, encode
@@ -97,22 +98,36 @@ class Theirs:
 
 
 class Forget(Operation[Removed]):
-    """Take a person out of all that is kept, by the digests of an address of theirs."""
+    """Take a person out of all that is kept, by the digests of addresses of theirs.
 
-    __slots__ = ("_actor", "_digests", "_dry_run", "_index")
+    `followed`: digests that were found to be theirs beside those given. `at`: when that was (ms); None: now.
+    """
+
+    __slots__ = ("_actor", "_at", "_dry_run", "_followed", "_given", "_index")
 
     alone = True
     truncates_wal = True
 
-    def __init__(self, digests: Sequence[str], index: PersonIndex, *, dry_run: bool, actor: str) -> None:
-        self._digests = digests
+    def __init__(
+        self,
+        given: Addresses,
+        index: PersonIndex,
+        *,
+        actor: str,
+        dry_run: bool = False,
+        followed: Mapping[str, str] = MappingProxyType({}),
+        at: int | None = None,
+    ) -> None:
+        self._given = given
+        self._followed = followed
         self._index = index
         self._dry_run = dry_run
+        self._at = at
         self._actor = actor
 
     def apply(self, batch: Batch) -> Removed:
         db = batch.db
-        person = Person(db, self._index, self._digests)
+        person = Person(db, self._index, self._given, self._followed)
         theirs = Theirs(db, self._index, person.shares)
         replies, bodies = person.replies(), person.things("quarantine")
         emptied = [share.row for share in person.shares if share.whole and not share.others]
@@ -128,7 +143,10 @@ class Forget(Operation[Removed]):
             "names": _json(_names(person.shares)),
             "replies": _json(replies),
             "bodies": _json(bodies),
-            "now": batch.now,
+            "at": batch.now if self._at is None else self._at,
+            "forgotten": _json(
+                [[digest, kind, int(digest in person.given)] for digest, kind in person.digests.items()]
+            ),
         }
         removed = Removed(
             orders=sum(bool(share.whole) for share in person.shares),
@@ -157,7 +175,7 @@ class Forget(Operation[Removed]):
 
     def _name(self, batch: Batch) -> str:
         """What the record called them, for the last time."""
-        found = batch.db.execute(_SQL["names_of"], {"digests": _json(self._digests)}).fetchone()
+        found = batch.db.execute(_SQL["names_of"], {"digests": _json(list(self._given))}).fetchone()
         return found[0] if found else secrets.token_hex(16)
 
     def _stop(self, batch: Batch, about: Mapping[str, object], theirs: Theirs) -> None:

@@ -2,6 +2,8 @@
 forgotten (article 17)."""
 
 from collections.abc import AsyncIterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import msgspec
 
@@ -65,6 +67,9 @@ class Forgetting(msgspec.Struct, frozen=True):
 
     digest: str
     at: int
+    kind: str = ""
+    given: bool = True
+    """It was asked for by this address; else it was found to be theirs."""
 
 
 class IndexSlice(Operation[bool]):
@@ -190,19 +195,27 @@ class People:
         """
         await self.index()
         index = self._store.index
-        return await self._store.write(Forget(index.digests(address), index, dry_run=dry_run, actor=actor))
+        given = dict.fromkeys(index.digests(address), "")
+        return await self._store.write(Forget(given, index, dry_run=dry_run, actor=actor))
 
-    async def forget_again(self, forgotten: Sequence[Forgetting], *, actor: str) -> Removed:
-        """Forget in a copy from before who was forgotten since (`forgettings`); both have the same key."""
+    async def forget_again(self, forgotten: Sequence[Forgetting], *, actor: str) -> Sequence[Forgetting]:
+        """Forget in a copy from before who was forgotten since (`forgettings`); both have the same key. Those of them that this database did
+        not know of: whom it had forgotten itself may have come back by then."""
         await self.index()
-        removed = Removed()
-        for digest in dict.fromkeys(one.digest for one in forgotten):
-            removed += await self._store.write(Forget([digest], self._store.index, dry_run=False, actor=actor))
-        return removed
+        own = {(one.digest, one.at) for one in await self.forgettings()}
+        known = {one.at for one in forgotten if (one.digest, one.at) in own}
+        unknown = [one for one in forgotten if one.at not in known]
+        for at, together in groupby(sorted(unknown, key=attrgetter("at")), key=attrgetter("at")):
+            given, followed = dict[str, str](), dict[str, str]()
+            for one in together:
+                (given if one.given else followed)[one.digest] = one.kind
+            await self._store.write(Forget(given, self._store.index, followed=followed, at=at, actor=actor))
+        return unknown
 
     async def forgettings(self) -> Sequence[Forgetting]:
         """Who was forgotten while copies from before may be left, the oldest first."""
-        return [Forgetting(*row) for row in await self._store.rows(_FORGET["forgotten"])]
+        rows = await self._store.rows(_FORGET["forgotten"])
+        return [Forgetting(digest, at, kind, bool(given)) for digest, at, kind, given in rows]
 
     async def drop_forgettings(self, *, before: int) -> None:
         """No copy from before that moment (ms) is left: nobody has to be forgotten again."""
@@ -228,7 +241,7 @@ class _Look(Operation[_Found]):
         self._index = index
 
     def apply(self, batch: Batch) -> _Found:
-        person = Person(batch.db, self._index, self._digests)
+        person = Person(batch.db, self._index, dict.fromkeys(self._digests, ""), {})
         return _Found(person.shares, list(person.digests), person.replies(), person.named_in_bodies())
 
 

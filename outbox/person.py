@@ -9,7 +9,7 @@ counted as left, and are given or forgotten by their own address.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -41,11 +41,14 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Person:
-    def __init__(self, db: sqlite3.Connection, index: PersonIndex, given: Sequence[str]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, index: PersonIndex, given: Mapping[str, str], followed: Mapping[str, str]
+    ) -> None:
+        """`followed`: addresses of theirs that are known beside those that were given."""
         self._db = db
         self._index = index
         self.given = frozenset(given)
-        self.digests: Addresses = dict.fromkeys(given, "")
+        self.digests: Addresses = {**followed, **given}
         """All their addresses."""
         self._lives: dict[Life, None] = {}
         self._rows: dict[int, Sequence[Life]] = {}

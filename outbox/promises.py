@@ -29,7 +29,7 @@ _TABLES = {
     "told": RECEIPTS,
     "used_once": RECEIPTS,
 }
-_KEYS = {"token": "name", "forgotten": "digest", "told": "id", "used_once": "key"}
+_KEYS = {"token": ("name",), "forgotten": ("digest", "at"), "told": ("id",), "used_once": ("key",)}
 _YOUNGER = ("told", "used_once")
 """Tables that an earlier release's database lacks, and lost nothing by it."""
 _OF_MESSAGE = ("seq", "id", "state", "tries", "updated_at")
@@ -87,7 +87,7 @@ class _Reading:
             replies=[row for row in self._rows("reply") if row["provider_id"]],
             told=[*self._told()],
             used=list(self._rows("used_once")),
-            forgotten=[Forgetting(row["digest"], row["at"]) for row in self._rows("forgotten")],
+            forgotten=[_forgetting(row) for row in self._rows("forgotten")],
             lost=frozenset(),
         )
         return msgspec.structs.replace(found, lost=frozenset(self._lost | self._not_kept(found, made_at)))
@@ -121,18 +121,19 @@ class _Reading:
         """What can be read of a table; notes when that is not all of it."""
         present = [name for (name,) in self._db.execute(_SQL["columns"], {"name": table})]
         columns = [name for name in present if not wanted or name in wanted]
-        key = _KEYS.get(table, "seq")
+        key = _KEYS.get(table, ("seq",))
         if not present and table in _YOUNGER:
             return
-        if key not in columns:
+        if not set(key) <= set(columns):
             self._lost.add(_TABLES[table])
             return
-        reader = TableReader(self._db, table, columns, [key])
+        reader = TableReader(self._db, table, columns, key)
         seen = set()
         for values in reader.rows():
             row = dict(zip(columns, values, strict=True))
-            if row[key] not in seen:
-                seen.add(row[key])
+            name = tuple(row[column] for column in key)
+            if name not in seen:
+                seen.add(name)
                 yield row
         if not reader.is_whole or self._is_damaged(table):
             self._lost.add(_TABLES[table])
@@ -143,6 +144,11 @@ class _Reading:
         except sqlite3.Error:
             return True
         return found != ["ok"]
+
+
+def _forgetting(row: Row) -> Forgetting:
+    """An earlier release did not say of which kind an address is, nor that it was given."""
+    return Forgetting(row["digest"], row["at"], row.get("kind", ""), bool(row.get("given", True)))
 
 
 def _one(db: sqlite3.Connection, name: str, **values: object) -> Any:

@@ -123,7 +123,7 @@ class Candidate:
             epoch = await box.audit.begin_epoch(f"restored from {self._name}", actor=ACTOR)
             await box.spool.rescue()
             carried = await box.promises.carry(self._promises, made_at=made_at)
-            await box.people.forget_again(self._promises.forgotten, actor=ACTOR)
+            forgotten = await box.people.forget_again(self._promises.forgotten, actor=ACTOR)
             cancelled = 0 if send_waiting else await self._cancel(box, made)
             left = Break(epoch, self._origin.kept, self._origin.replaced, self._clock.now())
             detail = {
@@ -147,7 +147,7 @@ class Candidate:
             aside=aside,
             cancelled=cancelled + carried.cancelled,
             carried=carried,
-            forgotten=len({one.digest for one in self._promises.forgotten}),
+            forgotten=len({one.digest for one in forgotten}),
         )
 
     async def _cancel(self, box: Outbox, made: datetime) -> int:

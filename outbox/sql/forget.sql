@@ -105,7 +105,7 @@ DELETE FROM note WHERE substr(key, -32) IN (SELECT value FROM json_each(:digests
 DELETE FROM pseudonym WHERE digest IN (SELECT value FROM json_each(:digests));
 
 -- remember_forgetting: to be forgotten again in what a copy from before brings back.
-INSERT OR REPLACE INTO forgotten (digest, at) SELECT value, :now FROM json_each(:digests);
+INSERT OR REPLACE INTO forgotten (digest, at, kind, given) SELECT value ->> 0, :at, value ->> 1, value ->> 2 FROM json_each(:forgotten);
 
 -- early_receipts: receipts that no attempt is known for yet.
 SELECT channel, provider_id, detail || ifnull(' ' || silence, '') FROM early_receipt;
@@ -114,7 +114,7 @@ SELECT channel, provider_id, detail || ifnull(' ' || silence, '') FROM early_rec
 DELETE FROM early_receipt WHERE channel = :channel AND provider_id = :provider_id;
 
 -- forgotten: who was forgotten, and when.
-SELECT digest, at FROM forgotten ORDER BY at;
+SELECT digest, at, kind, given FROM forgotten ORDER BY at;
 
 -- drop_forgotten: no copy from before is left.
 DELETE FROM forgotten WHERE at < :before;

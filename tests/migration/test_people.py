@@ -69,3 +69,12 @@ async def test_an_old_database_is_indexed_its_key_locked_up_and_its_opt_outs_hol
         for word in (b"Lovelace", b"7700900", b"07700 900", OLD_KEY):
             assert word not in left, word
         assert await box.consent.blocked("sms", "+447700900123") is not None
+
+
+def test_a_forgetting_of_an_earlier_release_is_by_each_of_its_addresses(tmp_path: Path) -> None:
+    path = tmp_path / "tether.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        migrate(db, path, migrations()[:19])
+        db.execute("INSERT INTO forgotten VALUES ('ab', ?)", (NOW,))
+        migrate(db, path)
+        assert db.execute("SELECT digest, at, kind, given FROM forgotten").fetchall() == [("ab", NOW, "", 1)]

@@ -3,6 +3,7 @@ number was typed by mistake, who paid, with whom they share a telephone. And not
 """
 
 import random
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from daemon.planner.identity import StoreIdentities
 from outbox import Outbox
 from outbox.model import Customer, Policy, State
 from outbox.outcome import Accepted
-from outbox.people import Held
+from outbox.people import Forgetting, Held
 from tests.store.test_replies import Reply
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import (
@@ -258,6 +259,42 @@ async def test_an_order_that_stays_is_still_found_by_what_is_shared(box: Outbox)
     assert await box.replies.add("modem", Reply(address=ADA, text="HERE")) == "B-1"
     assert await counts(box, ADA) == (1, 0)
     assert [story.order.ref for story in (await box.people.held(ADA)).stories] == ["B-1"]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["their order is in the copy", "it came later"])
+async def test_who_was_left_out_of_a_forgetting_is_so_in_a_copy_too(
+    tmp_path: Path, clock: FakeClock, kept: bool
+) -> None:
+    """By chance of the digests: where the telephone's came first, everybody went who has it."""
+    before, again, now = tmp_path / "before", tmp_path / "again", tmp_path / "now"
+    async with opened(before, clock) as box:
+        await told(box, "e1", "B-1", phone=ADA, email=MAILS[BEN])
+        await told(box, "e2", "B-2", phone=ADA)
+        if kept:
+            await told(box, "e0", "B-0", phone=ADA, email=MAILS[ADA])
+    for copy in (again, now):
+        shutil.copytree(before, copy)
+    async with opened(now, clock) as box:
+        if not kept:
+            await told(box, "e0", "B-0", phone=ADA, email=MAILS[ADA])
+        assert await counts(box, MAILS[ADA]) == (2, 1)
+        await box.people.forget(MAILS[ADA], actor="owner")
+        forgotten = await box.people.forgettings()
+    for copy, order in ((before, list(forgotten)), (again, list(reversed(forgotten)))):
+        async with opened(copy, clock) as box:
+            await box.people.forget_again(order, actor="restore")
+            assert (await customer_of(box, "B-1")).email == MAILS[BEN]
+            assert await state_of(box, "m-e1") is State.QUEUED
+            assert await customer_of(box, "B-2") == Customer()
+            assert await box.people.forgettings() == forgotten, "they were forgotten when they were"
+            assert await box.people.forget_again(order, actor="restore") == []
+
+
+async def test_a_forgetting_of_an_earlier_release_is_of_each_of_its_addresses(box: Outbox) -> None:
+    """It did not say which were given: a promise is kept rather than an order."""
+    await a_family(box)
+    await box.people.forget_again([Forgetting(box.digest(ADA), box._store.clock.now() - 1)], actor="restore")
+    assert [await customer_of(box, ref) for ref in ("B-0", "B-1")] == [Customer(), Customer()]
 
 
 async def test_an_attempt_under_way_to_a_wrong_number_leaves_no_trace_of_it(box: Outbox, tmp_path: Path) -> None:

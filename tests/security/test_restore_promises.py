@@ -152,6 +152,23 @@ async def test_who_was_forgotten_since_is_not_remembered(settings: Settings, clo
         assert (await box.audit.verify()).ok
 
 
+async def test_who_came_back_after_they_were_forgotten_is_not_forgotten_again(
+    settings: Settings, clock: FakeClock
+) -> None:
+    """Their new order was taken out of the backup that is put in place, with what waited for them."""
+    async with shop(settings, clock) as box:
+        await box.people.forget(PHONE, actor="owner")
+        await clock.advance(86400)
+        await accept_one(box, planned("m9"), id="e9", ref="B-9", customer={"name": "Ada", "phone": PHONE})
+    name = await backup(settings, clock)
+    async with shop(settings, clock) as box:
+        await box.people.forget(OTHER, actor="owner")
+    assert (await restore(settings, name, clock, send_waiting=True)).forgotten == 1, "the other one"
+    async with shop(settings, clock) as box:
+        (order,) = await box.views.orders_by_ref(["B-9"])
+        assert (order.customer.name, await state_of(box, "m9")) == ("Ada", State.QUEUED)
+
+
 async def test_a_token_revoked_since_stays_revoked_and_a_new_one_opens(settings: Settings, clock: FakeClock) -> None:
     async with shop(settings, clock) as box:
         stolen = await box.tokens.create("till-1", ["admin"])

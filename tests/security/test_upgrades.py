@@ -144,6 +144,23 @@ async def test_what_the_new_release_did_is_not_done_again_by_the_old_one(folder:
     assert not list(folder.glob("tether.db.before-upgrade*"))
 
 
+async def test_who_came_back_after_they_were_forgotten_is_not_forgotten_by_going_back(folder: Path) -> None:
+    made = signed(release(folder, library(folder / "links")))
+    machine, settings = Running(folder / "root", folder), Settings(file=folder / "tether.toml")
+    async with open_own_box(folder) as box:
+        await box.people.forget(PHONE, actor="owner")
+        await accept_one(box, planned("waits", addresses={}), id="e1", ref="B-1")
+        await accept_one(box, planned("theirs"), id="e9", ref="B-9", customer={"name": "Ada", "phone": PHONE})
+    home = machine.path("/opt/tether")
+    (home / "releases/0.1.0/bin").mkdir(parents=True)
+    (home / "venv").symlink_to("releases/0.1.0")
+    with pytest.raises(InstallError, match="what came in meanwhile is in"):
+        await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
+    async with open_own_box(folder) as box:
+        (order,) = await box.views.orders_by_ref(["B-9"])
+        assert (order.customer.name, await state_of(box, "theirs")) == ("Ada", State.QUEUED)
+
+
 class Interrupted(Stopping):
     """Ctrl-C comes while the service is being stopped, and once more; then the connection drops by which the owner is there."""
 
