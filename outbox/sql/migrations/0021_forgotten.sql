@@ -12,4 +12,4 @@ CREATE TABLE forgotten (
 INSERT INTO forgotten (digest, at, kind, given) SELECT digest, at, '', 1 FROM forgotten_before;
 DROP TABLE forgotten_before;
 
-PRAGMA user_version = 20;
+PRAGMA user_version = 21;
