@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from daemon.intake.values import decimal_of
+from daemon.amounts import decimal_of
 from outbox.model import Customer, OrderFields
 from outbox.orders import SECOND_MS
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
-from daemon.intake.values import decimal_of
+from daemon.amounts import decimal_of
 
 MoneyForm = Literal["decimal", "minor", "number"]
 

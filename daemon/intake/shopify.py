@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from daemon.amounts import decimal_of
 from daemon.intake import signatures
 from daemon.intake.base import REOPENED, Body, Fact, Hook, HookRefused, Reading, Snapshot, Unreadable, folded
 from daemon.intake.money import rounded
 from daemon.intake.shopify_contact import number_of
 from daemon.intake.shopify_graphql import ShopifyApi, ShopifySettings
 from daemon.intake.shopify_marks import CANCELLED, SHIPMENT, WHOLE, payments, stands_open, state_of
-from daemon.intake.values import Place, decimal_of, json_of
+from daemon.intake.values import Place, json_of
 from outbox.model import Customer, Item, OrderFields
 
 _OF_ORDERS = frozenset({"order_number", "financial_status", "fulfillment_status"})

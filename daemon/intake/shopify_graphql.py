@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from daemon.amounts import decimal_of
 from daemon.config import ConfigError, Store
 from daemon.http import Request, Response, form_request, json_request, objects
 from daemon.intake.base import REOPENED, Fact, Reading, Snapshot, Source, SourceSettings, folded
@@ -16,7 +17,7 @@ from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_
 from daemon.intake.promised import Named, names_of, promised_at
 from daemon.intake.shopify_contact import number_of
 from daemon.intake.shopify_marks import CANCELLED, payments, stands_open, state_of
-from daemon.intake.values import Place, decimal_of, read_each
+from daemon.intake.values import Place, read_each
 from outbox.model import Customer, Item, OrderFields
 
 PAGE = 10

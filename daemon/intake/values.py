@@ -7,13 +7,14 @@ of a wrong kind costs only itself and is noted (`Place.odd`); a needed one raise
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
 
+from daemon.amounts import decimal_of
 from daemon.intake.base import Body, Unreadable
 
 log = structlog.get_logger(__name__)
@@ -153,14 +154,6 @@ def read_each(places: Iterable[Place], read: Callable[[Place], T | None], *, sou
 def _named(place: Place) -> str:
     id = place["id"].value
     return f"{id:.40}: " if isinstance(id, str) else f"{id}: " if isinstance(id, int) and abs(id) < 10**15 else ""
-
-
-def decimal_of(text: str) -> Decimal | None:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and abs(amount) < 10**15 else None
 
 
 def moment_of(value: Any, zone: tzinfo = UTC) -> datetime | None:

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
+from daemon.amounts import decimal_of
 from daemon.http import unescaped
 from daemon.intake import signatures
 from daemon.intake.base import DELETED, PLACED, REOPENED, Body, Fact, Hook, Reading, Snapshot, Unreadable, folded
 from daemon.intake.diff import REFUND
 from daemon.intake.money import rounded
 from daemon.intake.promised import names_of, promised_at
-from daemon.intake.values import Place, decimal_of, json_of, read_each
+from daemon.intake.values import Place, json_of, read_each
 from daemon.intake.woocommerce_api import WooCommerceApi, WooCommerceSettings
 from outbox.model import Customer, Item, OrderFields
 

@@ -6,7 +6,7 @@
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -17,14 +17,13 @@ from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal
 
+from daemon.amounts import decimal_of
 from daemon.config import Store
 from daemon.planner.moments import local
 from daemon.wire.promises import is_day
 
 REF = "{ref}"
 """Stands for an order's number in `[store] order_url`."""
-_DIGITS = 40
-_BEYOND = Decimal(10) ** 15
 _SOUNDS_LIKE_O = re.compile(r"h?[oó]|8|11\b", re.IGNORECASE)
 """Before it Spanish says "u" for "o": "plata u oro"."""
 _CURRENCY = re.compile("[A-Za-z]{3}")
@@ -47,12 +46,8 @@ class Formats:
         """A number or decimal string as money; None for what is none."""
         if isinstance(value, bool) or value is None:
             return None
-        text = str(value).strip()
-        try:
-            number = Decimal(text) if len(text) <= _DIGITS else None
-        except InvalidOperation:
-            return None
-        if number is None or not number.is_finite() or abs(number) >= _BEYOND:
+        number = decimal_of(str(value))
+        if number is None:
             return None
         code = currency.upper() if currency and _CURRENCY.fullmatch(currency) else self.currency
         return Money.of(number, code, self.locale)

@@ -124,6 +124,13 @@ def test_cash_on_delivery_is_confirmed_not_paid() -> None:
     assert [fact.type for fact in snapshot.facts] == ["order.placed", "order.confirmed"]
 
 
+def test_an_amount_of_a_few_letters_is_not_written_out_in_millions() -> None:
+    body = order(total="1E-3000000", line_items=[{"name": "Arch", "quantity": 1, "total": "1E-3000000"}])
+    (snapshot,) = source_of("woocommerce").read(Body(msgspec.json.encode(body)), now=NOW).snapshots
+    assert (snapshot.order.total, [item.price for item in snapshot.order.items or ()]) == (None, [None])
+    assert "total: expected an amount of money, not '1E-3000000'" in snapshot.odd
+
+
 async def test_part_refunds_are_told_one_by_one(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, clock=FakeClock(LATER), webshop=WEBHOOKS) as front:
         refunds = [{"id": 740, "reason": "burst", "total": "-5.00"}, {"id": 741, "reason": "", "total": "-2.50"}]
