@@ -1,6 +1,7 @@
 """What sources told and could not be understood: kept as it came, to be read again once the mapping is mended.
 
-Bodies are bounded, of each source only so many are kept, and the same body again while it waits is counted, not kept twice.
+Bodies are bounded, of each source only so many are kept, and the same body again while it waits is counted, not kept twice. What waits is
+pushed out by what waits as well, and never without a word on record.
 """
 
 import hashlib
@@ -71,11 +72,17 @@ class Keep(Operation[int]):
         }
         seq, times = batch.db.execute(_SQL["keep"], values).fetchone()
         batch.new_people += self._index.of_quarantined(self._known, int(seq))
-        batch.db.execute(_SQL["trim"], {"source": self._source, "most": MOST_OF_A_SOURCE})
         batch.touched += 1
         if times == 1 and not self._retry:
             batch.record("quarantine.kept", {"source": self._source, "quarantine": str(seq)})
+        self._trim(batch, waiting=False)
+        for (dropped,) in self._trim(batch, waiting=True):
+            batch.record("quarantine.dropped", {"source": self._source, "quarantine": str(dropped)})
         return int(seq)
+
+    def _trim(self, batch: Batch, *, waiting: bool) -> list[tuple[int]]:
+        values = {"source": self._source, "waiting": int(waiting), "most": MOST_OF_A_SOURCE}
+        return batch.db.execute(_SQL["trim"], values).fetchall()
 
 
 class Close(Operation[None]):

@@ -5,10 +5,10 @@ ON CONFLICT (source, digest) WHERE state = 'waiting'
 DO UPDATE SET times = times + 1, reason = excluded.reason, retry = excluded.retry, at = excluded.at
 RETURNING seq, times;
 
--- trim: of a source's, only so many of the newest are kept.
-DELETE FROM quarantine WHERE source = :source AND seq <= (
-    SELECT seq FROM quarantine WHERE source = :source ORDER BY seq DESC LIMIT 1 OFFSET :most
-);
+-- trim: of a source's, only so many of the newest are kept that wait, and as many that are done with.
+DELETE FROM quarantine WHERE source = :source AND (state = 'waiting') = :waiting AND seq <= (
+    SELECT seq FROM quarantine WHERE source = :source AND (state = 'waiting') = :waiting ORDER BY seq DESC LIMIT 1 OFFSET :most
+) RETURNING seq;
 
 -- one: whose it is and how it stands.
 SELECT source, state FROM quarantine WHERE seq = :seq;

@@ -92,6 +92,17 @@ async def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
         assert seen == sorted(seen, reverse=True)
         largest = await box.quarantine.get(seen[0])
         assert (largest.cut, len(largest.body)) == (True, LARGEST_BODY)
+        assert len((await box.audit.list(kind="quarantine.dropped", limit=20)).items) == 6
+
+
+async def test_what_waits_is_not_pushed_out_by_what_was_fetched(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        unread = await box.quarantine.keep("crm", b"?", headers={}, reason="why")
+        for number in range(MOST_OF_A_SOURCE + 1):
+            fetched = await box.quarantine.keep("crm", str(number).encode(), headers={}, reason="why", retry=True)
+            await box.quarantine.close(fetched, "done")
+        (kept,) = (await box.quarantine.list(state="waiting", limit=5)).items
+        assert kept.seq == unread
 
 
 async def test_a_forgotten_persons_bodies_go(tmp_path: Path) -> None:
