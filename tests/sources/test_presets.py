@@ -53,6 +53,26 @@ def test_presets_on_their_samples(preset: str, file: str, id: str, ref: str, tot
 
 
 @pytest.mark.parametrize(
+    ("phone", "code", "number"),
+    [
+        ("6175550123", "1", "+16175550123"),
+        ("7700900123", "44", "+447700900123"),
+        ("+447700900123", "1", "+447700900123"),
+        ("6175550123", None, "6175550123"),
+        (None, "1", None),
+    ],
+)
+def test_a_number_at_toast_is_of_the_country_that_stands_beside_it(
+    phone: str | None, code: str | None, number: str | None
+) -> None:
+    event = msgspec.json.decode(shared("samples/toast-order-updated.json").read_bytes())
+    event["details"]["order"]["checks"][0]["customer"] |= {"phone": phone, "phoneCountryCode": code}
+    (heard,) = source_of("mapped", preset="toast").read(Body(msgspec.json.encode(event)), now=NOW).events
+    assert heard.event.customer is not None
+    assert (heard.event.customer.phone, heard.odd) == (number, ())
+
+
+@pytest.mark.parametrize(
     ("before", "given", "amount"),
     [({"amount_refunded": 0}, 1500, "15.00"), ({"amount_refunded": 1500}, 2000, "5.00"), ({}, 1500, "15.00")],
 )
