@@ -37,7 +37,7 @@ from outbox.model import Customer, Event, Item, OrderFields
 
 ORDER_KEYS = frozenset(OrderFields.__struct_fields__)
 CUSTOMER_KEYS = frozenset(Customer.__struct_fields__) - {"consent", "addresses"}
-_MONEY_DATA = frozenset({"amount"})
+_MONEY_DATA = frozenset({"amount", "refunded"})
 _A_TEST = "a test: set test_orders = true to tell of those"
 
 

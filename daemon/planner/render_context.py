@@ -329,19 +329,18 @@ class EventView(View):
     @property
     def amount(self) -> Money | None:
         """`data.amount` as money, in `data.currency`, else the order's. What a refund gives back has no sign: tills write a minus."""
-        data = self._event.data or {}
-        currency = data.get("currency")
-        own = isinstance(currency, str) and _CURRENCY.fullmatch(currency)
-        amount = self._formats.amount(data.get("amount"), currency if own else self._order.currency)
+        amount = self._money("amount")
         if amount is not None and (self._event.type.startswith("refund.") or self._event.type == "order.cancelled"):
             return self._formats.amount(abs(Decimal(amount)), amount.currency)
         return amount
 
     @property
     def full(self) -> bool:
-        """Whether a refund gives back all that the order cost, by its source's word (`data.full`) or by its amount."""
+        """Whether a refund gives back all that the order cost, by its source's word (`data.full`), by what it and those before it come
+        to (`data.refunded`), or by its amount."""
         data = self._event.data or {}
-        amount, total = self.amount, self._formats.amount(self._order.total, self._order.currency)
+        amount = self._money("refunded") or self.amount
+        total = self._formats.amount(self._order.total, self._order.currency)
         if isinstance(data.get("full"), bool):
             return bool(data["full"])
         return amount is not None and total is not None and amount.currency == total.currency and amount >= total > 0
@@ -355,6 +354,12 @@ class EventView(View):
     def news(self) -> bool:
         """Whether a change is news to the customer: of the time, the place or the sum."""
         return any(self.told(name) for name in ("promised_at", "fulfilment", "total"))
+
+    def _money(self, name: str) -> Money | None:
+        data = self._event.data or {}
+        currency = data.get("currency")
+        own = isinstance(currency, str) and _CURRENCY.fullmatch(currency)
+        return self._formats.amount(data.get(name), currency if own else self._order.currency)
 
     def _moment(self, moment: datetime | None) -> Moment | None:
         return None if moment is None else self._formats.moment(milliseconds(moment))

@@ -55,6 +55,8 @@ def told(event_type: str, audience: str) -> list[PlannedMessage]:
     [
         ("order.in_production", {"amount": "48.50"}, True),
         ("order.ready", {"amount": "30.00", "full": True}, True),
+        ("order.ready", {"amount": "28.50", "refunded": "48.50"}, True),
+        ("order.ready", {"amount": "20.00", "refunded": "20.00"}, False),
         ("order.in_production", {"amount": "1.00"}, False),
         ("order.completed", {"amount": "48.50"}, False),
         ("order.cancelled", {"amount": "48.50"}, False),

@@ -87,6 +87,15 @@ def test_stripe_tells_what_this_refund_gave_back_not_all_so_far(
     assert not heard.odd
 
 
+def test_stripe_says_what_was_given_back_in_all_once_nothing_of_the_payment_is_left() -> None:
+    event = msgspec.json.decode(shared("samples/stripe-refund.json").read_bytes())
+    event["data"] |= {"previous_attributes": {"amount_refunded": 2000}}
+    event["data"]["object"] |= {"amount_refunded": 4850, "refunded": True}
+    (heard,) = source_of("mapped", preset="stripe").read(Body(msgspec.json.encode(event)), now=NOW).events
+    assert heard.event.data == {"amount": "28.50", "refunded": "48.50", "currency": "EUR"}
+    assert not heard.odd
+
+
 async def test_a_refund_with_a_reference_of_its_own_is_of_the_order_that_was_paid(tmp_path: Path) -> None:
     key = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
 
