@@ -87,6 +87,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[Fact, ...]
     updated: datetime
     """Which moment that is: an older snapshot that comes late changes nothing."""
+    dated: datetime | None = None
+    """What the shop's clock says of that moment, where it can't be so yet."""
     created: datetime | None = None
     order: OrderFields
     """`ref` "": this part of the order does not name it; it is known by its id."""

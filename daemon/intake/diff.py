@@ -203,7 +203,7 @@ def _news(now: Snapshot, fact: Fact, id: str, ref: str, *, is_history: bool) -> 
         id=id,
         type=fact.type,
         order=msgspec.structs.replace(now.order, ref=ref, source_id=now.id),
-        occurred_at=fact.at or now.updated,
+        occurred_at=fact.at or now.dated or now.updated,
         customer=now.customer,
         data=dict(fact.data) or None,
     )
@@ -274,10 +274,13 @@ def _undated(seen: int, newest: Known, sighting: Sighting) -> datetime | None:
 
 
 def capped(snapshot: Snapshot, now: int) -> Snapshot:
-    """The same, its moment being no later than now (ms): a date in the future would outdo all that follows."""
+    """The same, its moment being no later than now (ms): a date in the future would outdo all that follows. That a clock is ahead is
+    seen by what it says of what just happened."""
     if to_ms(snapshot.updated) <= now:
         return snapshot
-    return msgspec.structs.replace(snapshot, updated=datetime.fromtimestamp(now / 1000, UTC))
+    return msgspec.structs.replace(
+        snapshot, updated=datetime.fromtimestamp(now / 1000, UTC), dated=snapshot.updated
+    )
 
 
 def form_of(news: News) -> dict[str, Any]:

@@ -136,3 +136,19 @@ async def test_an_end_of_the_store_s_own_is_not_of_when_the_shop_called_it_compl
         assert (await street.order()).status == "order.completed"
         (last,) = [each for each in await front.box.views.events_of_order("1") if each.type == "order.completed"]
         assert last.occurred_at == shop.orders[1].modified * 1000
+
+
+async def test_a_shop_whose_clock_is_ahead_is_known_for_it_by_all_that_it_says(tmp_path: Path) -> None:
+    """Where an order stands has no date but that of the order, which can't be so."""
+    clock = FakeClock()
+    shop = WooShop(clock.now)
+    http = FakeHttp(lambda request: shop.answer(request.method, request.path, request.headers))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, webshop=POLLED) as front:
+        await front.poll()
+        shop.ahead = 2 * HOUR
+        for status in ("on-hold", "ready-for-pickup"):
+            shop.save(1, status)
+            await clock.advance(60)
+            await front.poll()
+            assert list(front.box.spool.source_clocks.ahead()) == ["webshop"]
+        assert await front.told() == ["order.placed", "order.ready"]
