@@ -5,6 +5,7 @@ the topic header is not believed: what a body is follows from its shape. Webhook
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ from daemon.intake.base import REOPENED, Body, Fact, Hook, HookRefused, Reading,
 from daemon.intake.money import rounded
 from daemon.intake.shopify_contact import number_of
 from daemon.intake.shopify_graphql import ShopifyApi, ShopifySettings
-from daemon.intake.shopify_marks import CANCELLED, SHIPMENT, WHOLE, payments, stands_open, state_of
+from daemon.intake.shopify_marks import CANCELLED, SHIPMENT, WHOLE, payments, placed_at, stands_open, state_of
 from daemon.intake.values import Place, json_of
 from outbox.model import Customer, Item, OrderFields
 
@@ -84,7 +85,7 @@ class Shopify(ShopifyApi):
         return Snapshot(
             id=order["id"].need(),
             updated=order["updated_at"].need_moment(),
-            created=order["created_at"].moment(),
+            created=_placed(order),
             facts=tuple(self._facts(order, currency)),
             order=OrderFields(
                 ref=order["name"].need(),
@@ -109,7 +110,7 @@ class Shopify(ShopifyApi):
         financial = folded(order["financial_status"].text() or "")
         total = order["current_total_price"].money()
         is_cancelled = bool(order["cancelled_at"])
-        yield from payments(order["created_at"].moment(), financial, total, currency, is_cancelled=is_cancelled)
+        yield from payments(_placed(order), financial, total, currency, is_cancelled=is_cancelled)
         fulfilment, listed = folded(order["fulfillment_status"].text() or ""), list(order["fulfillments"])
         parcels = [parcel for parcel in listed if not _is_taken_back(parcel)]
         tags = [tag.strip() for tag in (order["tags"].text() or "").split(",")]
@@ -155,6 +156,10 @@ class Shopify(ShopifyApi):
             return None
         fact = Fact(state, at=parcel["updated_at"].moment(), data=_tracking([parcel]), state=True)
         return _part(parcel, (fact,), ref=_order_of(parcel["name"].text()))
+
+
+def _placed(order: Place) -> datetime | None:
+    return placed_at(order["created_at"].moment(), order["processed_at"].moment())
 
 
 def _part(place: Place, facts: tuple[Fact, ...], ref: str = "") -> Snapshot:

@@ -16,7 +16,7 @@ from daemon.intake.money import rounded
 from daemon.intake.polling.polled import Fault, Polled, SourcePage, Turn, fault_of
 from daemon.intake.promised import Named, names_of, promised_at
 from daemon.intake.shopify_contact import number_of
-from daemon.intake.shopify_marks import CANCELLED, payments, stands_open, state_of
+from daemon.intake.shopify_marks import CANCELLED, payments, placed_at, stands_open, state_of
 from daemon.intake.values import Place, read_each
 from outbox.model import Customer, Item, OrderFields
 
@@ -30,7 +30,7 @@ QUERY = """query OrdersSince($q: String!, $after: String, $first: Int!, $items: 
   orders(first: $first, after: $after, sortKey: UPDATED_AT, query: $q) {
     pageInfo { hasNextPage endCursor }
     nodes {
-      id legacyResourceId name createdAt updatedAt cancelledAt cancelReason test
+      id legacyResourceId name createdAt processedAt updatedAt cancelledAt cancelReason test
       displayFinancialStatus displayFulfillmentStatus
       email phone note tags customerLocale statusPageUrl
       customAttributes { key value }
@@ -161,7 +161,7 @@ class ShopifyApi(Source, Polled):
         return Snapshot(
             id=_id(node),
             updated=node["updatedAt"].need_moment(),
-            created=node["createdAt"].moment(),
+            created=_placed(node),
             facts=tuple(self._node_facts(node, price)),
             order=OrderFields(
                 ref=node["name"].need(),
@@ -193,7 +193,7 @@ class ShopifyApi(Source, Polled):
         total = _money(price, currency)
         fulfilment, listed = folded(node["displayFulfillmentStatus"].text() or ""), list(node["fulfillments"])
         parcels = [one for one in listed if folded(one["displayStatus"].text() or "") not in CANCELLED]
-        yield from payments(node["createdAt"].moment(), financial, total, currency, is_cancelled=is_cancelled)
+        yield from payments(_placed(node), financial, total, currency, is_cancelled=is_cancelled)
         state = state_of(
             self,
             financial=financial,
@@ -231,6 +231,10 @@ class ShopifyApi(Source, Polled):
         wanted = [folded(name) for name in names_of(self.settings.promised)]
         found = (value for key, value in attributes if wanted and folded(key.text() or "") in wanted)
         return promised_at(found, self.store.zone, brought=fulfilment == "delivery")
+
+
+def _placed(node: Place) -> datetime | None:
+    return placed_at(node["createdAt"].moment(), node["processedAt"].moment())
 
 
 def _id(node: Place) -> str:

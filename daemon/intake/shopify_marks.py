@@ -74,11 +74,16 @@ def stands_open(fulfilment: str, *, parcels: int, taken_back: int) -> bool:
     return parcels == taken_back and (parcels > 0 or fulfilment in _UNTOUCHED)
 
 
+def placed_at(created: datetime | None, processed: datetime | None) -> datetime | None:
+    """When somebody ordered: of an order that was imported `created` is the import, and only `processed` the order's own date."""
+    return min((at for at in (created, processed) if at is not None), default=None)
+
+
 def payments(
-    created: datetime | None, financial: str, total: str | None, currency: str | None, *, is_cancelled: bool
+    placed: datetime | None, financial: str, total: str | None, currency: str | None, *, is_cancelled: bool
 ) -> Iterator[Fact]:
     """That it was placed, and what its `financial_status` says. One that was cancelled before it was paid has not failed."""
-    yield Fact("order.placed", at=created)
+    yield Fact("order.placed", at=placed)
     data = {name: value for name, value in (("amount", total), ("currency", currency)) if value}
     if financial == "paid":
         yield Fact("payment.confirmed", data=data)

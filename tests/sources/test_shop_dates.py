@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from outbox.model import State
+from tests.support import shopify
 from tests.support.fake_clock import FakeClock
-from tests.support.sources import FakeHttp, open_front
+from tests.support.sources import FakeHttp, open_front, shopify_hook
 from tests.support.street import ADA, DAY, PAID, POLLED, SECRETS, Street, heard, shipped
 from tests.support.woo_shop import WooShop
 
@@ -152,3 +154,24 @@ async def test_a_shop_whose_clock_is_ahead_is_known_for_it_by_all_that_it_says(t
             await front.poll()
             assert list(front.box.spool.source_clocks.ahead()) == ["webshop"]
         assert await front.told() == ["order.placed", "order.ready"]
+
+
+@pytest.mark.parametrize("hooked", [True, False])
+async def test_orders_of_years_ago_that_are_imported_into_shopify_are_told_to_nobody(
+    tmp_path: Path, hooked: bool
+) -> None:
+    """Shopify creates them now: their own date is that of their payment."""
+    table = {"kind": "shopify", "shop": "x", "poll": "60s"}
+    async with open_front(tmp_path, secrets=shopify.SECRETS, webshop=table) as front:
+        await shopify.both(front, shopify.nodes())
+        await front.clock.advance(60)
+        now, then = f"{at_shop(front.clock)}Z", "2024-05-04T10:00:00Z"
+        if hooked:
+            dates = {"created_at": now, "updated_at": now, "processed_at": then, "fulfillment_status": "fulfilled"}
+            body = msgspec.json.decode(shopify.sample("orders-paid")) | dates
+            await front.take(shopify_hook(msgspec.json.encode(body)))
+        else:
+            done = {"createdAt": now, "updatedAt": now, "processedAt": then, "displayFulfillmentStatus": "FULFILLED"}
+            await shopify.both(front, shopify.nodes(done))
+        assert await front.told() == []
+        assert (await front.events())[0] == (f"{shopify.ORDER}:order.placed", "#1001")
