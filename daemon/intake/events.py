@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from daemon.intake.base import Heard, Unreadable, is_type
+from daemon.intake.base import Heard, Snapshot, Unreadable, is_type
 from daemon.intake.diff import News, form_of
 from outbox import harmless
-from outbox.model import Customer, Event, Posted
+from outbox.model import Customer, Event, OrderFields, Posted
 
 LARGEST = 256 * 1024
 _MONEY = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
@@ -51,7 +51,18 @@ def checked(event: Event) -> tuple[Event, Sequence[str]]:
     if not is_type(event.type):
         raise Unreadable(f"type: {event.type!r:.60} is no event type")
     odd: list[str] = []
-    order = event.order
+    order, customer = _order(event.order, odd), _customer(event.customer, odd)
+    return msgspec.structs.replace(event, order=order, customer=customer), odd
+
+
+def fitting(snapshot: Snapshot) -> Snapshot:
+    """An order as it will be on record: what can't be kept of it would be a change each time that it is held against that."""
+    odd = list(snapshot.odd)
+    order, customer = _order(snapshot.order, odd), _customer(snapshot.customer, odd)
+    return msgspec.structs.replace(snapshot, order=order, customer=customer, odd=tuple(odd))
+
+
+def _order(order: OrderFields, odd: list[str]) -> OrderFields:
     changes: dict[str, Any] = {}
     for name, form in (("total", _MONEY), ("currency", _CURRENCY)):
         value = getattr(order, name)
@@ -61,15 +72,11 @@ def checked(event: Event) -> tuple[Event, Sequence[str]]:
     if order.source_id is not None and not _fits(order.source_id, 200):
         odd.append("order.source_id: too long, or not printable")
         changes["source_id"] = None
-    customer = event.customer
-    if customer is not None:
-        customer = _customer(customer, odd)
-    order = msgspec.structs.replace(order, **changes) if changes else order
-    return msgspec.structs.replace(event, order=order, customer=customer), odd
+    return msgspec.structs.replace(order, **changes) if changes else order
 
 
-def _customer(customer: Customer, odd: list[str]) -> Customer:
-    if customer.locale is not None and not _LOCALE.fullmatch(customer.locale):
+def _customer(customer: Customer | None, odd: list[str]) -> Customer | None:
+    if customer is not None and customer.locale is not None and not _LOCALE.fullmatch(customer.locale):
         odd.append(f"customer.locale: {customer.locale!r:.40} is no language")
         return msgspec.structs.replace(customer, locale=None)
     return customer

@@ -13,7 +13,7 @@ from daemon.intake.base import DELETED, Heard, Reading, Snapshot, Source, Unread
 from daemon.intake.details import details_of
 from daemon.intake.diff import Known, News, Sighting, capped, diff, not_again
 from daemon.intake.door import Door
-from daemon.intake.events import posted_heard, posted_news
+from daemon.intake.events import fitting, posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
 from daemon.intake.says_again import Said, less_said_before
 from outbox import Outbox, StoredEvent
@@ -94,7 +94,8 @@ class Recorder:
         """What of it is new. Raises Unreadable for a part of an order that nobody has named, and for where an order stands of which nobody
         has told: it would be told to no customer, and known when the order itself says whose it is."""
         now = self._clock.now()
-        snapshot = capped(msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order)), now)
+        snapshot = fitting(msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order)))
+        snapshot = capped(snapshot, now)
         told = [_known(one) for one in await self._box.replay.told(source.name, snapshot.id)]
         if asked is not None and not told and to_ms(snapshot.updated) < now - self._kept_ms:
             return []  # it was kept, and went when it was due: a shop shows the same for years

@@ -95,3 +95,19 @@ async def test_a_plug_in_that_touches_all_old_orders_texts_nobody_by_the_shops_h
         shop.save(1, "ready-for-pickup")
         await front.take(sent.pop())
         assert (await front.told())[-1] == "order.ready"
+
+
+async def test_what_can_not_be_kept_of_an_order_is_no_change_each_night(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop, http = a_shop(clock)
+    async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, webshop=POLLED) as front:
+        await front.poll()
+        shop.save(1, "on-hold", billing=ADA, currency="USDT", total="0.00004850")
+        await front.poll()
+        for _ in range(2):
+            await clock.advance(DAY)
+            await front.intake.pollers["webshop"].sweep()
+        ((id, _),) = await front.events()
+        assert id == "1:order.placed"
+        (placed,) = await front.box.views.events(id)
+        assert b"'USDT' can't be one" in placed.raw
