@@ -278,9 +278,7 @@ def capped(snapshot: Snapshot, now: int) -> Snapshot:
     seen by what it says of what just happened."""
     if to_ms(snapshot.updated) <= now:
         return snapshot
-    return msgspec.structs.replace(
-        snapshot, updated=datetime.fromtimestamp(now / 1000, UTC), dated=snapshot.updated
-    )
+    return msgspec.structs.replace(snapshot, updated=datetime.fromtimestamp(now / 1000, UTC), dated=snapshot.updated)
 
 
 def form_of(news: News) -> dict[str, Any]:

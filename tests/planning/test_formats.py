@@ -33,7 +33,9 @@ def test_money_in_another_currency_than_the_stores() -> None:
     assert str(formats("en").amount("20", "no such thing")) == "£20.00"
 
 
-@pytest.mark.parametrize("value", [None, True, "", "48,50", "NaN", "Infinity", "1e400", "1e-3000000", "0e3000000", "9" * 50, object()])
+@pytest.mark.parametrize(
+    "value", [None, True, "", "48,50", "NaN", "Infinity", "1e400", "1e-3000000", "0e3000000", "9" * 50, object()]
+)
 def test_what_is_no_money(value: object) -> None:
     assert formats("en").amount(value) is None
 
