@@ -91,13 +91,15 @@ async def test_a_sector_that_can_not_be_read_costs_what_lay_there(
 
 
 async def test_a_sector_of_the_log_costs_what_came_after_it(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a log that it can't read SQLite says no more than that."""
     log = database.with_name("tether.db-wal")
     bad_sector(log, log.stat().st_size // BLOCK - 1, monkeypatch)
-    database.with_name("tether.db").write_bytes(database.read_bytes()[: 40 * PAGE])
+    said = ["disk I/O error"]
+    monkeypatch.setattr(recover, "trouble_with", lambda *of, **how: said.pop() if said else trouble_with(*of, **how))
     recovered = await make_sound(database, FakeClock())
     assert recovered is not None
-    assert trouble_with(database, whole=True, rows=True) == ""
-    assert await orders_in(database.parent) >= 0
+    assert recovered.salvaged.gaps == 0
+    assert await orders_in(database.parent) >= ORDERS
 
 
 async def test_a_schema_that_ends_in_nothing_is_damage_too(database: Path) -> None:
@@ -128,7 +130,7 @@ NO_ROOM = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 @pytest.mark.parametrize(
     ("module", "name", "work", "error", "nth"),
     [
-        (shutil, "copyfile", shutil.copyfile, NO_ROOM, 2),
+        (shutil, "copyfile", shutil.copyfile, NO_ROOM, 1),
         (recover, "salvage", salvage, sqlite3.OperationalError("database or disk is full"), 1),
     ],
     ids=["no copy", "no database"],
