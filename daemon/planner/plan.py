@@ -35,6 +35,10 @@ ASKS = frozenset({"order.customization_needed", "order.out_of_stock"})
 """Types that ask the customer something: no other source's question is the same one."""
 
 CAME_LATE = Reason("came late: the order had moved on by then", "came_late")
+ALL_LATE = (
+    "it came late, so nobody hears of it: the order had moved on by the time that it gives; "
+    "if it happened just now, its sender's clock is behind"
+)
 ALREADY_TOLD = "another source told it already"
 NOT_MEANT = "the routes for it have a condition (`when`) that does not hold here"
 
@@ -135,7 +139,10 @@ class _Planning:
                 nth = counts.get(key, 0)
                 counts[key] = nth + 1
                 messages.append(message if not nth else _renamed(message, posted, nth))
-        return Plan(messages, pointless, "" if messages else ALREADY_TOLD if told else NOT_MEANT)
+        if not messages:
+            return Plan(messages, pointless, ALREADY_TOLD if told else NOT_MEANT)
+        is_late = all(message.reason is CAME_LATE for message in messages)
+        return Plan(messages, pointless, ALL_LATE if is_late else "")
 
     def _reached_nobody(self, route: Route, before: Order | None, after: Order) -> bool:
         """Whether the customer could not be reached that way when another source told it, and may be by what this one says."""

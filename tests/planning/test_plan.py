@@ -248,6 +248,7 @@ class TestLateNews:
         message = only(store("twilio"), late, past, past)
         assert message.state is State.SUPERSEDED
         assert message.reason.startswith("came late")
+        assert "clock is behind" in plan(store("twilio"), late, past, past).why
 
     def test_of_one_second_the_order_of_arrival_decides(self) -> None:
         past = order(status="order.completed", status_at=NOW)
