@@ -1,7 +1,7 @@
 """What sources told and could not be understood: kept as it came, to be read again once the mapping is mended.
 
 Bodies are bounded, of each source only so many are kept, and the same body again while it waits is counted, not kept twice. What waits is
-pushed out by what waits as well, and never without a word on record.
+pushed out by nothing but what waits, and never without a word on record.
 """
 
 import hashlib
