@@ -22,7 +22,7 @@ OWN_TOKENS = ("stolen", "till-1")
 MAY_HAPPEN = frozenset(
     {
         "service.started", "service.stopped", "config.loaded", "epoch.began", "token.created", "channel.changed",
-        "uplink.changed", "event.accepted", "event.conflict", "quarantine.kept", "order.changed", "clock.stepped",
+        "uplink.changed", "event.accepted", "event.conflict", "quarantine.kept", "quarantine.dropped", "order.changed", "clock.stepped",
     }
 )  # fmt: skip
 """Kinds of entries that no attacker has a part in, or only in the stolen token's own name."""
