@@ -124,14 +124,15 @@ def _life(
     everybody = dict(customer)
     for addresses in (*(each.addresses for each in told), *(of for each in sent for of in each.digests.values())):
         everybody |= addresses
-    own = customer | _as_planned(told, sent)
+    said = {digest for each in told for digest in each.addresses}
+    own = customer | {digest: kind for digest, kind in _as_planned(told, sent).items() if digest not in said}
     payers = _payers(told)
     own = {digest: kind for digest, kind in own.items() if digest not in payers} or everybody
     return Life(row, order, is_last, told, sent, own, everybody)
 
 
 def _as_planned(told: Sequence[Told], sent: Sequence[Sent]) -> Addresses:
-    """In the form in which messages name it, what is the customer's still."""
+    """In the form in which messages name it, which may be nobody's word, what is the customer's still."""
     after = {each.seq: each.after.customer for each in told}
     end = told[-1].after.customer
     found: dict[str, str] = {}
