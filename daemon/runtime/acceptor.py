@@ -59,6 +59,7 @@ class Acceptor:
                 for work in works:
                     work.cancel()
                 await self._runner.cleanup()
+                self._places.close()
         if failure is not None:
             raise failure
 

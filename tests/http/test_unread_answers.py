@@ -152,3 +152,14 @@ def test_a_stream_that_nobody_takes_is_given_up(run: Run, tmp_path: Path, monkey
             assert await is_cut(stranger)
 
     run(work())
+
+
+def test_who_takes_nothing_keeps_no_service_from_its_end(run: Run, tmp_path: Path) -> None:
+    """uvloop closes its loop only when all is written: a stranger at the moment of a stop held the process until it was killed."""
+
+    async def serves_and_stops() -> None:
+        async with door(tmp_path) as it:
+            came = await it.stranger(b"/page")
+        assert await is_cut(came)
+
+    run(serves_and_stops())

@@ -120,6 +120,12 @@ class Places:
             elif now - guest.since > self.room.wait:
                 self._end(guest, "header_wait")
 
+    def close(self) -> None:
+        """The door is shut. Who is left has an answer that they don't take, which the loop would wait for at its end."""
+        for guest in [guest for own in self._guests.values() for guest in own]:
+            self.leave(guest)
+            guest.end()
+
     def _end(self, guest: Guest, cap: str) -> None:
         self._tally.count(cap, address=guest.address)
         self.leave(guest)
