@@ -25,7 +25,7 @@ class Rights(msgspec.Struct, frozen=True):
 
 
 EVERYTHING = Rights((">",), (">",))
-OPTOUTS, SAID = "optout.*.*.*", "say.*.*.*"
+OPTOUTS, SAID, KEPT = "optout.*.*.*", "say.*.*.*", "kept.*.*.*"
 
 
 def store_rights(store: str, groups: Sequence[str]) -> Rights:
@@ -62,8 +62,8 @@ ASKED: Mapping[str, str] = {
 be asked by an answer as well that somebody has sent to it: only one that does nothing without a question of its own may stand here."""
 CALLED = {SAID: OPTOUTS}
 """What has another name with the stores: all of them hear of opt-outs, and none is to hear where another's is answered."""
-HEARD = ("optout.>", "mark.*", "bundle.*")
-"""What they hear from there."""
+HEARD: Mapping[str, str] = {KEPT: OPTOUTS, "mark.*": "mark.*", "bundle.*": "bundle.*"}
+"""What they hear from there, and by which name: an opt-out once the stream has it, since NATS passes on nothing that a store said."""
 
 
 def archive_key(account: KeyPair) -> KeyPair:
@@ -94,7 +94,10 @@ def fleet_claim(operator: KeyPair, account: str, archive: str, *, at: int, revok
             {"name": each, "subject": subject, "local_subject": each, "account": archive, "type": "service"}
             for each, subject in CALLED.items()
         ),
-        *({"name": f"hear {each}", "subject": each, "account": archive, "type": "stream"} for each in HEARD),
+        *(
+            {"name": f"hear {each}", "subject": each, "local_subject": named, "account": archive, "type": "stream"}
+            for each, named in HEARD.items()
+        ),
     ]
     return _account_claim(operator, account, "fleet", at, revocations=dict(revoked), imports=imports)
 

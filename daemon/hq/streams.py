@@ -1,5 +1,6 @@
 """NATS's streams as the fleet needs them: made where they are missing, and refused where they would lose what was acknowledged."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -36,6 +37,15 @@ class Config(msgspec.Struct, frozen=True, omit_defaults=True):
     deny_delete: bool = False
     deny_purge: bool = False
     allow_direct: bool = False
+    republish: dict[str, Any] = {}
+
+    def changes(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a stream of an earlier release lacks."""
+        return {
+            name: value
+            for name in ("max_msg_size", "republish")
+            if (value := getattr(self, name)) and value != found.get(name)
+        }
 
 
 class _Error(msgspec.Struct, frozen=True):
@@ -83,6 +93,7 @@ def wanted(replicas: int) -> tuple[Config, ...]:
             max_msgs_per_subject=1,
             max_msg_size=WORD_MOST,
             allow_direct=True,
+            republish={"src": "optout.>", "dest": "kept.>", "headers_only": True},
         ),
         Config("BUNDLE", ["bundle.*"], replicas, storage="file", max_msgs_per_subject=10, allow_direct=True),
         Config("MARK", ["mark.*"], replicas, storage="file", max_msgs_per_subject=1, allow_direct=True),
@@ -110,9 +121,8 @@ async def _ensure(line: NatsConnection, clock: Clock, config: Config, replicas: 
             found = await ask(line, "INFO", config.name)
             if found.error is not None and found.error.err_code == _NOT_FOUND:
                 found = await ask(line, "CREATE", config.name, msgspec.json.encode(config))
-            elif found.error is None and config.max_msg_size not in (0, found.config.get("max_msg_size")):
-                bounded = {**found.config, "max_msg_size": config.max_msg_size}
-                found = await ask(line, "UPDATE", config.name, msgspec.json.encode(bounded))
+            elif found.error is None and (changes := config.changes(found.config)):
+                found = await ask(line, "UPDATE", config.name, msgspec.json.encode({**found.config, **changes}))
             if found.error is None:
                 return _checked(found, config, replicas)
             trouble = found.error.description

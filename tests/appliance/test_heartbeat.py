@@ -73,7 +73,7 @@ async def test_redirects_are_not_followed() -> None:
     """Who answers for the owner's address can't send the box elsewhere."""
     steps = {"/elsewhere": Answer(200, "secret"), "": Answer(302, "", {"Location": "/https/inside/elsewhere"})}
     async with serving(Vendor(steps)) as vendor:
-        assert [path for path, _ in await beats(vendor, "/uuid", {}, 60)] == ["/uuid/start", "/uuid"]
+        assert {path for path, _ in await beats(vendor, "/uuid", {}, 60)} == {"/uuid/start", "/uuid"}
 
 
 @pytest.mark.parametrize(

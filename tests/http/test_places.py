@@ -6,7 +6,7 @@ import resource
 import pytest
 import structlog
 
-from daemon.api.plumbing.places import KNOWN_FOR_S, REQUEST_WAIT_S, Guest, Places, Room
+from daemon.api.plumbing.places import KNOWN_FOR_S, MOST_UNREAD, REQUEST_WAIT_S, Guest, Places, Room
 from daemon.api.plumbing.tally import TELL_EVERY_S, Tally
 from daemon.api.plumbing.unvouched import (
     EACH,
@@ -71,6 +71,17 @@ async def test_nobody_who_is_being_answered_makes_room() -> None:
         door.places.begin(guest)
     assert door.enter("10.0.0.1") is None
     assert door.gone == []
+
+
+async def test_who_leaves_most_of_its_answers_lying_goes_when_there_is_no_room_for_more() -> None:
+    door = Door()
+    for name, unread in (("a", MOST_UNREAD // 4), ("b", MOST_UNREAD // 2), ("c", MOST_UNREAD // 4), ("d", 1)):
+        guest = door.enter(f"10.0.0.{name}", name)
+        assert guest is not None
+        guest.unread = lambda unread=unread: unread
+        door.places.begin(guest)
+    assert door.gone == ["b"]
+    assert door.tally.counts["answers"] == 1
 
 
 async def test_strangers_leave_the_kept_places_to_those_who_proved_themselves() -> None:

@@ -13,6 +13,8 @@ from outbox.clock import Clock
 KNOWN_FOR_S = 24 * 3600.0
 """How long an address counts as known after a good token or signature came from it."""
 MOST_KNOWN = 1024
+MOST_UNREAD = 8 * 2**20
+"""Bytes of answers that those who have proved nothing may leave lying in all."""
 REQUEST_WAIT_S = 60.0
 """How long a request of somebody who has proved nothing may take, and then its answer until it is all taken."""
 
@@ -101,6 +103,8 @@ class Places:
     def begin(self, guest: Guest) -> None:
         """A request of its came."""
         guest.busy, guest.since = True, self._clock.monotonic()
+        if not guest.proved:
+            self._make_room_for_answers()
 
     def done(self, guest: Guest) -> None:
         """It has its answer."""
@@ -119,6 +123,15 @@ class Places:
                     self._end(guest, "request_wait")
             elif now - guest.since > self.room.wait:
                 self._end(guest, "header_wait")
+
+    def _make_room_for_answers(self) -> None:
+        """Who has proved nothing and leaves most of its answers lying goes."""
+        unread = {guest: guest.unread() for own in self._guests.values() for guest in own if not guest.proved}
+        held = sum(unread.values())
+        while held > MOST_UNREAD:
+            most = max(unread, key=lambda guest: unread[guest])
+            held -= unread.pop(most)
+            self._end(most, "answers")
 
     def close(self) -> None:
         """The door is shut. Who is left has an answer that they don't take, which the loop would wait for at its end."""

@@ -16,6 +16,7 @@ CAPS: Mapping[str, str] = {
     "header_wait": "connections that sent no request in time",
     "header_bytes": "request headers too long, or too many requests ahead",
     "request_wait": "requests of strangers that took too long",
+    "answers": "bytes of answers that strangers do not take",
     "descriptors": "connections not taken because this machine ran out of descriptors or memory",
     "bodies": "bodies that nobody has vouched for yet, at a time",
     "body_bytes": "bodies too large",

@@ -132,11 +132,11 @@ CASE = Case(
             replies=[Reply(address=EMAIL, id="e-unsubscribed", consent="stop")],
         ),
         *(
-            Hook(  # the shop's newsletter: none of ours, but a wish for silence counts
+            Hook(  # another domain of the account: none of ours, but a wish for silence counts
                 request=posted({**event("complained"), "message": {"headers": {"message-id": id}}}),
                 replies=[Reply(address=EMAIL, id="e-complained", consent="stop")],
             )
-            for id in ("20261124101500.116301.25145@mg.example.com", f"{REFERENCE}@news.example.com", "news-7")
+            for id in (f"{REFERENCE}@news.example.com", "news-7")
         ),
     ],
     spec="mailgun.json",
