@@ -13,7 +13,7 @@ from outbox.clock import Clock
 KNOWN_FOR_S = 24 * 3600.0
 """How long an address counts as known after a good token or signature came from it."""
 MOST_KNOWN = 1024
-MOST_UNREAD = 8 * 2**20
+MOST_UNREAD = 2 * 2**20
 """Bytes of answers that those who have proved nothing may leave lying in all."""
 REQUEST_WAIT_S = 60.0
 """How long a request of somebody who has proved nothing may take, and then its answer until it is all taken."""

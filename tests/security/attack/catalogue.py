@@ -127,7 +127,7 @@ async def bodies_without_a_token(target: Target, rng: random.Random) -> None:
                 await asyncio.sleep(HOLD_S)
             writer.transport.abort()
 
-    await each(220, one)
+    await each(120, one)
 
 
 @attack
@@ -173,7 +173,7 @@ async def requests_ahead(target: Target, rng: random.Random) -> None:
     await each(20, one)
 
 
-@attack
+@alone
 async def answers_left_lying(target: Target, rng: random.Random) -> None:
     """A stranger asks for the largest page and takes nothing of it, to have it kept with its descriptor for each who asked."""
 
@@ -187,7 +187,7 @@ async def answers_left_lying(target: Target, rng: random.Random) -> None:
                     await asyncio.sleep(1)
             writer.transport.abort()
 
-    await each(220, one)
+    await each(120, one)
 
 
 # ---------------------------------------------------------------- whoever knows the webhook's address: signatures
