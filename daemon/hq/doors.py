@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -115,17 +115,12 @@ class Guest(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.place.end = self.hang_up
+        # Its own, since aiohttp may have let go of it while what was not taken lies there still.
+        self.place.end = cast(asyncio.Transport, transport).abort
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self.places.leave(self.place)
-
-    def hang_up(self) -> None:
-        transport = self.transport
-        self.force_close()
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
 
 
 def prove(request: web.BaseRequest) -> None:
