@@ -87,10 +87,15 @@ async def test_of_a_record_that_is_not_taken_nothing_more_is_sent(
         return await tell(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(soho.link._reporter, "tell_audit", counted)
-    before = (await fleet.sql("SELECT extract(epoch FROM max(arrived)) FROM health"))[0][0]
+
+    async def heard_last() -> float:
+        rows = await fleet.sql("SELECT coalesce(extract(epoch FROM max(arrived)), 0)::float FROM health")
+        return float(rows[0][0])
+
+    before = await until(heard_last)
 
     async def heard_on() -> bool:
-        return (await fleet.sql("SELECT extract(epoch FROM max(arrived)) FROM health"))[0][0] > before + 6
+        return await heard_last() > before + 6
 
     await until(heard_on)
     assert len(told) <= 1
