@@ -66,7 +66,7 @@ async def test_no_commit_waits_for_who_reads_long_while_the_log_is_still_to_be_e
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The nightly backup is under way, and the owner forgets somebody: from then on each event of a till took five seconds."""
-    monkeypatch.setattr("outbox.store.BUSY_MS", 1000)
+    monkeypatch.setattr("outbox.store.BUSY_MS", 3000)
     log = tmp_path / "tether.db-wal"
     async with open_box(tmp_path) as box:
         await accept_one(box, customer={"phone": PHONE})
@@ -77,7 +77,7 @@ async def test_no_commit_waits_for_who_reads_long_while_the_log_is_still_to_be_e
             began = time.monotonic()
             for id in ("e2", "e3"):
                 await box.spool.accept(posted(id), one_each)
-            assert time.monotonic() - began < 1.0
+            assert time.monotonic() - began < 3.0
         before = log.stat().st_size
         await box.spool.accept(posted("e4"), one_each)
         await box.audit.append("after.it")
