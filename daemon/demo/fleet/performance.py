@@ -22,7 +22,7 @@ from daemon.demo.till import Till, TillProblem
 from daemon.hq.config import HqSettings
 from outbox.clock import Clock
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 PAUSE = {True: 0.05, False: 1.5}
 """Seconds between two events: of a day that is played once, and of one that people watch."""
 BETWEEN_DAYS = 10.0
