@@ -57,7 +57,7 @@ def _misgiving(name: str, status: PollStatus) -> str:
             f"again; if it is the same shop, say so by `tether sources sync {name}`"
         )
     if status.uncompared:
-        return f"what is new is read, but what is open can't be compared with the record: {status.uncompared}"
+        return f"what is new is read, but what was there before can't be compared with the record: {status.uncompared}"
     return ""
 
 
