@@ -140,7 +140,8 @@ class Poller:
             more = await self._read()
             if not more:
                 await self._look_at_doubted()
-                await self._compare_if_due()
+                if not self.status.moved_from:  # what another shop does not have is not gone
+                    await self._compare_if_due()
         except (Fault, OutboxError) as fault:
             return self._failed(fault)
         except Exception as error:  # one source must not take the others, and all sending, down with it
