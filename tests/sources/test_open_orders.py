@@ -79,5 +79,9 @@ async def test_a_comparison_that_fails_leaves_the_other_to_be_made(tmp_path: Pat
         assert row.problem.endswith("can't be compared with the record: it answered 500")
         if broken == "modified_after":
             assert (order.customer.phone, row.swept_at) == (NEW["phone"], None)
+            for _ in range(2):
+                await clock.advance(7 * 3600)
+                await front.poll()
+            assert front.intake.rows()[0].problem == row.problem, "it is not over at midnight"
         else:
             assert row.swept_at is not None

@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 import structlog
@@ -32,8 +32,8 @@ WIDE_MS = 3 * 3_600_000
 WIDE_EVERY = 900.0
 DAY_MS = 86_400_000
 SWEEP_MS = 14 * DAY_MS
-SWEEP_HOUR = 3
-"""Of the store's night: from then on the day's sweep is due."""
+SWEEP_FROM = timedelta(hours=3)
+"""Of the store's night: from then on, until the next, its sweep is due."""
 MOST_TRIES = 4
 """In so many steps a comparison that fails comes to be tried once an hour."""
 LOOKED_UP = 25
@@ -281,12 +281,11 @@ class Poller:
 
     async def _sweep_if_due(self) -> None:
         now = datetime.fromtimestamp(self._clock.now() / 1000, UTC).astimezone(self._zone)
-        today, swept = now.date().isoformat(), await self._notes.get(self._key("swept"))
-        if swept is None:  # the first round has looked back further than a sweep does
-            await self._notes.set(self._key("swept"), today)
-        elif swept != today and now.hour >= SWEEP_HOUR:
-            await self.sweep()
-            await self._notes.set(self._key("swept"), today)
+        night, swept = (now - SWEEP_FROM).date().isoformat(), await self._notes.get(self._key("swept"))
+        if swept != night:
+            if swept is not None:  # the first round has looked back further than a sweep does
+                await self.sweep()
+            await self._notes.set(self._key("swept"), night)
 
     async def sweep(self) -> None:
         """Compare how the orders of the last two weeks stand with the record, and tell what was missed."""
