@@ -165,13 +165,12 @@ def is_given_out_again(order: Order, posted: Posted) -> bool:
 
 def _reached_by(customer: Customer) -> dict[str, str]:
     """Where, by kind of address, in a form in which two ways of writing a number are one."""
-    number = _digits(customer.phone or "")[-_LOCAL:]
-    given = {**(customer.addresses or {}), "email": customer.email or "", "phone": number}
+    given = {**(customer.addresses or {}), "email": customer.email or "", "phone": _local(customer.phone or "")}
     return {kind: address.strip().casefold() for kind, address in given.items() if address.strip()}
 
 
-def _digits(number: str) -> str:
-    return "".join(filter(str.isdecimal, number))
+def _local(number: str) -> str:
+    return "".join(filter(str.isdecimal, number))[-_LOCAL:]
 
 
 def _first(posted: Posted, at: int) -> Order:
@@ -255,7 +254,7 @@ def merge(known: Customer, said: Customer, *, newer: bool) -> Customer:
     if known == _NOBODY:
         return said
     first, second = (said, known) if newer else (known, said)
-    if first.phone and second.phone and _digits(first.phone) != _digits(second.phone):
+    if first.phone and second.phone and _local(first.phone) != _local(second.phone):
         second = msgspec.structs.replace(second, country=None)
     return Customer(
         name=first.name or second.name,

@@ -54,10 +54,10 @@ def _misgiving(name: str, status: PollStatus) -> str:
     if status.moved_from:
         return (
             f"it was {status.moved_from} before: another shop needs a table of another name, for what was told of an order's id is not told "
-            f"again; if it is the same shop, say so by `tether sources sync {name}`"
+            f"again; if it is the same shop, say so by `tether sources sync {name}`: until then it is not compared with the record"
         )
     if status.uncompared:
-        return f"what is new is read, but what is open can't be compared with the record: {status.uncompared}"
+        return f"what is new is read, but what was there before can't be compared with the record: {status.uncompared}"
     return ""
 
 

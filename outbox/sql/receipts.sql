@@ -2,7 +2,8 @@
 INSERT INTO early_receipt (channel, provider_id, state, at, detail, silence, kept_at)
 VALUES (:channel, :provider_id, :state, :at, :detail, :silence, :now)
 ON CONFLICT (channel, provider_id) DO UPDATE SET state = excluded.state, at = excluded.at, detail = excluded.detail
-WHERE early_receipt.state = 'sent' OR (early_receipt.state = 'undelivered' AND excluded.state IN ('delivered', 'read'));
+WHERE (early_receipt.state = 'sent' AND excluded.state <> 'sent')
+    OR (early_receipt.state = 'undelivered' AND excluded.state IN ('delivered', 'read'));
 
 -- keep_silence: what a receipt of an attempt that is not known yet says of consent, whatever else is known of it.
 UPDATE early_receipt SET silence = :silence

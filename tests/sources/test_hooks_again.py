@@ -95,3 +95,14 @@ async def test_what_is_deleted_for_good_leaves_the_board_with_the_next_question(
         assert street.front.intake.pollers["webshop"].wake.is_set()
         await street.front.poll()
         assert (await street.order()).status == "order.deleted"
+
+
+async def test_what_is_deleted_leaves_the_board_also_while_the_shop_takes_no_key_of_ours(tmp_path: Path) -> None:
+    async with both_ways(tmp_path) as street:
+        street.shop.save(1, "ready-for-pickup", billing=ADA)
+        await street.later()
+        street.front.http.answer = lambda request: Response(status=401)
+        await street.front.poll()
+        street.shop.delete(1)
+        await street.later()
+        assert (await street.order()).status == "order.deleted"

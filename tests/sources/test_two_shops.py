@@ -86,3 +86,24 @@ async def test_another_shop_by_the_name_of_one_is_told_of_until_somebody_says_th
         front.intake.pollers["webshop"].sync(None)
         await front.poll()
         assert front.intake.rows()[0].problem == ""
+
+
+async def test_open_orders_that_another_shop_by_the_name_of_one_does_not_have_are_not_gone(tmp_path: Path) -> None:
+    clock = FakeClock()
+    shop, empty = WooShop(clock.now), WooShop(clock.now)
+
+    async def status(of: WooShop, **table: Any) -> str:
+        http = FakeHttp(lambda request: of.answer(request.method, request.path, request.headers))
+        async with open_front(tmp_path, secrets=SECRETS, http=http, clock=clock, webshop={**WEBSHOP, **table}) as front:
+            await front.poll()
+            of.save(2, "on-hold")
+            for _ in range(2):
+                await clock.advance(1000)
+                await front.poll()
+            return {order.ref: order.status for order in await front.box.views.orders_by_ref(["1", "2"])}["1"]
+
+    shop.save(1, "on-hold")
+    assert await status(shop) == "order.placed"
+    assert await status(empty, url="https://staging.example.com") == "order.placed"
+    shop.delete(1)
+    assert await status(shop) == "order.deleted"

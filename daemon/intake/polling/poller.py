@@ -7,9 +7,9 @@ back further, for a shop whose own clock was put back; and each night the last t
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 import structlog
@@ -32,8 +32,8 @@ WIDE_MS = 3 * 3_600_000
 WIDE_EVERY = 900.0
 DAY_MS = 86_400_000
 SWEEP_MS = 14 * DAY_MS
-SWEEP_HOUR = 3
-"""Of the store's night: from then on the day's sweep is due."""
+SWEEP_FROM = timedelta(hours=3)
+"""Of the store's night: from then on, until the next, its sweep is due."""
 MOST_TRIES = 4
 """In so many steps a comparison that fails comes to be tried once an hour."""
 LOOKED_UP = 25
@@ -57,6 +57,15 @@ class PollStatus(msgspec.Struct):
     swept_at: int | None = None
     mended: Sequence[str] = ()
     """Orders that the last sweep found otherwise than on record."""
+
+
+class Comparison(msgspec.Struct):
+    """A way of holding what is on record against how it is there. `due`: when it is, by the monotonic clock."""
+
+    compare: Callable[[], Awaitable[None]]
+    due: float = 0.0
+    failures: int = 0
+    reason: str = ""
 
 
 class Poller:
@@ -92,8 +101,7 @@ class Poller:
         self._trusted = clock_trusted
         self._failures = 0
         self._wide_at = -WIDE_EVERY
-        self._compare_at = 0.0
-        self._uncompared = 0
+        self._comparisons = (Comparison(self._sweep_if_due), Comparison(self._look_at_open))
         self._again: int | None = None
         self._left = 0
         self._wanted: list[asyncio.Event] = []
@@ -132,7 +140,8 @@ class Poller:
             more = await self._read()
             if not more:
                 await self._look_at_doubted()
-                await self._compare_if_due()
+                if not self.status.moved_from:  # what another shop does not have is not gone
+                    await self._compare_if_due()
         except (Fault, OutboxError) as fault:
             return self._failed(fault)
         except Exception as error:  # one source must not take the others, and all sending, down with it
@@ -245,22 +254,24 @@ class Poller:
     # ------------------------------------------------------------ what is on record against how it is there
 
     async def _compare_if_due(self) -> None:
-        """Each quarter of an hour what is open, each night all of two weeks. An order there that nobody can read would fail it: then it is
-        tried more and more seldom, and nobody hears later of what is new."""
-        if self._clock.monotonic() < self._compare_at:
-            return
+        """Each quarter of an hour what is open, each night all of two weeks. An order there that nobody can read would fail one of them: it is
+        tried more and more seldom, and neither the other nor what is new comes later for it."""
+        for one in self._comparisons:
+            if self._clock.monotonic() >= one.due:
+                await self._compare(one)
+        self.status.uncompared = next((one.reason for one in self._comparisons if one.failures > 1), "")
+
+    async def _compare(self, one: Comparison) -> None:
         try:
-            if not await self._sweep_if_due():
-                await self._look_at_open(self._clock.now() - SWEEP_MS, self._tell)
+            await one.compare()
         except Fault as fault:
-            self._uncompared += 1
-            reason = self._record.clean(str(fault))
-            log.warning("orders could not be compared with the record; they will be", source=self._name, reason=reason)
-            if self._uncompared > 1:
-                self.status.uncompared = reason
+            one.failures, one.reason = one.failures + 1, self._record.clean(str(fault))
+            log.warning(
+                "orders could not be compared with the record; they will be", source=self._name, reason=one.reason
+            )
         else:
-            self._uncompared, self.status.uncompared = 0, ""
-        self._compare_at = self._clock.monotonic() + WIDE_EVERY * min(max(self._uncompared, 1), MOST_TRIES)
+            one.failures = 0
+        one.due = self._clock.monotonic() + WIDE_EVERY * min(max(one.failures, 1), MOST_TRIES)
 
     async def _look_at_doubted(self) -> None:
         """One that can't be looked at now is seen with those that are open."""
@@ -268,17 +279,13 @@ class Poller:
         with suppress(Fault):
             await self._look_at(doubted, self._tell, else_gone=True)
 
-    async def _sweep_if_due(self) -> bool:
-        """Whether it was."""
+    async def _sweep_if_due(self) -> None:
         now = datetime.fromtimestamp(self._clock.now() / 1000, UTC).astimezone(self._zone)
-        today, swept = now.date().isoformat(), await self._notes.get(self._key("swept"))
-        if swept is None:  # the first round has looked back further than a sweep does
-            await self._notes.set(self._key("swept"), today)
-        elif swept != today and now.hour >= SWEEP_HOUR:
-            await self.sweep()
-            await self._notes.set(self._key("swept"), today)
-            return True
-        return False
+        night, swept = (now - SWEEP_FROM).date().isoformat(), await self._notes.get(self._key("swept"))
+        if swept != night:
+            if swept is not None:  # the first round has looked back further than a sweep does
+                await self.sweep()
+            await self._notes.set(self._key("swept"), night)
 
     async def sweep(self) -> None:
         """Compare how the orders of the last two weeks stand with the record, and tell what was missed."""
@@ -290,21 +297,21 @@ class Poller:
 
         self._reader.forget()
         first = await self._first()
-        begin = since = max(begun - SWEEP_MS, first if first <= begun else 0)
+        begin = max(begun - SWEEP_MS, first if first <= begun else 0)
         if self._source.has_bin:
-            await self._read_bin(since, mend)
+            await self._read_bin(begin, mend)
         while begin < begun:
             until = self._until(begin, begun)
             read = await self._reader.read(Turn(begin, until=until), begin, mend)
             begin = read.left or (until - STEP_MS if until else begun)
-        await self._look_at_open(since, mend)
         self.status.swept_at, self.status.mended = begun, tuple(dict.fromkeys(mended))
         if mended:
             log.warning("orders stood otherwise than on record; told now", source=self._name, orders=self.status.mended)
 
-    async def _look_at_open(self, since: int, tell: Tell) -> None:
+    async def _look_at_open(self) -> None:
         """Orders that are open here: edited without the shop's saying that they changed, or gone."""
-        await self._look_at(await self._record.standing(since, self._clock.now()), tell)
+        now = self._clock.now()
+        await self._look_at(await self._record.standing(now - SWEEP_MS, now), self._tell)
 
     async def _look_at(self, ids: Sequence[str], tell: Tell, *, else_gone: bool = False) -> None:
         """`else_gone`: they are gone where the source shows no orders by their numbers."""
