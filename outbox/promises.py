@@ -32,7 +32,7 @@ _TABLES = {
 _KEYS = {"token": ("name",), "forgotten": ("digest", "at"), "told": ("id",), "used_once": ("key",)}
 _YOUNGER = ("told", "used_once")
 """Tables that an earlier release's database lacks, and lost nothing by it."""
-_OF_MESSAGE = ("seq", "id", "state", "tries", "updated_at")
+_OF_MESSAGE = ("seq", "id", "state", "updated_at")
 _ARRIVED = ("sent", "delivered")
 _IN_DOUBT = ("sending", "unknown")
 
@@ -100,8 +100,13 @@ class _Reading:
                 yield row["id"], row["updated_at"]
 
     def _was_in_doubt(self, row: Row) -> bool:
-        """Its last try is the backup's: it left before that was made, if it did, and is looked up there."""
-        return bool(_one(self._backup, "in_doubt", id=row["id"], tries=row["tries"]))
+        """Its last attempt is the backup's: it left before that was made, if it did, and is looked up there. One that was cut leaves its
+        number to the next, but not its moment."""
+        began = _one(self._backup, "doubtful_since", id=row["id"])
+        try:
+            return began is not None and began == _one(self._db, "doubtful_since", id=row["id"])
+        except sqlite3.Error:
+            return False
 
     def _not_kept(self, found: Promises, made_at: int) -> set[str]:
         """What that database can't have known, or can't tell us."""

@@ -15,7 +15,7 @@ from outbox.person_index import PersonIndex
 from outbox.queries import Queries
 from outbox.rows import decode_addresses, decode_event, decode_order
 from outbox.store import Store
-from outbox.writer import Operation
+from outbox.writer import BringLogIn, Operation
 
 _SQL = Queries("retention.sql")
 
@@ -142,9 +142,10 @@ class PruneRest(Operation[Removed]):
         values = {"before": self._before, "early": batch.now - EARLY_RECEIPTS_KEPT_MS}
         replies = batch.db.execute(_SQL["prune_stray_replies"], values).rowcount
         optouts = batch.db.execute(_SQL["blank_old_consent"], values).rowcount
-        for name in ("prune_early_receipts", "prune_quarantine", "prune_aliases", "prune_told"):
+        quarantined = batch.db.execute(_SQL["prune_quarantine"], values).rowcount
+        for name in ("prune_early_receipts", "prune_aliases", "prune_told"):
             batch.db.execute(_SQL[name], values)
-        return Removed(replies=replies, optouts=optouts)
+        return Removed(replies=replies, optouts=optouts, quarantined=quarantined)
 
 
 class Retention:
@@ -155,7 +156,8 @@ class Retention:
 
     async def prune(self, *, before: int, slice: int = SLICE) -> Removed:
         """Remove orders with nothing open that changed last, were promised for, and were written about, before that moment (ms), with all that
-        belongs to them, and what is as old of those that had the number of another before; in small transactions between which others go on."""
+        belongs to them, and what is as old of those that had the number of another before; in small transactions between which others go on.
+        Then the log is emptied, in which all of it still stands."""
         removed = await self._store.write(PruneRest(before))
         after: int | None = 0
         reused: set[int] = set()
@@ -165,6 +167,8 @@ class Retention:
             reused |= found
         for order in sorted(reused):
             removed += await self._store.write(PruneFormer(order, before, self._store.index))
+        if removed != Removed():
+            await self._store.write(BringLogIn())
         return removed
 
     async def prune_audit(self, *, archived: int, before: int, slice: int = AUDIT_SLICE) -> int:

@@ -67,7 +67,9 @@ class Folder:
     async def get(self, name: str, target: Path, *, most: int | None = None) -> None:
         try:
             if most is not None and (size := (self._path / name).stat().st_size) > most:
-                raise BackupError(f"{self._path / name} has {size} bytes, and may have {most} here")
+                raise BackupError(
+                    f"{self._path / name} has {size} bytes, and may have {most} here: make room, or see who wrote there"
+                )
             await asyncio.to_thread(shutil.copyfile, self._path / name, target)
         except OSError as error:
             raise BackupError(f"{self._path / name} can't be read: {error.strerror}") from error

@@ -97,7 +97,7 @@ class Bucket:
                     left = None if left is None else left - len(chunk)
                     if left is not None and left < 0:
                         raise BackupError(
-                            f"{name} is larger there than the {most} bytes that it may have here: whose bucket is it?"
+                            f"{name} is larger there than the {most} bytes that it may have here: make room, or see whose bucket it is"
                         )
                     file.write(chunk)
 

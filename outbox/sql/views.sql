@@ -40,14 +40,15 @@ CROSS JOIN message_row AS r ON r.seq = (
     SELECT max(m.seq) FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.trigger = o.body ->> '{order.status}'
 );
 
--- messages: the newest first, as far as the filters let them through, as one JSON array.
+-- messages: the newest first, as far as the filters let them through, as one JSON array. Addresses that are short enough could be SQLite's
+-- own binary JSON if they were not said to be text.
 SELECT '[' || group_concat(r.row) || ']'
 FROM (
     SELECT m.seq FROM message AS m
     WHERE m.seq < :below AND (:states IS NULL OR m.state IN (SELECT value FROM json_each(:states)))
         AND (:channel IS NULL OR m.channel = :channel) AND (:since IS NULL OR m.created_at >= :since)
         AND (:recipient IS NULL OR m.recipient = :recipient
-            OR EXISTS (SELECT 1 FROM json_each(m.addresses) AS a WHERE a.value = :recipient))
+            OR EXISTS (SELECT 1 FROM json_each(CAST(m.addresses AS TEXT)) AS a WHERE a.value = :recipient))
     ORDER BY m.seq DESC LIMIT :limit
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
 
@@ -60,7 +61,7 @@ FROM (
     WHERE m.seq < :below
         AND (:channel IS NULL OR m.channel = :channel) AND (:since IS NULL OR m.created_at >= :since)
         AND (:recipient IS NULL OR m.recipient = :recipient
-            OR EXISTS (SELECT 1 FROM json_each(m.addresses) AS a WHERE a.value = :recipient))
+            OR EXISTS (SELECT 1 FROM json_each(CAST(m.addresses AS TEXT)) AS a WHERE a.value = :recipient))
     ORDER BY m.seq DESC LIMIT :limit
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
 
@@ -71,7 +72,7 @@ FROM (
     WHERE o.ref = :ref AND m.seq < :below AND (:states IS NULL OR m.state IN (SELECT value FROM json_each(:states)))
         AND (:channel IS NULL OR m.channel = :channel) AND (:since IS NULL OR m.created_at >= :since)
         AND (:recipient IS NULL OR m.recipient = :recipient
-            OR EXISTS (SELECT 1 FROM json_each(m.addresses) AS a WHERE a.value = :recipient))
+            OR EXISTS (SELECT 1 FROM json_each(CAST(m.addresses AS TEXT)) AS a WHERE a.value = :recipient))
     ORDER BY m.seq DESC LIMIT :limit
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
 

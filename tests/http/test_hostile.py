@@ -11,6 +11,7 @@ import pytest
 
 from daemon.api.plumbing import gate
 from tests.support.face import Face, event
+from tests.support.outbox_box import PHONE
 
 
 def token(face: Face) -> bytes:
@@ -290,6 +291,22 @@ async def test_waiting_for_our_word(face: Face) -> None:
         status(await ask(face, b"GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n"))
         == 417
     )
+
+
+async def test_addresses_that_read_as_binary_json_are_no_damage(face: Face) -> None:
+    """As they are stored, these are eight bytes that SQLite took for its own form of JSON: the service ended over each search."""
+    damage: list[BaseException] = []
+    face.store.box.when_damaged(damage.append)
+    posted = await face.post(
+        "/v1/events", event() | {"customer": {"name": "Ada", "addresses": {"": "b"}}}, as_="till-2"
+    )
+    assert posted.status == 202
+    [message] = await face.store.messages()
+    assert message.addresses == {"": "b"}
+    for query in ({}, {"state": message.state.value}, {"order": message.order_ref}):
+        found = await face.get("/v1/messages", query={**query, "recipient": PHONE})
+        assert (found.status, found.json["items"]) == (200, [])
+    assert damage == []
 
 
 async def test_answers_carry_their_guards(face: Face) -> None:

@@ -21,15 +21,17 @@ from daemon.planner.identity import StoreIdentities
 from daemon.upkeep.backup import back_up
 from daemon.upkeep.backup_store import keeping
 from outbox import Outbox
-from outbox.model import State
-from outbox.outcome import Accepted
+from outbox.model import State, Transition
+from outbox.outcome import Accepted, Unknown
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import (
     MAIL,
     PHONE,
     SENT,
     accept_one,
+    begin,
     due_ids,
+    message_of,
     open_own_box,
     planned,
     plans,
@@ -115,6 +117,24 @@ async def test_what_stands_behind_a_text_that_left_since_has_its_turn(settings: 
         assert await state_of(box, "told") is State.CANCELLED
         await box.confirmation.confirm(actor="owner")
         assert await due_ids(box, now=clock.now()) == ["behind"]
+
+
+async def test_what_left_since_by_a_later_attempt_is_not_what_was_in_doubt_before(
+    settings: Settings, clock: FakeClock
+) -> None:
+    """The one never left, for the service was stopped, and the one that may have arrived bears its numbers."""
+    async with shop(settings, clock) as box:
+        message = await accept_one(box, planned("m1"), id="e1", ref="B-1")
+        attempt = await begin(box, message)
+        name = await backup(settings, clock)
+        await box.spool.interrupt(attempt)
+    async with shop(settings, clock) as box:
+        await send(
+            box, await message_of(box, "m1"), Unknown("cut"), Transition(state=State.UNKNOWN, due_at=clock.now())
+        )
+    await restore(settings, name, clock, send_waiting=True)
+    async with shop(settings, clock) as box:
+        assert await state_of(box, "m1") is State.CANCELLED
 
 
 async def test_who_is_found_by_a_number_as_the_till_wrote_it_is_so_after_a_restore(

@@ -68,6 +68,21 @@ async def test_what_is_over_and_old_is_removed_in_slices(tmp_path: Path) -> None
         assert await box.retention.prune(before=clock.now() - 180 * DAY) == Removed()
 
 
+@pytest.mark.parametrize("what", ["an order", "a body"])
+async def test_what_went_stands_in_the_log_no_more(tmp_path: Path, what: str) -> None:
+    """A shop that sells little would have kept it there for weeks."""
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
+        if what == "an order":
+            await send(box, await accept_one(box, customer=CUSTOMER))
+        else:
+            await box.quarantine.keep("shop", b"Ada Lovelace", headers={}, reason="odd")
+        clock.step(200 * 86400)
+        assert b"Lovelace" in everything(tmp_path)
+        await box.retention.prune(before=clock.now() - 180 * DAY)
+        assert b"Lovelace" not in everything(tmp_path)
+
+
 async def test_an_order_that_is_promised_for_later_stays_until_that_is_as_long_ago(tmp_path: Path) -> None:
     """A wedding that was booked seven months ahead: without it nobody makes the balloons, and nobody knows whom to tell."""
     clock = FakeClock()
