@@ -151,7 +151,7 @@ class Engine:
         await self.restored.load()
         since = midnight_before(self._clock.now(), self.settings.store.zone)
         sent_today = await self._box.views.sent_since(since)
-        unqueued = {name: await unqueued_since(self._box, name, since) for name in self.lanes}
+        unqueued = {name: await unqueued_since(self._box, name, since) for name in registry.CHANNELS}
         texting = [name for name, lane in self.lanes.items() if lane.medium == "sms"]
         gone = [name for name in sent_today if name not in self.lanes and _texts(name)]
         await self.sms.recall(texting, since, unqueued.values(), gone=gone)

@@ -9,6 +9,7 @@ _FIELDS = re.compile(r'"([^"]*)"|([^,"]+)|(?<=,)(?=,|$)|^(?=,)')
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 MEMORY = re.compile(r"[A-Z]{2}")
 """What memories are called (3GPP TS 27.005, 3.2.2)."""
+_ANSWERED_STATE = re.compile(r" *\d *, *(\d\d?) *(?:,|$)")
 _LTE = (7, 8, 9)
 _BARS = (-107, -95, -85, -75)
 
@@ -75,9 +76,9 @@ def bars(dbm: int | None) -> int:
 
 
 def registration(lines: Sequence[str], prefix: str) -> int | None:
-    """The `stat` of +CREG: or +CEREG: in answer to a question (`n,stat,...`), amid what the modem says of itself (`stat`)."""
-    answered = (_number(split_fields(line[len(prefix) :]), 1) for line in lines if line.startswith(prefix))
-    return next((stat for stat in answered if stat is not None), None)
+    """The `stat` of +CREG: or +CEREG: in answer to a question (`n,stat,...`), amid what the modem says of itself (`stat,"area",...`)."""
+    answered = (_ANSWERED_STATE.match(line, len(prefix)) for line in lines if line.startswith(prefix))
+    return next((int(match[1]) for match in answered if match), None)
 
 
 def operator(lines: Sequence[str]) -> str:

@@ -323,7 +323,7 @@ class Driver:
             return
         if isinstance(trouble, Silent):
             await self._session.resync()
-            if self._lessons.says_nothing:
+            if self._lessons.says_nothing and not self._session.late:
                 self._session.give_up("AT+CMGS")
         elif isinstance(trouble, CommandRefused):
             if trouble.fault.kind is Kind.STORAGE:

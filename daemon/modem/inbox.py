@@ -19,6 +19,7 @@ from daemon.modem.multipart import Arrived, Assembly, Incoming, Whole
 from daemon.modem.pdu import Deliver, StatusReport
 from daemon.modem.quirks import GENERIC
 from daemon.modem.setup import Ready
+from daemon.modem.status import Identity
 from outbox.clock import Clock
 
 _LIST_SECONDS = 20.0
@@ -65,6 +66,7 @@ class Inbox:
 
     def __init__(self, hear: Hear, clock: Clock) -> None:
         self._hear, self._clock = hear, clock
+        self._identity = Identity()
         self._family = GENERIC
         self._memories: tuple[str, ...] = ("SM",)
         self._selects = False
@@ -86,8 +88,8 @@ class Inbox:
 
     def begin(self, ready: Ready) -> None:
         """The modem was set up (again): the memory for new messages is selected, and anything may lie anywhere."""
-        if ready.family is not self._family:
-            self._family, self._lists = ready.family, ready.family.lists
+        if ready.identity != self._identity:  # another one may list what the one before could not
+            self._identity, self._family, self._lists = ready.identity, ready.family, ready.family.lists
         self._memories, self._selects = ready.memories, ready.selects
         self._selected = self._memories[0]
         self.look_everywhere()

@@ -175,9 +175,13 @@ class Ledger:
         """Note that it is awaited no more: else each start would wait for it once more, for days."""
         with contextlib.suppress(NotCommitted):
             text = await self.last_unanswered()
-            if text and not text.settled and text.course is not Course.UNDER_WAY:
-                text.settled = True
+            if text is None or text.settled or text.course is Course.UNDER_WAY:
+                return
+            text.settled = True
+            try:
                 await self._save()
+            except NotCommitted:
+                text.settled = False  # it is said again
 
     async def attempt(self, reference: str) -> Text | None:
         """What is known of that try."""

@@ -113,16 +113,19 @@ class Session:
 
     async def live(self, stop: asyncio.Event) -> None:
         """Until `stop`. Raises NoAnswer when it hangs, PortLost, Restarted."""
-        while not stop.is_set():
-            self._wake.clear()
-            if not self.late:  # an answer counts, whatever became of the modem since
+        try:
+            while not stop.is_set():
+                self._wake.clear()
                 if self._link.lost:
                     raise self._link.lost
                 if self._link.anew or self._outdated:
                     raise Restarted("the modem restarted")
-            if not await self._turn():
-                soonest = min(poll.due for poll in self._polls)
-                await self._clock.wait(self._wake, max(soonest - self._clock.monotonic(), 0.0))
+                if not await self._turn():
+                    soonest = min(poll.due for poll in self._polls)
+                    await self._clock.wait(self._wake, max(soonest - self._clock.monotonic(), 0.0))
+        finally:
+            while self.late:  # an answer counts, whatever became of the modem since
+                await self._on_late(self.late.pop(0))
 
     async def _turn(self) -> bool:
         """One piece of work, the most urgent first. False when there was none."""

@@ -51,6 +51,13 @@ async def test_they_take_of_the_days_limit_and_a_restart_does_not_forget_them(tm
         assert len(heart.providers.left) == 2
 
 
+async def test_they_count_though_a_reload_took_their_channel_away(tmp_path: Path) -> None:
+    async with _heart(tmp_path, OWNER) as heart:
+        assert await _messenger(heart).tell(WORDS)
+        await heart.reload(shop(channels={"twilio": {}}))
+        assert (await heart.engine.board.sms()).parts_today == 1
+
+
 async def test_a_modem_that_its_owner_paused_tells_nothing(tmp_path: Path) -> None:
     async with _heart(tmp_path, OWNER) as heart:
         await heart.engine.board.pause("modem", reason="the SIM's bill", actor="Kim")

@@ -45,6 +45,7 @@ def test_registration() -> None:
     assert answers.registration(['+CREG: 2,5,"00C3","0001"'], "+CREG:") == 5
     assert answers.registration(["+CREG: 1"], "+CREG:") is None
     assert answers.registration(["+CREG: 2", "+CREG: 0,2", "+CREG: 1"], "+CREG:") == 2
+    assert answers.registration(['+CREG: 1,"0003","1A2B"', '+CREG: 2,1,"0003","1A2B"'], "+CREG:") == 1
     assert answers.registration([], "+CREG:") is None
 
 

@@ -158,6 +158,20 @@ async def test_a_late_reference_is_not_the_next_texts_after_the_service_was_kill
         assert isinstance(await shop.send("for Ben", to=BEN, message="m2", attempt=2), Accepted)
 
 
+async def test_a_late_reference_that_comes_as_the_service_stops_counts(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        shop.modem.faults.slow, shop.modem.faults.answers_later = 0.4, 60.7
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(shop.send())
+            await shop.clock.until(lambda: shop.modem.sent)
+            await shop.clock.until(lambda: not shop.modem._later, within=70)
+            await shop.again()
+        assert isinstance(sending.result(), Unknown)
+        assert isinstance(await look_up(shop), Found)
+
+
 @pytest.mark.parametrize("killed", [False, True])
 async def test_a_late_reference_is_not_the_next_texts_though_a_report_came_before_it(
     tmp_path: Path, killed: bool

@@ -6,7 +6,8 @@ import pytest
 
 from daemon.modem.errors import NotCommitted
 from daemon.modem.multipart import Incoming
-from daemon.modem.simulator import SimulatedModem, oracle
+from daemon.modem.simulator import CHARACTERS, SimulatedModem, oracle
+from daemon.modem.status import Stage
 from outbox.outcome import Unknown
 from tests.support.gsm import bench
 from tests.support.modem_shop import ADA, BEN, open_shop
@@ -99,3 +100,21 @@ async def test_a_text_that_can_not_be_put_on_record_keeps_later_ones_waiting(
         assert [message.text for message in b.ear.messages] == ["YES", "STOP"]
         await b.clock.until(lambda: _empty(b.modem), within=60)
         assert len(b.ear.messages) == 2
+
+
+async def test_a_stick_that_takes_the_place_of_one_that_could_not_list_its_texts_is_asked_for_its_own(
+    tmp_path: Path,
+) -> None:
+    """It does not tell how full its memory is, so that its places can't be read one by one."""
+    async with bench(tmp_path) as b:
+        b.modem.faults.silent.add("AT+CMGL")
+        await b.ready()
+        await b.clock.until(lambda: "CMGL" in b.driver.status.trouble)
+        b.plug.pull()
+        await b.until_stage(Stage.ABSENT)
+        b.modem.faults.silent.clear()
+        b.modem.state.character, b.modem.state.imei = CHARACTERS["bare"], "356938035643809"
+        _put(b.modem, "SM", "STOP", ADA, now=b.clock.now())
+        b.plug.put()
+        await b.clock.until(lambda: b.ear.messages, within=120)
+        assert [message.text for message in b.ear.messages] == ["STOP"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from outbox.errors import StorageBusy
 from outbox.outcome import Found, Unknown
 from tests.support.gsm import MemoryNotes
 from tests.support.modem_shop import look_up, open_shop
@@ -30,6 +31,29 @@ async def test_an_answer_that_is_awaited_no_more_holds_nobody_up_after_a_restart
         assert shop.channel.obstacle() is None
         if answer == "too late":
             assert isinstance(await look_up(shop), Found)
+
+
+async def test_that_it_is_awaited_no_more_is_put_on_record_also_where_that_fails_at_first(tmp_path: Path) -> None:
+    class Moody(MemoryNotes):
+        is_busy = False
+
+        async def set(self, key: str, value: str) -> None:
+            if self.is_busy:
+                raise StorageBusy("another program holds the database")
+            await super().set(key, value)
+
+    notes = Moody()
+    async with open_shop(tmp_path, notes=notes) as shop:
+        await shop.ready()
+        shop.modem.faults.silent_after_pdu, shop.modem.faults.report_status = True, None
+        assert isinstance(await shop.send(), Unknown)
+        notes.is_busy = True
+        await shop.clock.sleep(160)
+        notes.is_busy = False
+        await shop.clock.sleep(70)
+        await shop.again()
+        await shop.ready()
+        assert shop.channel.obstacle() is None
 
 
 async def test_an_answer_that_is_still_awaited_is_waited_for_after_a_restart(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.modem.command_queue import NotStarted
-from daemon.modem.dialogue import CommandRefused, Silent
+from daemon.modem.dialogue import CommandRefused, Silent, Taken
 from daemon.modem.simulator import SimulatedModem
 from daemon.modem.status import Stage
 from tests.support.gsm import MemoryNotes, bench
@@ -181,6 +181,23 @@ async def test_a_modem_that_answers_late_does_not_hang(tmp_path: Path) -> None:
             b.modem.faults.answers_later = 75
             assert (await b.send()).unanswered
             await b.clock.until(lambda: not b.driver.owed_seconds, within=30)
+        assert b.driver.status.resets == 0
+
+
+async def test_a_modem_that_answers_the_third_text_in_a_row_just_as_it_is_given_up_does_not_hang(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        await b.ready()
+        b.modem.faults.silent_after_pdu = True
+        for _ in range(2):
+            assert (await b.send()).unanswered
+        b.modem.faults.silent_after_pdu = False
+        await b.clock.sleep(b.driver.owed_seconds)
+        b.modem.faults.slow, b.modem.faults.answers_later = 0.4, 60.7
+        assert (await b.send()).unanswered
+        await b.clock.sleep(30)
+        assert b.ear.answers == [Taken(b.modem.references[-1])]
         assert b.driver.status.resets == 0
 
 
