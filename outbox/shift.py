@@ -8,6 +8,15 @@ from outbox.writer import Operation
 _SQL = Queries("spool.sql")
 
 
+class LookAnew(Operation[None]):
+    """At what waits for tomorrow because of a day's limits: they may be others now."""
+
+    alone = True
+
+    def apply(self, batch: Batch) -> None:
+        batch.db.execute(_SQL["past_the_day"], {"now": batch.now})
+
+
 class Shift(Operation["int | None"]):
     """Move the waits of the next `limit` messages above `after`, with the first of them those for receipts; returns the last one looked
     at, None at the end."""

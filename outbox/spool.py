@@ -12,7 +12,7 @@ from outbox.moves import LetPass, Move
 from outbox.outcome import Outcome
 from outbox.queries import Queries
 from outbox.rows import decode_attempts, decode_dues, encode
-from outbox.shift import Shift
+from outbox.shift import LookAnew, Shift
 from outbox.silence import said_at
 from outbox.source_clocks import SourceClocks
 from outbox.staff import Cancel, Hold, Retry, TakeBack
@@ -216,6 +216,10 @@ class Spool:
             messages, attempts = [row[0] for row in open_ones], [row[1] for row in open_ones]
             rescued += await self._store.write(Rescue(messages, attempts))
         return rescued
+
+    async def look_anew(self) -> None:
+        """Before messages are sent under limits of a day that may be others now: what waits for tomorrow because of them is due."""
+        await self._store.write(LookAnew())
 
     async def shift(self, delta_ms: int) -> None:
         """The wall clock stepped by that much: waits that are counted from a moment move with it. So does until when what came since the

@@ -167,3 +167,15 @@ async def test_what_is_urgent_does_not_wait_behind_a_receipt_whose_channel_is_pa
         await heart.engine.board.resume("sendgrid", actor="Kim")
         await heart.pass_time(120)
         assert heart.providers.texts() == ["order.out_for_delivery", "payment.confirmed"]
+
+
+async def test_what_waits_for_tomorrow_s_limit_goes_today_under_a_higher_one(tmp_path: Path) -> None:
+    """The owner raised it, as the box had asked them to: it waited for midnight all the same."""
+    by_text = {"on": "order.*", "to": "customer", "via": ["vonage"]}
+    low, high = ({**CHANNELS, "vonage": {"concurrency": 1, "daily_limit": limit}} for limit in (1, 10))
+    async with Heart(tmp_path, shop(route=[by_text], channels=low)) as heart:
+        await heart.tell("e1", ref="B-1")
+        await heart.tell("e2", ref="B-2")
+        assert (await heart.message("B-2")).reason.code == "daily_limit"
+        await heart.reload(shop(route=[by_text], channels=high))
+        assert await heart.states("B-2") == [State.SENT]
