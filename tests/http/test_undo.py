@@ -125,6 +125,18 @@ async def test_what_was_in_doubt_goes_on_when_staff_had_not_phoned_after_all(fac
     assert moved.state is State.QUEUED
 
 
+async def test_what_staff_are_asked_about_can_be_sent_again_when_they_had_not_phoned_after_all(face: Face) -> None:
+    """"Newer news took its place", said the box of their own word that they had taken back."""
+    attempt = await in_doubt(face)
+    ask = Transition(state=State.UNKNOWN, reason=Reason("staff decide", "staff_decide"))
+    await face.store.box.spool.resolve(attempt, Unknown("no answer came"), ask)
+    (ready,) = await face.store.messages()
+    await staff(face, "told", {"id": "t-1"})
+    assert (await face.post(f"/v1/messages/{ready.id}/retry", {}, as_="desk")).status == 409
+    assert (await staff(face, "undo", {"event_id": "t-1"})).status == 200
+    assert (await face.post(f"/v1/messages/{ready.id}/retry", {}, as_="desk")).json["state"] == "queued"
+
+
 @pytest.fixture
 async def order(face: Face) -> str:
     await face.post("/v1/events", event("e-1", "order.in_production", order={"total": "48.50", "currency": "GBP"}))
