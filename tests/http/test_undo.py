@@ -139,7 +139,7 @@ async def test_the_card_of_what_was_in_doubt_says_what_became_of_it(face: Face) 
 
 
 async def test_what_staff_are_asked_about_can_be_sent_again_when_they_had_not_phoned_after_all(face: Face) -> None:
-    """"Newer news took its place", said the box of their own word that they had taken back."""
+    """It was refused for newer news, which was their own word that they had taken back."""
     attempt = await in_doubt(face)
     ask = Transition(state=State.UNKNOWN, reason=Reason("staff decide", "staff_decide"))
     await face.store.box.spool.resolve(attempt, Unknown("no answer came"), ask)
