@@ -180,6 +180,8 @@ class Engine:
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=cut)
         async with self._recalling:  # again, where somebody has asked: the engine before has sent meanwhile
             await recorded(self._recall, self._clock)
+        with_room = [name for name in self.lanes if self.dispatcher.usable(name)]
+        await recorded(lambda: self._box.spool.look_anew(with_room), self._clock)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.dispatcher.run(stop), name="dispatcher")

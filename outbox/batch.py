@@ -4,7 +4,7 @@ is written in a few statements again: the cost of a statement is shared by all o
 
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -244,22 +244,25 @@ class Batch(Snapshot):
                 row.ready = ready
                 self._dirty_messages[row.seq] = row
 
-    def let_pass(self, first: MessageRow, *, offline: bool) -> None:
-        """Until its queue changes, what is urgent and goes another way is first in place of it; where the line is what it lacks, what may
-        go without that."""
-        if first.state is not State.QUEUED or not first.ready:
+    def let_pass(self, first: MessageRow, reached: Collection[str], *, offline: bool) -> None:
+        """Until its queue changes, what is urgent and can leave is first in place of it: by a channel that is `reached`, or where `offline`
+        by the one that works without the line. What passed others and can't leave either gives its place back."""
+
+        def leaves(row: MessageRow) -> bool:
+            return row.channel in reached or (offline and row.offline_after is not None)
+
+        if first.state is not State.QUEUED or not first.ready or (leaves(first) and _is_urgent(first)):
             return
-        behind = (row for row in self._queue(first) if row is not first and row.due_at <= self.now)
-        ways = (
-            row for row in behind if row.offline_after is not None or (not offline and row.channel != first.channel)
-        )
-        urgent = next((row for row in ways if _is_urgent(row)), None)
+        others = (row for row in self._queue(first) if row.channel != first.channel or row.channel not in reached)
+        due = (row for row in others if row is not first and row.due_at <= self.now)
+        urgent = next((row for row in due if leaves(row) and _is_urgent(row)), None)
+        self.touched += 1
         if urgent is None:
+            self.requeue(first)
             return
         first.ready, urgent.ready = 0, 1
         for row in (first, urgent):
             self._dirty_messages[row.seq] = row
-        self.touched += 1
 
     def _queue(self, of: MessageRow) -> list[MessageRow]:
         """The unfinished messages of its recipient and order, in their order."""

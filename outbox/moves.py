@@ -1,5 +1,7 @@
 """Where a message goes next: by itself, or since an attempt, a receipt or staff had their say."""
 
+from collections.abc import Collection, Sequence
+
 from outbox.batch import Batch
 from outbox.model import Message, State, Transition
 from outbox.reasons import ON_HOLD, Reason
@@ -38,20 +40,22 @@ class Move(Operation["Message | None"]):
 
 
 class LetPass(Operation[None]):
-    """The first of a queue can't leave for now, as only who would have carried it knows: what is urgent, and due, goes before it, of what may
-    go without the line where that is `offline`."""
+    """These can't leave for now, as only who would have carried them knows: where one is the first of its queue, what is urgent and can
+    leave goes before it."""
 
-    __slots__ = ("_offline", "_seq")
+    __slots__ = ("_offline", "_reached", "_seqs")
 
-    def __init__(self, seq: int, *, offline: bool) -> None:
-        self._seq = seq
+    def __init__(self, seqs: Sequence[int], reached: Collection[str], *, offline: bool) -> None:
+        self._seqs = seqs
+        self._reached = reached
         self._offline = offline
 
     def wants(self, wants: Wants) -> None:
-        wants.messages.append(self._seq)
+        wants.messages += self._seqs
 
     def apply(self, batch: Batch) -> None:
-        batch.let_pass(batch.message(self._seq), offline=self._offline)
+        for seq in self._seqs:
+            batch.let_pass(batch.message(seq), self._reached, offline=self._offline)
 
 
 def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = True) -> None:

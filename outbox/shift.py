@@ -1,11 +1,28 @@
 """The wall clock stepped: waits that are counted from a moment move with it, a slice of rows at a time."""
 
+from collections.abc import Collection
+
 from outbox.batch import Batch
 from outbox.queries import Queries
+from outbox.rows import encode
 from outbox.snapshot import Wants
 from outbox.writer import Operation
 
 _SQL = Queries("spool.sql")
+
+
+class LookAnew(Operation[None]):
+    """At what waits for tomorrow at these channels because of a day's limits: they may be others now."""
+
+    __slots__ = ("_channels",)
+
+    alone = True
+
+    def __init__(self, channels: Collection[str]) -> None:
+        self._channels = encode(list(channels)).decode()
+
+    def apply(self, batch: Batch) -> None:
+        batch.db.execute(_SQL["past_the_day"], {"now": batch.now, "channels": self._channels})
 
 
 class Shift(Operation["int | None"]):

@@ -12,7 +12,7 @@ from outbox.moves import LetPass, Move
 from outbox.outcome import Outcome
 from outbox.queries import Queries
 from outbox.rows import decode_attempts, decode_dues, encode
-from outbox.shift import Shift
+from outbox.shift import LookAnew, Shift
 from outbox.silence import said_at
 from outbox.source_clocks import SourceClocks
 from outbox.staff import Cancel, Hold, Retry, TakeBack
@@ -202,10 +202,10 @@ class Spool:
         """Move a message without an attempt; None when it was not in `expect` any more: then it stays."""
         return await self._store.write(Move(message_seq, to, expect))
 
-    async def let_pass(self, message_seq: int, *, offline: bool) -> None:
-        """What is urgent and due goes before that one, which stands first and can't leave for now: by the channel that works without the
-        line where it is `offline`, else by any other than its own. Whatever changes in its queue puts it first again."""
-        await self._store.write(LetPass(message_seq, offline=offline))
+    async def let_pass(self, message_seqs: Sequence[int], reached: Collection[str], *, offline: bool) -> None:
+        """Those of these that stand first can't leave for now: what is urgent and due goes before them that can, by a channel that is
+        `reached`, or where `offline` by the one that works without the line. Whatever changes in its queue puts each first again."""
+        await self._store.write(LetPass(message_seqs, reached, offline=offline))
 
     async def rescue(self) -> int:
         """After a start, or an engine that was cut: attempts that were under way are unknown now. Returns how many. What was cut may have
@@ -216,6 +216,11 @@ class Spool:
             messages, attempts = [row[0] for row in open_ones], [row[1] for row in open_ones]
             rescued += await self._store.write(Rescue(messages, attempts))
         return rescued
+
+    async def look_anew(self, channels: Collection[str]) -> None:
+        """Before messages are sent under limits of a day that may be others now: what waits for tomorrow at these channels because of them is
+        due."""
+        await self._store.write(LookAnew(channels))
 
     async def shift(self, delta_ms: int) -> None:
         """The wall clock stepped by that much: waits that are counted from a moment move with it. So does until when what came since the

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
@@ -173,9 +173,9 @@ class Delivery:
         """Without an attempt. A message that is elsewhere by now stays where it is: None."""
         return await self._recorded(lambda: self._box.spool.move(message.seq, to))
 
-    async def let_pass(self, message: Message, *, offline: bool) -> None:
-        """It can't leave for now: what is urgent does not wait behind it."""
-        await self._recorded(lambda: self._box.spool.let_pass(message.seq, offline=offline))
+    async def let_pass(self, seqs: Sequence[int], reached: Collection[str], *, offline: bool) -> None:
+        """They can't leave for now: what is urgent and can does not wait behind them."""
+        await self._recorded(lambda: self._box.spool.let_pass(seqs, reached, offline=offline))
 
     def _stays_at_its_own(self, lane: Lane, message: Message) -> bool:
         return out_of_turn.stays_at_its_own(lane, message, self._clock.monotonic())
@@ -189,7 +189,7 @@ class Delivery:
         if to.state is State.HELD:
             self._sms.forget(message)
         if to.reason.code == QUIET:
-            await self.let_pass(message, offline=True)
+            await self.let_pass([message.seq], (), offline=True)
         return True
 
     async def _pass_over(self, lane: Lane, message: Message, why: PassOver) -> Message | None:

@@ -255,13 +255,17 @@ class Dispatcher:
             lane.swept_to, lane.swept_at = 0, monotonic
         at = lane.begin_sweep()
         while page := await self._box.spool.waiting(lane.name, after=at, limit=SWEEP_PAGE):
+            staying = []
             for due in page:
                 to = self._preparer.too_late(due, now) or self._on_to_another(lane, due.message, now, move_on=move_on)
                 if to:
                     await self._delivery.move(due.message, to)
-                elif due.message.relative:
-                    is_cut = lane.is_cloud and self._uplink.stops(lane.name)
-                    await self._delivery.let_pass(due.message, offline=is_cut)
+                else:
+                    staying.append(due.message.seq)
+            if staying:
+                reached = [name for name in self.lanes if self._is_reached(name)]
+                offline = any(self._takes_out_of_turn(name) for name in reached)
+                await self._delivery.let_pass(staying, reached, offline=offline)
             at = page[-1].message.seq
         lane.swept_to = at
         return at > 0
@@ -272,10 +276,8 @@ class Dispatcher:
             return None
         via_index = next_via_index(message, self.usable if move_on else self._is_reached)
         if via_index is None and lane.day.left(now) == 0 and message.due_at <= now:
-            to_tomorrow = lane.tomorrow(now)
-            return Transition(
-                state=State.QUEUED, reason=lane.why(now), due_at=to_tomorrow, relative=False, counts=False
-            )
+            to_tomorrow, why = lane.tomorrow(now), lane.over_the_day(1)
+            return Transition(state=State.QUEUED, reason=why, due_at=to_tomorrow, relative=False, counts=False)
         if via_index is None or (not move_on and self._takes_out_of_turn(message.via[via_index])):
             return None
         is_cut = lane.is_cloud and self._uplink.stops(lane.name)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -165,5 +166,5 @@ async def keeping(settings: Settings, clock: Clock) -> AsyncIterator[BackupStore
     folder = backup_folder(settings)
     assert folder is not None
     if not backup.to.startswith(("/", "~")):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await in_time(folder, partial(folder.mkdir, mode=0o700, parents=True, exist_ok=True))
     yield Folder(folder, clock)

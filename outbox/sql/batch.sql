@@ -141,10 +141,15 @@ WITH RECURSIVE tried (seq, outcome, receipt, earlier) AS (
 )
 SELECT seq, outcome, receipt FROM tried;
 
--- newer: the messages of an order's later events that take the place of older ones for that recipient.
-SELECT seq, state FROM message
+-- newer: the messages of an order's later events that take the place of older ones for that recipient. That staff told it themselves counts
+-- while it is the last word on it: they may have taken it back.
+SELECT seq, state FROM message AS m
 WHERE order_seq = :order AND event_seq > :event AND recipient = :recipient AND supersedes = 1
-    AND substr(trigger, 1, length(:family) + 1) = :family || '.';
+    AND substr(trigger, 1, length(:family) + 1) = :family || '.'
+    AND NOT (via = '' AND EXISTS (
+        SELECT 1 FROM message AS n WHERE n.order_seq = m.order_seq AND n.event_seq > m.event_seq
+        AND n.recipient = m.recipient AND n.trigger = m.trigger
+    ));
 
 -- told_by_a_person: the entries of an order's later events by which staff told that recipient of this very thing, or had not after all.
 SELECT seq, state FROM message

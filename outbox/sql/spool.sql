@@ -88,7 +88,8 @@ SELECT max(seq) FROM (SELECT seq FROM message WHERE seq > :after ORDER BY seq LI
 -- shift: move the waits of a slice, and since when each is at its channel; a moment of the day stays what it is, but for what was put off to one
 -- by the clock that was wrong, which is judged anew (a reminder not before the moment that it was planned for). Until when it is of use
 -- was counted by the clock as well, if it came by a clock that is now put forward: since this run began. What was written by the clock that was put
--- forward, before the step was noticed, counts by it already: it is younger than the old clock could be.
+-- forward, before the step was noticed, counts by it already: it is younger than the old clock could be, and no younger than
+-- the new one is.
 UPDATE message SET due_at = CASE
         WHEN relative = 0 AND state = 'queued' AND reason_code IN ('quiet_hours', 'sms_parts', 'sms_cost', 'daily_limit')
             THEN iif(CAST(body AS TEXT) ->> '{message_body.policy}.timed', max(:now, queue_place), :now)
@@ -96,16 +97,26 @@ UPDATE message SET due_at = CASE
     queue_place = queue_place + iif(relative = 1 AND queue_place > 0 AND queue_place = due_at, :delta, 0),
     channel_since = channel_since + iif(relative = 1 OR channel_since <> due_at, :delta, 0),
     expires_at = expires_at + iif(created_at >= :began AND :delta > 0 AND (relative = 1 OR queue_place = 0), :delta, 0)
-WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown') AND NOT (:delta > 0 AND updated_at > :noticed);
+WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown')
+    AND NOT (:delta > 0 AND updated_at > :noticed AND updated_at <= :now);
+
+-- past_the_day: what waits for tomorrow at these channels because of a day's limits; under others it may go today (a reminder not before the
+-- moment that it was planned for).
+UPDATE message SET due_at = iif(CAST(body AS TEXT) ->> '{message_body.policy}.timed', max(:now, queue_place), :now)
+WHERE due_at > :now AND relative = 0 AND reason_code IN ('sms_parts', 'sms_cost', 'daily_limit')
+    AND channel IN (SELECT value FROM json_each(:channels)) AND seq IN (
+    SELECT seq FROM message INDEXED BY message_ready WHERE ready = 1 AND state = 'queued'
+    UNION ALL SELECT seq FROM message INDEXED BY message_blocked WHERE state = 'queued' AND ready = 0
+);
 
 -- shift_doubts: move when what this run sent, and what is not known to have arrived, left: it is looked for by that time.
 UPDATE attempt SET started_at = started_at + :delta
 WHERE seq IN (SELECT last_attempt FROM message WHERE seq > :after AND seq <= :upto AND state IN ('sending', 'unknown'))
-    AND started_at >= :began AND NOT (:delta > 0 AND started_at > :noticed);
+    AND started_at >= :began AND NOT (:delta > 0 AND started_at > :noticed AND started_at <= :now);
 
 -- shift_receipts: move when the receipts of what this run sent are asked for, and from when that is counted.
 UPDATE attempt SET poll_at = poll_at + :delta, finished_at = finished_at + :delta
-WHERE poll_at IS NOT NULL AND finished_at >= :began AND NOT (:delta > 0 AND finished_at > :noticed);
+WHERE poll_at IS NOT NULL AND finished_at >= :began AND NOT (:delta > 0 AND finished_at > :noticed AND finished_at <= :now);
 
 -- in_company: the open messages of a slice beside which others of their order are open.
 SELECT m.seq FROM message AS m WHERE m.seq > :after AND m.seq <= :upto AND m.open = 1

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -24,7 +25,9 @@ async def test_it_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         asked += 1
         answered.wait(30)
 
-    settings = Settings(file=tmp_path / "tether.toml", backup=Backup(to="kept"))
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    settings = Settings(file=tmp_path / "tether.toml", backup=Backup(to=str(kept)))
     monkeypatch.setattr(backup_store, "bare_mount_point", hangs)
     monkeypatch.setattr(slow_disk, "LONGEST", 0.05)
     try:
@@ -34,6 +37,28 @@ async def test_it_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             assert "has not answered yet what it was asked before" in told[-1]["error"]
             assert "has not answered yet" in (await copies(settings, clock, ())).unseen
             assert asked == 1, "one thread hangs, and no other"
+    finally:
+        answered.set()
+    monkeypatch.setattr(slow_disk, "LONGEST", 30.0)
+    async with asyncio.timeout(30):
+        while (await copies(settings, clock, ())).unseen:
+            await asyncio.sleep(0.01)
+
+
+async def test_nor_does_its_folder_that_is_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link beside tether.toml leads to it: whoever looks whether it is there waits, too."""
+    clock, answered, mkdir = FakeClock(), threading.Event(), Path.mkdir
+
+    def hangs(path: Path, **how: Any) -> None:
+        if path.name == "kept":
+            answered.wait(30)
+        mkdir(path, **how)
+
+    settings = Settings(file=tmp_path / "tether.toml", backup=Backup(to="kept"))
+    monkeypatch.setattr(Path, "mkdir", hangs)
+    monkeypatch.setattr(slow_disk, "LONGEST", 0.05)
+    try:
+        assert "kept does not answer" in (await copies(settings, clock, ())).unseen
     finally:
         answered.set()
     monkeypatch.setattr(slow_disk, "LONGEST", 30.0)

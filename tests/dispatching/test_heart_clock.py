@@ -200,3 +200,14 @@ async def test_a_receipt_is_asked_for_at_once_though_the_last_of_yesterday_was_n
     await heart.tell("e2", ref="B-2")
     await heart.pass_time(30)
     assert await heart.states("B-2") == [State.DELIVERED]
+
+
+async def test_what_was_to_wait_does_wait_when_the_clock_goes_back_and_then_on_a_little(heart: Heart) -> None:
+    """What came by the clock that was ahead was taken for younger than the step forward: it went at once."""
+    await heart.tell("e1", "order.delayed")
+    await heart.step_clock(-3600)
+    await heart.step_clock(240)
+    await heart.pass_time(60)
+    assert heart.providers.texts() == []
+    await heart.pass_time(61)
+    assert heart.providers.texts() == ["order.delayed"]

@@ -167,3 +167,45 @@ async def test_what_is_urgent_does_not_wait_behind_a_receipt_whose_channel_is_pa
         await heart.engine.board.resume("sendgrid", actor="Kim")
         await heart.pass_time(120)
         assert heart.providers.texts() == ["order.out_for_delivery", "payment.confirmed"]
+
+
+async def test_what_passed_and_can_t_leave_either_gives_its_place_back(tmp_path: Path) -> None:
+    """The texts' credit was used up as well: the receipt waited for a text that nobody could send, though its own bill was paid."""
+    out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True, "expires": "4h"}
+    receipt = {"on": "payment.confirmed", "to": "customer", "via": ["sendgrid"]}
+    async with Heart(tmp_path, shop(route=[receipt, out])) as heart:
+        await heart.engine.board.pause("sendgrid", reason="no credit", actor="Kim")
+        await heart.tell("e1", "payment.confirmed")
+        await heart.engine.board.pause("twilio", reason="no credit", actor="Kim")
+        await heart.tell("e2", "order.out_for_delivery")
+        await heart.pass_time(120)
+        await heart.engine.board.resume("sendgrid", actor="Kim")
+        await heart.pass_time(120)
+        assert heart.providers.texts() == ["payment.confirmed"]
+
+
+async def test_what_can_t_leave_writes_nothing_while_it_waits(tmp_path: Path) -> None:
+    """Two that are urgent let each other pass, each minute, for as long as both their channels were paused."""
+    out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True}
+    back = {"on": "return.*", "to": "customer", "via": ["sendgrid"], "urgent": True}
+    async with Heart(tmp_path, shop(route=[back, out])) as heart:
+        for channel in ("sendgrid", "twilio"):
+            await heart.engine.board.pause(channel, reason="no credit", actor="Kim")
+        await heart.tell("e1", "return.received")
+        await heart.tell("e2", "order.out_for_delivery")
+        await heart.pass_time(120)
+        written = (tmp_path / "tether0.db-wal").read_bytes()
+        await heart.pass_time(300)
+        assert (tmp_path / "tether0.db-wal").read_bytes() == written
+
+
+async def test_what_waits_for_tomorrow_s_limit_goes_today_under_a_higher_one(tmp_path: Path) -> None:
+    """The owner raised it, as the box had asked them to: it waited for midnight all the same."""
+    by_text = {"on": "order.*", "to": "customer", "via": ["vonage"]}
+    low, high = ({**CHANNELS, "vonage": {"concurrency": 1, "daily_limit": limit}} for limit in (1, 10))
+    async with Heart(tmp_path, shop(route=[by_text], channels=low)) as heart:
+        await heart.tell("e1", ref="B-1")
+        await heart.tell("e2", ref="B-2")
+        assert (await heart.message("B-2")).reason.code == "daily_limit"
+        await heart.reload(shop(route=[by_text], channels=high))
+        assert await heart.states("B-2") == [State.SENT]

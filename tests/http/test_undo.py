@@ -7,7 +7,7 @@ import pytest
 
 from daemon.config import RouteTable
 from outbox.model import Attempt, State, Transition
-from outbox.outcome import Deferred, Unknown
+from outbox.outcome import Accepted, Deferred, Unknown
 from outbox.reasons import Reason
 from tests.support.face import Face, event, opened
 from tests.support.small_store import store_settings
@@ -123,6 +123,31 @@ async def test_what_was_in_doubt_goes_on_when_staff_had_not_phoned_after_all(fac
     assert states == [State.UNKNOWN, State.DELIVERED, State.CANCELLED]
     moved = await face.store.box.spool.settle(attempt, Deferred("it is not there"), Transition(state=State.QUEUED))
     assert moved.state is State.QUEUED
+
+
+async def test_the_card_of_what_was_in_doubt_says_what_became_of_it(face: Face) -> None:
+    """Staff had not phoned after all: "NOT told", it said from then on, though the message had arrived, and who believed it told them twice."""
+    attempt = await in_doubt(face)
+    await staff(face, "told", {"id": "t-1"})
+    assert (await face.get(ORDER)).json["told"]["reason_code"] == "phoned"
+    await staff(face, "undo", {"event_id": "t-1"})
+    assert (await face.get(ORDER)).json["told"]["state"] == "unknown"
+    await face.store.box.spool.resolve(attempt, Accepted("SM1", "looked up"), Transition(state=State.SENT))
+    assert (await face.get(ORDER)).json["told"]["state"] == "sent"
+    await staff(face, "contact", {"phone": "+447400123456"})
+    assert [each.state for each in await face.store.messages() if each.state is State.QUEUED] == []
+
+
+async def test_what_staff_are_asked_about_can_be_sent_again_when_they_had_not_phoned_after_all(face: Face) -> None:
+    """It was refused for newer news, which was their own word that they had taken back."""
+    attempt = await in_doubt(face)
+    ask = Transition(state=State.UNKNOWN, reason=Reason("staff decide", "staff_decide"))
+    await face.store.box.spool.resolve(attempt, Unknown("no answer came"), ask)
+    (ready,) = await face.store.messages()
+    await staff(face, "told", {"id": "t-1"})
+    assert (await face.post(f"/v1/messages/{ready.id}/retry", {}, as_="desk")).status == 409
+    assert (await staff(face, "undo", {"event_id": "t-1"})).status == 200
+    assert (await face.post(f"/v1/messages/{ready.id}/retry", {}, as_="desk")).json["state"] == "queued"
 
 
 @pytest.fixture

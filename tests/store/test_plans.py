@@ -76,6 +76,7 @@ SORTED_BY_NEED = {
         "messages_of_order",
         "messages_of_order_page",
         "messages_of_event",
+        "told",
     )
 } | {("replies.sql", "order_of"), ("replies.sql", "open_of"), ("fleet.sql", "words")}
 """Small results that are put in order: what belongs to one event, order or page."""
