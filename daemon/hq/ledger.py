@@ -23,6 +23,8 @@ _INGEST = queries("ingest.sql")
 STREAM = "CONSENT"
 PAGE = 500
 AT_ONCE = 50
+BODY_MOST = WORD_MOST - 256
+"""Of a word that can be told again: NATS counts the condition on which that is done as well."""
 SOMEBODY_IS_OUT = b"{}"
 """Says as much as a word that can't be read."""
 
@@ -62,7 +64,7 @@ class Ledger:
         while rows := await (await db.execute(_SQL["standing"], page)).fetchall():
             async with recoverable_group() as group:
                 for *whom, body in rows:
-                    group.create_task(self._say_again(line, optout_subject(*whom), bytes(body)))
+                    group.create_task(self._say_again(line, optout_subject(*whom), _bounded(bytes(body))))
             page |= dict(zip(("kid", "medium", "digest"), rows[-1], strict=False))
             told += len(rows)
         log.warning("the fleet's stream of consent is a new one: its opt-outs were told again", optouts=told)
@@ -78,6 +80,10 @@ class Ledger:
                 word = unpack(found.body if found else b"", SignedWord)
                 if word.state == "in" and not is_said_in(word, subject, self._account, self._made):
                     await line.publish(subject, body)
+
+
+def _bounded(body: bytes) -> bytes:
+    return body if len(body) <= BODY_MOST else SOMEBODY_IS_OUT
 
 
 def _row(stored: Stored, account: str, made: str) -> dict[str, object] | None:
@@ -106,6 +112,6 @@ def _row(stored: Stored, account: str, made: str) -> dict[str, object] | None:
         "seq": word.seq,
         "how": word.how if word.how in WAYS else "",
         "stream_seq": stored.seq,
-        "body": body if len(body) <= WORD_MOST else SOMEBODY_IS_OUT,
+        "body": _bounded(body),
         "arrived": as_time(stored.at),
     }

@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from daemon.fleet.nats_connection import Ack, NatsConnection
+from daemon.fleet.wire import optout_subject
 from daemon.hq import archiver as archiver_module
 from daemon.hq.answers import stores
+from daemon.hq.archiver import Archiver
 from daemon.hq.database import opened
-from daemon.hq.streams import ask, wanted
+from daemon.hq.streams import WORD_MOST, ask, wanted
 from tests.fleet.test_archive import verified
 from tests.fleet.test_consent import blocked, pair
 from tests.support.busy import until
@@ -76,6 +78,26 @@ async def test_stores_hear_of_a_new_stream_before_it_is_told_all_that_stands(
     assert 1 < most < 60
     async with fleet.as_hq() as line:
         assert len(await line.read("CONSENT", 0, limit=200)) == 120
+
+
+async def is_running(archiver: Archiver) -> bool:
+    return archiver.status.state == "running"
+
+
+async def test_an_older_opt_out_that_is_larger_than_any_word_may_be_is_told_to_a_new_stream_too(fleet: World) -> None:
+    """It was kept before words had a bound. NATS takes it no more as it is, and headquarters did not get beyond it at any start."""
+    digest = "0" * 32
+    await fleet.sql(
+        "INSERT INTO consent VALUES ('k1', 'sms', %s, true, 1, true, '', 'e', 1, 'STOP', 1, %s, now())",
+        digest,
+        b" " * (WORD_MOST + 1),
+    )
+    await fleet.sql("INSERT INTO progress (stream, made, seq, at) VALUES ('CONSENT', 'another', 1, now())")
+    archiver = fleet.start_hq()
+    await until(lambda: is_running(archiver))
+    async with fleet.as_hq() as line:
+        (word,) = await line.read("CONSENT", 0, limit=9)
+    assert word.subject == optout_subject("k1", "sms", digest)
 
 
 async def test_a_store_that_was_restored_before_it_joined_is_shown_as_it_stands(fleet: World) -> None:
