@@ -71,14 +71,15 @@ class Ledger:
         return told
 
     async def _say_again(self, line: NatsConnection, subject: str, body: bytes) -> None:
-        """Unless somebody was quicker; with what they said in another stream, nobody is."""
+        """Unless somebody was quicker. Nobody is with an opt-in that answers nothing, which knows of no opt-out that is not told yet, nor with one
+        that was said in another stream."""
         try:
             await line.publish(subject, body, expect=0)
         except WrongSequence:
             found = await line.newest(STREAM, subject)
             with suppress(Garbled):
                 word = unpack(found.body if found else b"", SignedWord)
-                if word.state == "in" and not is_said_in(word, subject, self._account, self._made):
+                if word.state == "in" and not (word.base and is_said_in(word, subject, self._account, self._made)):
                     await line.publish(subject, body)
 
 

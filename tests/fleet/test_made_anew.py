@@ -8,14 +8,15 @@ import msgspec
 import pytest
 
 from daemon.fleet.nats_connection import Ack, NatsConnection
-from daemon.fleet.wire import optout_subject
+from daemon.fleet.wire import SignedWord, optout_subject, unpack
 from daemon.hq import archiver as archiver_module
 from daemon.hq.answers import stores
 from daemon.hq.archiver import Archiver
 from daemon.hq.database import opened
+from daemon.hq.ledger import Ledger
 from daemon.hq.streams import WORD_MOST, ask, wanted
 from tests.fleet.test_archive import verified
-from tests.fleet.test_consent import blocked, pair
+from tests.fleet.test_consent import blocked, pair, told
 from tests.support.busy import until
 from tests.support.fleet_world import Store, World
 from tests.support.outbox_box import PHONE
@@ -98,6 +99,40 @@ async def test_an_older_opt_out_that_is_larger_than_any_word_may_be_is_told_to_a
     async with fleet.as_hq() as line:
         (word,) = await line.read("CONSENT", 0, limit=9)
     assert word.subject == optout_subject("k1", "sms", digest)
+
+
+async def test_a_start_that_knew_of_no_newer_stop_does_not_come_before_it_in_a_new_stream(
+    fleet: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They said it at Soho, which was offline, after a STOP at Camden, which is off when NATS's folders are emptied. Soho hears of the new stream
+    before headquarters tells it what stands, and there its START is the first word."""
+    soho, camden = await pair(fleet)
+    await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+    await until(lambda: blocked(camden))
+    await until(lambda: told(soho))
+    await soho.disconnect()
+    await camden.box.consent.stop("sms", PHONE, reason="STOP", actor="staff")
+    await until(lambda: fleet.sql("SELECT 1 FROM consent WHERE store = 'camden'"))
+    await camden.disconnect()
+    await soho.box.consent.allow("sms", PHONE, reason="START", actor="modem")
+    await fleet.stop_hq()
+    async with fleet.as_hq() as line:
+        await line.request("$JS.API.STREAM.DELETE.CONSENT", b"")
+    restore = Ledger.restore
+
+    async def later(ledger: Ledger, db: Any, line: NatsConnection) -> int:
+        if not await told(soho):
+            soho.connect()
+            await until(lambda: told(soho))
+        return await restore(ledger, db, line)
+
+    monkeypatch.setattr(Ledger, "restore", later)
+    archiver = fleet.start_hq()
+    await until(lambda: is_running(archiver))
+    async with fleet.as_hq() as line:
+        (word,) = await line.read("CONSENT", 0, limit=9)
+    assert unpack(word.body, SignedWord).store == "camden"
+    assert await until(lambda: blocked(soho))
 
 
 async def test_a_store_that_was_restored_before_it_joined_is_shown_as_it_stands(fleet: World) -> None:
