@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 PULL_SECONDS = 30.0
 HEALTH_SECONDS = 30.0
 GATHER_SECONDS = 0.2
-"""A commit is seldom alone: what comes within this goes together. So it is with what others say of consent, of which all stores are told
-before the servers have it."""
+"""A commit is seldom alone: what comes within this goes together. So it is with what others say of consent, which not every server has yet when
+all stores are told of it."""
 TELL_SECONDS = 1.0
 """Between two batches of a kind while there is no backlog."""
 BACKOFF_FIRST, BACKOFF_LONGEST = 1.0, 300.0
