@@ -24,6 +24,7 @@ def rekey(path: Path) -> int:
         db.execute("BEGIN IMMEDIATE")
         lost: int = db.execute(_SQL["mute"]).fetchone()[0]
         put_under_new_key(db)
+        find_told(db)
         for name in ("drop_people", "drop_pseudonyms", "drop_forgotten", "drop_notes", "drop_locked_key"):
             db.execute(_SQL[name])
         db.execute("COMMIT")
@@ -31,12 +32,17 @@ def rekey(path: Path) -> int:
 
 
 def put_under_new_key(db: sqlite3.Connection) -> int:
-    """Words on consent that name their address are found by it again, and so is what the fleet was told of them. How many others go."""
+    """Words on consent that name their address are found by it again. How many others go."""
     key = secrets.token_bytes(KEY_BYTES)
     digest = Digester(key)
     for seq, address in db.execute(_SQL["plain_consents"]).fetchall():
         db.execute(_SQL["digest_again"], {"seq": seq, "digest": digest(address)})
     dropped = db.execute(_SQL["drop_mute"]).rowcount
-    db.execute(_SQL["local_again"])
     db.execute(_SQL["keep_key"], {"name": "digest", "value": key})
     return dropped
+
+
+def find_told(db: sqlite3.Connection) -> None:
+    """What the fleet was told of words on consent is found by these, as they are now."""
+    db.execute(_SQL["told_gone"])
+    db.execute(_SQL["told_again"])

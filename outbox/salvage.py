@@ -17,7 +17,7 @@ from outbox.log_file import log_of
 from outbox.migrate import migrate, migrations
 from outbox.queries import Queries
 from outbox.readable import MEND, unreadable
-from outbox.rekey import put_under_new_key
+from outbox.rekey import find_told, put_under_new_key
 
 _SQL = Queries("salvage.sql")
 _STORE = Queries("store.sql")
@@ -71,6 +71,7 @@ def salvage(source: Path, target: Path) -> Salvaged:
         migrate(new, target, backup=False)
         new.execute("BEGIN")
         optouts_lost = 0 if new.execute(_SQL["key"]).fetchone() else put_under_new_key(new)
+        find_told(new)
         dropped += sum(max(new.execute(_SQL[name]).rowcount, 0) for name in _MEND if name.startswith("drop_"))
         for name in _MEND:
             if not name.startswith("drop_"):

@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 PULL_SECONDS = 30.0
 HEALTH_SECONDS = 30.0
 GATHER_SECONDS = 0.2
-"""A commit is seldom alone: what comes within this goes together. So it is with what others say of consent, of which all stores are told
-before the servers have it."""
+"""A commit is seldom alone: what comes within this goes together. So it is with what others say of consent, which not every server has yet when
+all stores are told of it."""
 TELL_SECONDS = 1.0
 """Between two batches of a kind while there is no backlog."""
 BACKOFF_FIRST, BACKOFF_LONGEST = 1.0, 300.0
@@ -251,6 +251,8 @@ class Link:
                     return
                 more = await self._round(nats)
                 self._was_useful = True
+                await self._listener.fetch_bundles(nats)
+                await self._listener.note()
                 if not more:
                     await self._clock.wait(self._wake, self._next_look())
                     await self._clock.sleep(GATHER_SECONDS)
@@ -294,10 +296,7 @@ class Link:
         if now - self._health_at >= HEALTH_SECONDS:
             await self._reporter.report(nats)
             self._health_at = self._in_phase(now, self._health_at)
-        more = await self._tell_record(nats, now) or more
-        await self._listener.fetch_bundles(nats)
-        await self._listener.note()
-        return more
+        return await self._tell_record(nats, now) or more
 
     def _in_phase(self, now: float, last: float) -> float:
         """From when the next half minute counts. All stores of a fleet come back at once when headquarters does: after that each has its own."""

@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 NOTE_SECONDS = 300.0
 MARK_SECONDS = 5.0
 """Between two looks for a mark that somebody says is there: whoever is of the fleet can say so."""
+BUNDLES_FIRST, BUNDLES_LONGEST = 120.0, 1800.0
+"""From one asking for bundles that did not come whole to the next, at first and in the end: nothing else is heard meanwhile, and lines have quotas."""
 MARK_NOTE, STREAM_NOTE, CLAIM_NOTE, FORK_NOTE = "fleet.mark", "fleet.consent", "fleet.claim", "fleet.forked"
 
 Offers = Sequence[tuple[str, bytes | None]]
@@ -52,6 +54,9 @@ class Listener:
         self._noted_at = clock.monotonic()
         self._fetched: dict[str, int] | None = None
         """What the mark said of bundles when they were fetched; None: they are to be fetched, on a connection that was just made."""
+        self._tried: dict[str, int] = {}
+        """What the mark said of bundles when they were asked for."""
+        self._fetch_at, self._fetch_wait = float("-inf"), BUNDLES_FIRST
         self._groups: Sequence[str] = ()
         self.claim = membership.claim
         """The newest of HQ's words on what this box's key may do."""
@@ -116,15 +121,20 @@ class Listener:
         self._on_commands(mark.commands)
 
     async def fetch_bundles(self, nats: NatsConnection) -> None:
-        """All of what the fleet keeps for this store's groups, when one of them may be news."""
+        """All of what the fleet keeps for this store's groups, when one of them may be news. Raises NatsAway; the same are asked for ever more
+        seldom then."""
         told = dict(self._mark.bundles) if self._mark else {}
-        if self._on_bundles is None or self._fetched == told:
+        if told != self._tried:
+            self._tried, self._fetch_at, self._fetch_wait = told, float("-inf"), BUNDLES_FIRST
+        now = self._clock.monotonic()
+        if self._on_bundles is None or self._fetched == told or now < self._fetch_at:
             return
-        self._fetched = told
+        self._fetch_at, self._fetch_wait = now + self._fetch_wait, min(2 * self._fetch_wait, BUNDLES_LONGEST)
         offers = []
         for group in self._groups:
             stored = await nats.newest("BUNDLE", f"bundle.{group}", timeout=SILENT_SECONDS)
             offers.append((group, None if stored is None else stored.body))
+        self._fetched, self._fetch_at, self._fetch_wait = told, float("-inf"), BUNDLES_FIRST
         self._on_bundles(offers)
 
     async def note(self) -> None:

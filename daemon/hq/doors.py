@@ -54,11 +54,12 @@ class Places:
     def enter(self, address: str) -> Place | None:
         """None: there is none, not even by making room."""
         own = [place for place in self._taken if place.address == address]
+        unproved = [place for place in self._taken if not place.is_proved]
         strangers = [place for place in self._taken if not self._knows(place.address)]
         knows = self._knows(address)
         is_full = len(self._taken) >= TOTAL or (not knows and len(strangers) >= TOTAL - KEPT)
         if (len(own) >= (EACH_KNOWN if knows else EACH) and address not in PROXY and not self._make_room(own)) or (
-            is_full and not self._make_room(strangers)
+            is_full and not self._make_room(strangers) and not (knows and self._make_room(unproved))
         ):
             return None
         place = Place(address, self._clock.monotonic())

@@ -23,6 +23,8 @@ _INGEST = queries("ingest.sql")
 STREAM = "CONSENT"
 PAGE = 500
 AT_ONCE = 50
+BODY_MOST = WORD_MOST - 256
+"""Of a word that can be told again: NATS counts the condition on which that is done as well."""
 SOMEBODY_IS_OUT = b"{}"
 """Says as much as a word that can't be read."""
 
@@ -62,22 +64,27 @@ class Ledger:
         while rows := await (await db.execute(_SQL["standing"], page)).fetchall():
             async with recoverable_group() as group:
                 for *whom, body in rows:
-                    group.create_task(self._say_again(line, optout_subject(*whom), bytes(body)))
+                    group.create_task(self._say_again(line, optout_subject(*whom), _bounded(bytes(body))))
             page |= dict(zip(("kid", "medium", "digest"), rows[-1], strict=False))
             told += len(rows)
         log.warning("the fleet's stream of consent is a new one: its opt-outs were told again", optouts=told)
         return told
 
     async def _say_again(self, line: NatsConnection, subject: str, body: bytes) -> None:
-        """Unless somebody was quicker; with what they said in another stream, nobody is."""
+        """Unless somebody was quicker. Nobody is with an opt-in that answers nothing, which knows of no opt-out that is not told yet, nor with one
+        that was said in another stream."""
         try:
             await line.publish(subject, body, expect=0)
         except WrongSequence:
             found = await line.newest(STREAM, subject)
             with suppress(Garbled):
                 word = unpack(found.body if found else b"", SignedWord)
-                if word.state == "in" and not is_said_in(word, subject, self._account, self._made):
+                if word.state == "in" and not (word.base and is_said_in(word, subject, self._account, self._made)):
                     await line.publish(subject, body)
+
+
+def _bounded(body: bytes) -> bytes:
+    return body if len(body) <= BODY_MOST else SOMEBODY_IS_OUT
 
 
 def _row(stored: Stored, account: str, made: str) -> dict[str, object] | None:
@@ -106,6 +113,6 @@ def _row(stored: Stored, account: str, made: str) -> dict[str, object] | None:
         "seq": word.seq,
         "how": word.how if word.how in WAYS else "",
         "stream_seq": stored.seq,
-        "body": body if len(body) <= WORD_MOST else SOMEBODY_IS_OUT,
+        "body": _bounded(body),
         "arrived": as_time(stored.at),
     }

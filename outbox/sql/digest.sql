@@ -19,8 +19,11 @@ SELECT seq, address FROM consent WHERE address <> '';
 -- digest_again: under a new key.
 UPDATE consent SET digest = :digest WHERE seq = :seq;
 
--- local_again: what the fleet was told is found by the digest of the word that was told.
-UPDATE fleet_consent SET local = coalesce((SELECT c.digest FROM consent AS c WHERE c.seq = said), '') WHERE said > 0;
+-- told_gone: a word of ours that the fleet was told and that is gone is none any more: its number is given to another.
+UPDATE fleet_consent SET local = '', said = 0, told = 0 WHERE said > 0 AND NOT EXISTS (SELECT 1 FROM consent AS c WHERE c.seq = said);
+
+-- told_again: what the fleet was told is found by the digest of the word that was told.
+UPDATE fleet_consent SET local = (SELECT c.digest FROM consent AS c WHERE c.seq = said) WHERE said > 0;
 
 -- mute: opt-outs of people whom nothing names any more.
 SELECT count(*) FROM consent AS c WHERE c.address = '' AND c.stopped = 1

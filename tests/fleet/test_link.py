@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from outbox.clock import SystemClock
 from outbox.fleet_consent import Heard
 from tests.fleet.test_alone import make_link, member
 from tests.support.busy import until
-from tests.support.fake_clock import FakeClock
+from tests.support.fake_clock import FakeClock, settle
 from tests.support.outbox_box import PHONE, accept_one, open_box, planned, send
 
 KEY = {"k1": b"k" * 32}
@@ -234,6 +235,45 @@ async def test_a_line_that_brings_no_answer_is_asked_more_and_more_seldom(tmp_pa
         stop.set()
         await running
     assert met < 60
+
+
+async def test_a_bundle_that_a_line_never_brings_whole_keeps_no_opt_out_from_being_heard(tmp_path: Path) -> None:
+    """64 kbit/s past its quota, and half a megabyte from headquarters: opt-outs are heard within a minute, and the bundle is asked for seldom."""
+    tries, heard = list[float](), list[float]()
+
+    async def asleep() -> None:
+        """Until the link waits for time to pass, however long its database takes."""
+        await settle()
+        while not clock.sleepers:
+            await asyncio.sleep(0.001)
+
+    clock = FakeClock(still=asleep)
+    claim = user_claim(KeyPair.make("account"), "U", "soho", store_rights("soho", ("soho",)), at=1)
+    line = Line(mark=Mark(reaches=[], bundles={"soho": 1}))
+    newest, read = line.newest, line.read
+
+    async def slow(stream: str, subject: str, **more: Any) -> Stored | None:
+        if stream == "BUNDLE":
+            tries.append(clock.monotonic())
+            await clock.sleep(more["timeout"])
+            raise NatsAway("no answer in time")
+        return await newest(stream, subject, **more)
+
+    async def noted(*what: Any, **more: Any) -> list[Stored]:
+        heard.append(clock.monotonic())
+        return await read(*what, **more)
+
+    line.newest, line.read = slow, noted  # type: ignore[method-assign]
+    async with open_box(tmp_path, clock) as box:
+        me = msgspec.structs.replace(member(tmp_path, 1), claim=claim)
+        link = make_link(me, box, clock, connect=line.connected, on_bundles=lambda offers: None)
+        stop = asyncio.Event()
+        running = asyncio.create_task(link.run(stop))
+        await clock.advance(3600)
+        stop.set()
+        await running
+    assert max(later - earlier for earlier, later in pairwise(heard)) < 90
+    assert 1 < len(tries) < 10
 
 
 async def test_who_says_again_and_again_that_there_is_news_has_nothing_fetched_for_it(tmp_path: Path) -> None:

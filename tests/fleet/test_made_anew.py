@@ -8,12 +8,16 @@ import msgspec
 import pytest
 
 from daemon.fleet.nats_connection import Ack, NatsConnection
+from daemon.fleet.stored import Stored
+from daemon.fleet.wire import SignedWord, optout_subject, unpack
 from daemon.hq import archiver as archiver_module
 from daemon.hq.answers import stores
+from daemon.hq.archiver import Archiver
 from daemon.hq.database import opened
-from daemon.hq.streams import ask, wanted
+from daemon.hq.ledger import Ledger
+from daemon.hq.streams import WORD_MOST, ask, wanted
 from tests.fleet.test_archive import verified
-from tests.fleet.test_consent import blocked, pair
+from tests.fleet.test_consent import blocked, pair, told
 from tests.support.busy import until
 from tests.support.fleet_world import Store, World
 from tests.support.outbox_box import PHONE
@@ -74,8 +78,75 @@ async def test_stores_hear_of_a_new_stream_before_it_is_told_all_that_stands(
     await until(all_told)
     assert said == ["mark"] + ["optout"] * 120
     assert 1 < most < 60
+
+    async def all_kept() -> bool:
+        return len(await kept(fleet)) == 120
+
+    await until(all_kept)
+
+
+async def kept(fleet: World) -> list[Stored]:
+    """As one of the servers has it; it may be behind the others for a moment."""
     async with fleet.as_hq() as line:
-        assert len(await line.read("CONSENT", 0, limit=200)) == 120
+        return await line.read("CONSENT", 0, limit=200)
+
+
+async def is_running(archiver: Archiver) -> bool:
+    return archiver.status.state == "running"
+
+
+async def test_an_older_opt_out_that_is_larger_than_any_word_may_be_is_told_to_a_new_stream_too(fleet: World) -> None:
+    """It was kept before words had a bound. NATS takes it no more as it is, and headquarters did not get beyond it at any start."""
+    digest = "0" * 32
+    await fleet.sql(
+        "INSERT INTO consent VALUES ('k1', 'sms', %s, true, 1, true, '', 'e', 1, 'STOP', 1, %s, now())",
+        digest,
+        b" " * (WORD_MOST + 1),
+    )
+    await fleet.sql("INSERT INTO progress (stream, made, seq, at) VALUES ('CONSENT', 'another', 1, now())")
+    archiver = fleet.start_hq()
+    await until(lambda: is_running(archiver))
+
+    async def is_kept() -> bool:
+        return [word.subject for word in await kept(fleet)] == [optout_subject("k1", "sms", digest)]
+
+    await until(is_kept)
+
+
+async def test_a_start_that_knew_of_no_newer_stop_does_not_come_before_it_in_a_new_stream(
+    fleet: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They said it at Soho, which was offline, after a STOP at Camden, which is off when NATS's folders are emptied. Soho hears of the new stream
+    before headquarters tells it what stands, and there its START is the first word."""
+    soho, camden = await pair(fleet)
+    await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
+    await until(lambda: blocked(camden))
+    await until(lambda: told(soho))
+    await soho.disconnect()
+    await camden.box.consent.stop("sms", PHONE, reason="STOP", actor="staff")
+    await until(lambda: fleet.sql("SELECT 1 FROM consent WHERE store = 'camden'"))
+    await camden.disconnect()
+    await soho.box.consent.allow("sms", PHONE, reason="START", actor="modem")
+    await fleet.stop_hq()
+    async with fleet.as_hq() as line:
+        await line.request("$JS.API.STREAM.DELETE.CONSENT", b"")
+    restore = Ledger.restore
+
+    async def later(ledger: Ledger, db: Any, line: NatsConnection) -> int:
+        if not await told(soho):
+            soho.connect()
+            await until(lambda: told(soho))
+        return await restore(ledger, db, line)
+
+    monkeypatch.setattr(Ledger, "restore", later)
+    archiver = fleet.start_hq()
+    await until(lambda: is_running(archiver))
+
+    async def stands() -> bool:
+        return [unpack(word.body, SignedWord).store for word in await kept(fleet)] == ["camden"]
+
+    await until(stands, seconds=10)
+    assert await until(lambda: blocked(soho))
 
 
 async def test_a_store_that_was_restored_before_it_joined_is_shown_as_it_stands(fleet: World) -> None:

@@ -217,6 +217,32 @@ async def test_an_opt_out_taken_back_after_the_key_was_lost_is_told(tmp_path: Pa
         assert [(one.medium, one.stopped) for one in await box.fleet.untold(limit=10)] == [("sms", False)]
 
 
+@pytest.mark.parametrize("how", ["rekey", "lost key", "lost words"])
+async def test_who_was_told_of_and_is_not_known_here_any_more_can_opt_in_everywhere(tmp_path: Path, how: str) -> None:
+    """Their new word has the number of the one that is gone, so that it counted as told: staff saw it taken back, and they stayed silenced."""
+    database, saved = tmp_path / "tether.db", tmp_path / "saved" / "tether.db"
+    saved.parent.mkdir()
+    async with open_box(tmp_path) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.stop("email", MAIL, reason="no", actor="Mia")
+        await tell(box)
+        digest = dict(box._store.shares.of("email", MAIL))["k1"]
+        await box.fleet.hear([Heard("k1", digest, "email", 4, True, 1_777_766_400_000, "camden", "by hand")])
+        await box.people.forget(MAIL, actor="owner")
+    if how == "rekey":
+        rekey(database)
+        database.replace(saved)
+    else:
+        with closing(sqlite3.connect(database, isolation_level=None)) as db:
+            db.execute("DELETE FROM consent" if how == "lost words" else "DELETE FROM secret WHERE name LIKE 'digest%'")
+        salvage(database, saved)
+    async with open_box(saved.parent) as box:
+        await box.fleet.use_keys(OLD)
+        await box.consent.allow("email", MAIL, reason="asked at the counter", actor="counter")
+        (word,) = await box.fleet.untold(limit=10)
+        assert (word.medium, word.stopped, word.base) == ("email", False, 4)
+
+
 async def test_a_slice_of_the_record_hangs_together_and_ends_with_its_epoch(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await send(box, await accept_one(box))

@@ -75,10 +75,10 @@ class Crowd:
             writer.transport.abort()
 
 
-async def asked(port: int, path: str = "/mine") -> str:
+async def asked(port: int, path: str = "/mine", *, office: str = "127.0.0.1") -> str:
     async with (
         asyncio.timeout(10),
-        aiohttp.ClientSession() as http,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(office, 0))) as http,
         http.get(f"http://127.0.0.1:{port}{path}") as answer,
     ):
         return await answer.text()
@@ -100,6 +100,19 @@ async def test_an_office_of_people_who_proved_themselves_has_room() -> None:
             await crowd.come(1, "127.0.0.2", b"GET /mine HTTP/1.1\r\nHost: x\r\n\r\n")
             await crowd.left()
         assert await crowd.left() == 2 * EACH
+        crowd.go()
+
+
+async def test_idle_connections_from_offices_keep_nobody_out_who_is_known() -> None:
+    """Somebody on the wireless of each of two offices, from which people have signed in, opens as many as an office may have."""
+    async with open_door(FakeClock()) as port:
+        assert await asked(port) == "yours"
+        crowd = Crowd(port)
+        for office in ("127.0.0.2", "127.0.0.3"):
+            assert await asked(port, office=office) == "yours"
+            await crowd.come(EACH_KNOWN, office)
+            assert await crowd.left()
+        assert await asked(port) == "yours"
         crowd.go()
 
 
