@@ -16,8 +16,8 @@ from tests.support.fleet_world import Store, World
 pytestmark = pytest.mark.engines
 
 
-async def overtaken(fleet: World, folder: Path) -> Store:
-    """Soho's card, of which headquarters has the copy's next entries."""
+async def overtaken(fleet: World, folder: Path, *, by: int = 2) -> Store:
+    """Soho's card, of which headquarters has the copy's next entries: of so many events."""
     fleet.start_hq()
     soho = await fleet.add_store("soho")
     soho.connect()
@@ -26,9 +26,14 @@ async def overtaken(fleet: World, folder: Path) -> Store:
     await soho.disconnect()
     await soho.box.back_up(folder / "copy.db")
     copy = await fleet.add_store("soho", database=folder / "copy.db", key=soho.membership.key)
-    await copy.happen(2, first=50)
+    await copy.happen(by, first=50)
     copy.connect()
     await fleet.await_archived(copy)
+
+    async def knows() -> bool:
+        return copy.link.archived == (await copy.head())[1]
+
+    await until(knows)
     await copy.disconnect()
     await soho.happen(6, first=6)
     soho.connect()
@@ -46,8 +51,10 @@ async def forks(fleet: World) -> list[str]:
         return [trouble.kind for store in await glance(db, now) for trouble in store.troubles if trouble.kind == "fork"]
 
 
-async def test_the_store_goes_on_once_it_has_joined_anew(fleet: World, tmp_path: Path) -> None:
-    soho = await overtaken(fleet, tmp_path)
+@pytest.mark.parametrize("by", [2, 9])
+async def test_the_store_goes_on_once_it_has_joined_anew(fleet: World, tmp_path: Path, by: int) -> None:
+    """Where the copy did more than the store has in all, none of the store's messages of that time were ever told."""
+    soho = await overtaken(fleet, tmp_path, by=by)
     assert await forks(fleet) == ["fork"]
     await soho.disconnect()
     key = KeyPair.make("user")
