@@ -51,6 +51,25 @@ def test_the_same_code_is_good_for_the_same_box_again(tmp_path: Path, monkeypatc
     assert traded[2] != traded[1]
 
 
+def test_another_code_is_traded_with_another_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer was lost, and headquarters revoked what it took for joined: with the key that was revoked the box joined once more, and when it
+    was stolen and off, headquarters would not revoke it."""
+    config = tmp_path / "tether.toml"
+    config.write_text('[store]\nname = "Loft"\n')
+    authority = make_authority("x", datetime.now(UTC)).certificate.decode()
+    traded: list[str] = []
+
+    async def trade(given: Code, key: KeyPair) -> Joined:
+        traded.append(key.seed)
+        raise JoinRefused("headquarters did not answer")
+
+    monkeypatch.setattr(join_module, "join", trade)
+    for secret in (b"s", b"t", b"t"):
+        code = make_code("https://hq.example:8788", authority, secret * SECRET_BYTES)
+        assert CliRunner().invoke(app, ["join", str(code), "--config", str(config)]).exit_code == 1
+    assert traded[0] != traded[1] == traded[2]
+
+
 @pytest.mark.engines
 async def test_a_box_has_its_answer_before_every_server_of_nats_knows_of_it(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
