@@ -1,12 +1,15 @@
 """A box joins, and headquarters' answer is late or lost on its way."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
+from aiohttp.web_protocol import RequestHandler
 from typer.testing import CliRunner
 
 from daemon.cli.fleet import fleet as app
@@ -70,6 +73,30 @@ def test_another_code_is_traded_with_another_key(tmp_path: Path, monkeypatch: py
     assert traded[0] != traded[1] == traded[2]
 
 
+@asynccontextmanager
+async def joining(database: str, folder: Path) -> AsyncIterator[tuple[int, bytes]]:
+    """Headquarters' port, and the request of a box that joins."""
+    (folder / "ca.pem").write_bytes(make_authority("x", datetime.now(UTC)).certificate)
+    settings = HqSettings(
+        hq=Hq("Balloon Loft", public_url="https://hq.example:8788"),
+        nats=Nats(("tls://127.0.0.1:1",), folder / "ca.pem"),
+        postgres=Postgres(database),
+        secrets={ACCOUNT: KeyPair.make("account").seed, CONSENT: CONSENT_KEY},
+    )
+    async with asyncio.timeout(40), page_site(database, folder, FakeClock(), settings=settings) as site:
+        async with site.services.pool.connection() as db:
+            code = Code.read(await site.services.stores.offer(db, "soho"))
+        wish = msgspec.json.encode(wish_of(code, KeyPair.make("user")))
+        head = f"POST /v1/join HTTP/1.1\r\nHost: x\r\nContent-Length: {len(wish)}\r\n\r\n"
+        yield int(site.url.rpartition(":")[2]), head.encode() + wish
+
+
+async def answer_of(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    head = await reader.readuntil(b"\r\n\r\n")
+    size = int(head.lower().partition(b"content-length: ")[2].split()[0])
+    return head.split()[1], await reader.readexactly(size)
+
+
 @pytest.mark.engines
 async def test_a_box_has_its_answer_before_every_server_of_nats_knows_of_it(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -82,25 +109,42 @@ async def test_a_box_has_its_answer_before_every_server_of_nats_knows_of_it(
         enforced.set()
 
     monkeypatch.setattr(Stores, "enforce", enforce)
-    clock = FakeClock()
-    (tmp_path / "ca.pem").write_bytes(make_authority("x", datetime.now(UTC)).certificate)
-    settings = HqSettings(
-        hq=Hq("Balloon Loft", public_url="https://hq.example:8788"),
-        nats=Nats(("tls://127.0.0.1:1",), tmp_path / "ca.pem"),
-        postgres=Postgres(database),
-        secrets={ACCOUNT: KeyPair.make("account").seed, CONSENT: CONSENT_KEY},
-    )
-    async with page_site(database, tmp_path, clock, settings=settings) as site:
-        async with site.services.pool.connection() as db:
-            code = Code.read(await site.services.stores.offer(db, "soho"))
-        wish = msgspec.json.encode(wish_of(code, KeyPair.make("user")))
-        async with (
-            asyncio.timeout(20),
-            aiohttp.ClientSession() as http,
-            http.post(f"{site.url}/v1/join", data=wish) as answer,
-        ):
-            assert answer.status == 200, await answer.text()
-            assert msgspec.json.decode(await answer.read(), type=Welcome).store == "soho"
-            assert not enforced.is_set()
+    async with joining(database, tmp_path) as (port, request):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        status, body = await answer_of(reader)
+        assert status == b"200", body
+        assert msgspec.json.decode(body, type=Welcome).store == "soho"
+        assert not enforced.is_set()
         may.set()
-        await asyncio.wait_for(enforced.wait(), 20)
+        await enforced.wait()
+        writer.close()
+
+
+@pytest.mark.engines
+async def test_the_key_before_is_out_also_where_nobody_waits_for_the_answer(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line broke while headquarters changed keys: the old box was let in until the archive's next line."""
+    lost, enforced = asyncio.Event(), asyncio.Event()
+    welcome, gone = Stores.welcome, RequestHandler.connection_lost
+
+    async def leave(*asked: Any) -> Welcome:
+        writer.transport.abort()
+        await lost.wait()
+        return await welcome(*asked)
+
+    def connection_lost(handler: RequestHandler, why: BaseException | None) -> None:
+        gone(handler, why)
+        lost.set()
+
+    async def enforce(*_: object) -> None:
+        enforced.set()
+
+    monkeypatch.setattr(Stores, "welcome", leave)
+    monkeypatch.setattr(Stores, "enforce", enforce)
+    monkeypatch.setattr(RequestHandler, "connection_lost", connection_lost)
+    async with joining(database, tmp_path) as (port, request):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        await enforced.wait()
