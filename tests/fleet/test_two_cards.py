@@ -1,5 +1,6 @@
 """A card was copied and both run as one store; the copy was quicker, and is switched off."""
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,9 @@ from daemon.hq import archiver as archiver_module
 from daemon.hq.database import opened
 from daemon.hq.glance import glance
 from tests.support.busy import until
+from tests.support.fake_clock import FakeClock
 from tests.support.fleet_world import Store, World
+from tests.support.hq_page import page_site
 
 pytestmark = pytest.mark.engines
 
@@ -75,6 +78,28 @@ async def test_the_store_goes_on_once_it_has_joined_anew(fleet: World, tmp_path:
         return soho.link.archived == (await soho.head())[1]
 
     await until(kept)
+
+
+async def test_the_alarm_ends_whatever_postgresql_s_machine_has_for_the_time(database: str, tmp_path: Path) -> None:
+    """It is an hour behind: a fork was told of for that long after the store had joined anew."""
+    clock = FakeClock(round(time.time() * 1000) + 3_600_000)
+    async with page_site(database, tmp_path, clock) as site, opened(database) as db:
+
+        async def troubles() -> list[str]:
+            (soho,) = await glance(db, site.services.now())
+            return [trouble.kind for trouble in soho.troubles]
+
+        await site.store("soho")
+        await site.entries("soho", ("event.accepted", "B-1", "", {}))
+        await db.execute(
+            "INSERT INTO fork (store, epoch, seq, known, other, seen_in, first_seen, last_seen) "
+            "VALUES ('soho', 'e1', 1, '', '', 'batch', %(now)s, %(now)s)",
+            {"now": site.services.now()},
+        )
+        assert await troubles() == ["fork"]
+        await clock.advance(10)
+        await site.entries("soho", ("epoch.began", "", "", {}), epoch="e2")
+        assert await troubles() == []
 
 
 async def test_of_a_record_that_is_not_taken_nothing_more_is_sent(
