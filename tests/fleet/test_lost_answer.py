@@ -22,7 +22,7 @@ from daemon.hq.config import ACCOUNT, CONSENT, Hq, HqSettings, Nats, Postgres
 from daemon.hq.stores import Stores
 from tests.fleet.test_join import wish_of
 from tests.support.fake_clock import FakeClock
-from tests.support.hq_page import CONSENT_KEY, page_site
+from tests.support.hq_page import CONSENT_KEY, Site, page_site
 
 
 def test_the_same_code_is_good_for_the_same_box_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +74,7 @@ def test_another_code_is_traded_with_another_key(tmp_path: Path, monkeypatch: py
 
 
 @asynccontextmanager
-async def joining(database: str, folder: Path) -> AsyncIterator[tuple[int, bytes]]:
-    """Headquarters' port, and the request of a box that joins."""
+async def office(database: str, folder: Path) -> AsyncIterator[Site]:
     (folder / "ca.pem").write_bytes(make_authority("x", datetime.now(UTC)).certificate)
     settings = HqSettings(
         hq=Hq("Balloon Loft", public_url="https://hq.example:8788"),
@@ -84,11 +83,26 @@ async def joining(database: str, folder: Path) -> AsyncIterator[tuple[int, bytes
         secrets={ACCOUNT: KeyPair.make("account").seed, CONSENT: CONSENT_KEY},
     )
     async with asyncio.timeout(40), page_site(database, folder, FakeClock(), settings=settings) as site:
-        async with site.services.pool.connection() as db:
-            code = Code.read(await site.services.stores.offer(db, "soho"))
-        wish = msgspec.json.encode(wish_of(code, KeyPair.make("user")))
-        head = f"POST /v1/join HTTP/1.1\r\nHost: x\r\nContent-Length: {len(wish)}\r\n\r\n"
-        yield int(site.url.rpartition(":")[2]), head.encode() + wish
+        yield site
+
+
+async def request_of(site: Site, name: str) -> bytes:
+    async with site.services.pool.connection() as db:
+        code = Code.read(await site.services.stores.offer(db, name))
+    wish = msgspec.json.encode(wish_of(code, KeyPair.make("user")))
+    return f"POST /v1/join HTTP/1.1\r\nHost: x\r\nContent-Length: {len(wish)}\r\n\r\n".encode() + wish
+
+
+@asynccontextmanager
+async def joining(database: str, folder: Path) -> AsyncIterator[tuple[int, bytes]]:
+    """Headquarters' port, and the request of a box that takes the place of another."""
+    async with office(database, folder) as site:
+        await site.sql("INSERT INTO revoked (key, store, at) VALUES ('UOLD', 'soho', now())")
+        yield port_of(site), await request_of(site, "soho")
+
+
+def port_of(site: Site) -> int:
+    return int(site.url.rpartition(":")[2])
 
 
 async def answer_of(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
@@ -148,3 +162,25 @@ async def test_the_key_before_is_out_also_where_nobody_waits_for_the_answer(
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(request)
         await enforced.wait()
+
+
+@pytest.mark.engines
+async def test_many_boxes_that_join_at_once_wait_for_no_server_of_nats(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them is off, and a chain opens its stores: each box held a line to PostgreSQL until that server was given up, and there was none for
+    the ninth, nor for the page."""
+
+    async def enforce(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Stores, "enforce", enforce)
+    async with office(database, tmp_path) as site:
+        statuses = []
+        for n in range(12):
+            request = await request_of(site, f"store-{n}")
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(site))
+            writer.write(request)
+            statuses.append((await answer_of(reader))[0])
+            writer.close()
+        assert statuses == [b"200"] * 12
