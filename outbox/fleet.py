@@ -147,6 +147,10 @@ class Fleet:
         """Each history of this database with the number of its first entry, the oldest first."""
         return [(id, first) for id, first in await self._store.rows(_SQL["epochs"])]
 
+    async def why_began(self, epoch: str) -> str:
+        reason: str = await self._store.value(_SQL["why_began"], epoch=epoch)
+        return reason
+
     async def hash_at(self, seq: int) -> bytes | None:
         """None: that entry is not kept."""
         found: bytes | None = await self._store.value(_SQL["hash_at"], seq=seq)

@@ -28,10 +28,9 @@ def join(code: CodeArgument, config: ConfigOption = None) -> None:
 
     Writes [fleet] into tether.toml and two secrets into .env; the key is made here and never leaves.
     """
-    from daemon.fleet.files import NEXT, keep, keep_next_seed
+    from daemon.fleet.files import keep, next_key
     from daemon.fleet.join import join as trade
     from daemon.fleet.join_code import Code, JoinRefused
-    from daemon.fleet.nkey import BadKey, KeyPair
     from daemon.runtime.clockwatch import RELEASED
     from outbox.clock import SystemClock
 
@@ -45,14 +44,7 @@ def join(code: CodeArgument, config: ConfigOption = None) -> None:
         raise Failure(f"{path.parent} can't be written to: run it with sudo")
     try:
         given = Code.read(code)
-    except JoinRefused as error:
-        raise Failure(str(error)) from error
-    try:
-        key = KeyPair.from_seed(settings.secrets.get(NEXT, ""), "user")
-    except BadKey:
-        key = KeyPair.make("user")
-    keep_next_seed(path.parent, key.seed)
-    try:
+        key = next_key(path.parent, settings.secrets, given)
         joined = settle(lambda: trade(given, key))
     except JoinRefused as error:
         raise Failure(str(error)) from error

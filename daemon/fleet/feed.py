@@ -25,6 +25,8 @@ from outbox.fleet import Fleet, MessageState, Text
 
 LOOK = 400
 """Entries looked at for changed messages at a time: a message has several."""
+AFTER_FORK = "joined anew after a fork"
+"""Why an epoch began: what HQ has beyond the one before is the other box's, where after a restore it is our own."""
 
 
 class Costs(msgspec.Struct, frozen=True):
@@ -85,14 +87,17 @@ class Feed:
 
     async def _archived(self, mark: Mark | None) -> tuple[int, bool]:
         reaches = {reach.epoch: reach for reach in mark.reaches} if mark else {}
-        for age, (epoch, end) in enumerate(await self._ends()):
+        later = ""
+        for epoch, end in await self._ends():
             if (reach := reaches.get(epoch)) is None:
+                later = epoch
                 continue
             own = await self._fleet.hash_at(reach.seq)
             if reach.seq <= end and (own is None or own.hex() == reach.hash):
                 return reach.seq, False
-            if age:
-                self._parted_at, self._is_others = end, reach.seq <= end
+            if later:
+                self._parted_at = end
+                self._is_others = reach.seq <= end or await self._fleet.why_began(later) == AFTER_FORK
                 return end, False
             return min(reach.seq, end), True
         return 0, False

@@ -1,6 +1,7 @@
 """What joining leaves in a store's folder: the `[fleet]` table, two secrets in `.env`, the fleet's certificate and HQ's claim. All of it is
 written whole or not at all, and taken out again by leaving."""
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from pathlib import Path
 import tomli_w
 
 from daemon.fleet.join import Joined
+from daemon.fleet.join_code import Code
+from daemon.fleet.nkey import KeyPair
 
 NEXT = "FLEET_SEED_NEXT"
 SECRETS = ("FLEET_SEED", "FLEET_CONSENT_KEY", NEXT)
@@ -16,9 +19,16 @@ CA, CLAIM = "hq-ca.pem", "fleet.jwt"
 _TABLE = re.compile(r"^\[fleet\][^\n]*\n(?:(?!^\[).*\n?)*", re.MULTILINE)
 
 
-def keep_next_seed(folder: Path, seed: str) -> None:
-    """Before the code is traded, beside the one in use: should the answer be lost, the same key asks for it again."""
-    _set_secrets(folder / ".env", {NEXT: seed})
+def next_key(folder: Path, secrets: Mapping[str, str], code: Code) -> KeyPair:
+    """Kept before that code is traded, beside the one in use: should the answer be lost, the same key asks for it again. With another code comes
+    another key, since headquarters may have revoked this one meanwhile."""
+    used_with = hashlib.sha256(code.secret.encode()).hexdigest()
+    seed, _, kept_for = secrets.get(NEXT, "").partition(" ")
+    if kept_for == used_with:
+        return KeyPair.from_seed(seed, "user")
+    key = KeyPair.make("user")
+    _set_secrets(folder / ".env", {NEXT: f"{key.seed} {used_with}"})
+    return key
 
 
 def keep(config: Path, joined: Joined, keys: str) -> None:

@@ -8,7 +8,7 @@ import structlog
 
 from daemon.fleet.claim import groups_of, renews
 from daemon.fleet.consent import ConsentShare
-from daemon.fleet.feed import Feed
+from daemon.fleet.feed import AFTER_FORK, Feed
 from daemon.fleet.membership import Membership, unsealed
 from daemon.fleet.nats_connection import SILENT_SECONDS, NatsConnection
 from daemon.fleet.wire import Garbled, Mark, pack, unpack
@@ -151,7 +151,7 @@ class Listener:
         if own == self._forked_as:
             return
         if own and self._forked_as:
-            await self._box.audit.begin_epoch("joined anew after a fork")
+            await self._box.audit.begin_epoch(AFTER_FORK)
             await self._feed.begin(mark)
             own = ""
         await self._box.notes.set(FORK_NOTE, own)

@@ -91,10 +91,11 @@ class Places:
         return self._clock.monotonic() - self._known.get(address, float("-inf")) < KNOWN_SECONDS
 
     def _make_room(self, places: Iterable[Place]) -> bool:
-        idle = [place for place in places if not place.is_busy]
-        if idle:
-            self._end(min(idle, key=lambda place: (place.is_proved, place.since)))
-        return bool(idle)
+        """A stranger goes also in the middle of a request: who sends half of one is no better than who sends none."""
+        may_go = [place for place in places if not (place.is_proved and place.is_busy)]
+        if may_go:
+            self._end(min(may_go, key=lambda place: (place.is_proved, place.since)))
+        return bool(may_go)
 
     def _end(self, place: Place) -> None:
         self.leave(place)

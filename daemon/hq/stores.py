@@ -216,6 +216,9 @@ class Stores:
             await self._enforce(db, line)
             await record(db, self._clock.now(), "store.revoked", {"store": name}, actor=by)
 
+    async def had_other_keys(self, db: Connection, name: str) -> bool:
+        return bool(await (await db.execute(_SQL["had_other_keys"], {"name": name})).fetchone())
+
     async def enforce(self, db: Connection) -> None:
         """Have NATS know all keys that do not count, and keep those that it knows."""
         async with as_system(self._settings, self._clock, self._rng) as line:

@@ -52,6 +52,7 @@ class Watch:
         self._since: dict[str, float] = {}
         self._calm: dict[str, float] = {}
         self._told: dict[str, str] = {}
+        self._deaf_at = clock.monotonic()
         self.leads = False
         self._of_stores: Mapping[str, str] = {}
         """As PostgreSQL said it last: while it is away nothing of it is over."""
@@ -79,7 +80,8 @@ class Watch:
             await self.look()
 
     async def recall(self, db: Connection) -> None:
-        """What people were told before, and that was not over."""
+        """What people were told before, and that was not over; of what this one heard meanwhile nothing is known."""
+        self._deaf_at = self._clock.monotonic()
         self._told = dict(await (await db.execute(_SQL["told"])).fetchall())
 
     async def look(self) -> None:
@@ -88,29 +90,29 @@ class Watch:
         wrong = await self.wrong_now()
         self._since = {key: self._since.get(key, now) for key in wrong}
         self._calm = {key: self._calm.get(key, now) for key in self._told.keys() - wrong.keys()}
-        hears = self._hears()
-        due = [
-            key
-            for key in wrong
-            if key not in self._told and now - self._since[key] >= patience and (hears or not key.startswith(SILENT))
-        ]
-        for keys, words in _together(due, wrong):
+        hears = self._hears(now)
+        untold = {
+            key: since
+            for key, since in self._since.items()
+            if key not in self._told and (hears or not key.startswith(SILENT))
+        }
+        for keys, words in _together(_due(untold, now - patience), wrong):
             if await self._tell(words):
                 for key in keys:
                     self._told[key] = wrong[key]
                     await self._note("tell", key, wrong[key])
-        over = [key for key, since in self._calm.items() if now - since >= patience]
-        for keys, words in _together(over, self._told):
+        for keys, words in _together(_due(self._calm, now - patience), self._told):
             if await self._tell(f"over: {words}"):
                 for key in keys:
                     del self._told[key]
                     await self._note("over", key, "")
 
-    def _hears(self) -> bool:
-        """Whether a store that is silent would have been heard: not while headquarters itself hears nothing, nor until all came back since."""
-        archive = self._archive()
-        since = archive.since or datetime.min.replace(tzinfo=UTC)
-        return archive.state == "running" and (self._now() - since).total_seconds() >= SILENT_SECONDS
+    def _hears(self, now: float) -> bool:
+        """Whether a store that is silent would have been heard: not while headquarters itself hears nothing, nor until all came back since.
+        A line that is lost and had again between two looks is no reason to wait."""
+        if self._archive().state != "running":
+            self._deaf_at = now
+        return now - self._deaf_at >= SILENT_SECONDS
 
     async def _note(self, what: str, key: str, words: str) -> None:
         try:
@@ -146,6 +148,15 @@ class Watch:
         elif archive.behind > BEHIND_MOST:
             wrong["archive"] = "the archive is behind: thousands of messages of stores wait in NATS"
         return wrong
+
+
+def _due(since: Mapping[str, float], latest: float) -> Sequence[str]:
+    """What began by then; and where many stores fall silent or come back one after another, all of them with the first."""
+    silent = [key for key in since if key.startswith(SILENT)]
+    due = {key for key, at in since.items() if at <= latest}
+    if len(silent) > AT_ONCE_MOST and not due.isdisjoint(silent):
+        due.update(silent)
+    return [key for key in since if key in due]
 
 
 def _together(keys: Sequence[str], words: Mapping[str, str]) -> Iterator[tuple[Sequence[str], str]]:

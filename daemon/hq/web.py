@@ -175,14 +175,21 @@ class _Face:
         async with self._services.pool.connection() as db:
             welcome: Welcome = await self._services.stores.welcome(db, wish)
             answer = _json(welcome)
-            await answer.prepare(request)
-            await answer.write_eof()
-            # Only now, since it takes as long as a server of NATS that does not answer; and the archive's next line does it again.
             try:
-                await self._services.stores.enforce(db)
-            except NatsAway as error:
-                log.error("not every server of NATS may know which keys do not count", reason=str(error))
+                await answer.prepare(request)
+                await answer.write_eof()
+            finally:
+                # Only now, since it takes as long as a server of NATS that does not answer, and also where the box is gone.
+                await self._enforce_for(db, welcome.store)
         return answer
+
+    async def _enforce_for(self, db: Connection, store: str) -> None:
+        """The keys that it had before are out, if it had any. The archive's next line does it again."""
+        try:
+            if await self._services.stores.had_other_keys(db, store):
+                await self._services.stores.enforce(db)
+        except NatsAway as error:
+            log.error("not every server of NATS may know which keys do not count", reason=str(error))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Each store of which something was heard, as it stands: `event: store`."""

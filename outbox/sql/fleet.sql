@@ -85,6 +85,9 @@ SELECT coalesce((SELECT min(seq) FROM audit), 0), coalesce((SELECT max(seq) FROM
 -- epochs: each history of this database, and where it begins.
 SELECT id, first_seq FROM epoch ORDER BY first_seq;
 
+-- why_began: what made a history another one than that before.
+SELECT reason FROM epoch WHERE id = :epoch;
+
 -- changed: the messages that entries beyond one speak of, each with the newest of these entries.
 SELECT a.message_id, max(a.seq) FROM (
     SELECT message_id, seq FROM audit WHERE seq > :after ORDER BY seq LIMIT :limit

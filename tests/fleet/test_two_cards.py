@@ -1,5 +1,6 @@
 """A card was copied and both run as one store; the copy was quicker, and is switched off."""
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -11,13 +12,15 @@ from daemon.hq import archiver as archiver_module
 from daemon.hq.database import opened
 from daemon.hq.glance import glance
 from tests.support.busy import until
+from tests.support.fake_clock import FakeClock
 from tests.support.fleet_world import Store, World
+from tests.support.hq_page import page_site
 
 pytestmark = pytest.mark.engines
 
 
-async def overtaken(fleet: World, folder: Path) -> Store:
-    """Soho's card, of which headquarters has the copy's next entries."""
+async def overtaken(fleet: World, folder: Path, *, by: int = 2) -> Store:
+    """Soho's card, of which headquarters has the copy's next entries: of so many events."""
     fleet.start_hq()
     soho = await fleet.add_store("soho")
     soho.connect()
@@ -26,9 +29,14 @@ async def overtaken(fleet: World, folder: Path) -> Store:
     await soho.disconnect()
     await soho.box.back_up(folder / "copy.db")
     copy = await fleet.add_store("soho", database=folder / "copy.db", key=soho.membership.key)
-    await copy.happen(2, first=50)
+    await copy.happen(by, first=50)
     copy.connect()
     await fleet.await_archived(copy)
+
+    async def knows() -> bool:
+        return copy.link.archived == (await copy.head())[1]
+
+    await until(knows)
     await copy.disconnect()
     await soho.happen(6, first=6)
     soho.connect()
@@ -46,8 +54,10 @@ async def forks(fleet: World) -> list[str]:
         return [trouble.kind for store in await glance(db, now) for trouble in store.troubles if trouble.kind == "fork"]
 
 
-async def test_the_store_goes_on_once_it_has_joined_anew(fleet: World, tmp_path: Path) -> None:
-    soho = await overtaken(fleet, tmp_path)
+@pytest.mark.parametrize("by", [2, 9])
+async def test_the_store_goes_on_once_it_has_joined_anew(fleet: World, tmp_path: Path, by: int) -> None:
+    """Where the copy did more than the store has in all, none of the store's messages of that time were ever told."""
+    soho = await overtaken(fleet, tmp_path, by=by)
     assert await forks(fleet) == ["fork"]
     await soho.disconnect()
     key = KeyPair.make("user")
@@ -68,6 +78,28 @@ async def test_the_store_goes_on_once_it_has_joined_anew(fleet: World, tmp_path:
         return soho.link.archived == (await soho.head())[1]
 
     await until(kept)
+
+
+async def test_the_alarm_ends_whatever_postgresql_s_machine_has_for_the_time(database: str, tmp_path: Path) -> None:
+    """It is an hour behind: a fork was told of for that long after the store had joined anew."""
+    clock = FakeClock(round(time.time() * 1000) + 3_600_000)
+    async with page_site(database, tmp_path, clock) as site, opened(database) as db:
+
+        async def troubles() -> list[str]:
+            (soho,) = await glance(db, site.services.now())
+            return [trouble.kind for trouble in soho.troubles]
+
+        await site.store("soho")
+        await site.entries("soho", ("event.accepted", "B-1", "", {}))
+        await db.execute(
+            "INSERT INTO fork (store, epoch, seq, known, other, seen_in, first_seen, last_seen) "
+            "VALUES ('soho', 'e1', 1, '', '', 'batch', %(now)s, %(now)s)",
+            {"now": site.services.now()},
+        )
+        assert await troubles() == ["fork"]
+        await clock.advance(10)
+        await site.entries("soho", ("epoch.began", "", "", {}), epoch="e2")
+        assert await troubles() == []
 
 
 async def test_of_a_record_that_is_not_taken_nothing_more_is_sent(

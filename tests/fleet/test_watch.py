@@ -213,6 +213,37 @@ async def test_many_stores_that_fall_silent_at_once_are_one_message(office: Offi
     assert over.endswith("over: 20 stores are silent: tether hq store list says which")
 
 
+async def test_stores_that_fall_silent_one_after_another_are_one_message_too(office: Office) -> None:
+    """Each says every half minute how it is, and not all at the same moment: the cut of one line was a dozen texts."""
+    stores = [f"store-{n}" for n in range(12)]
+    for store in stores:
+        await office.heard(store)
+        await office.clock.advance(2.5)
+    await office.clock.advance(540)
+    told = [words for _ in range(24) for words in await office.looks(10)]
+    assert ["12 stores are silent" in words for words in told] == [True]
+    for store in stores:
+        await office.heard(store)
+        over = await office.looks(2.5)
+        assert over == []
+    over = []
+    for _ in range(24):
+        for store in stores:
+            await office.heard(store)
+        over += await office.looks(10)
+    assert ["over: 12 stores are silent" in words for words in over] == [True]
+
+
+async def test_a_line_that_is_lost_now_and_then_keeps_no_silence_from_people(office: Office) -> None:
+    """Something on the way cut headquarters off NATS every five minutes, for a second: no store was ever called silent."""
+    await office.heard("soho")
+    told = []
+    for _ in range(12):
+        office.archive = Archive("running", since=office.now())
+        told += await office.looks(100) + await office.looks(100) + await office.looks(100)
+    assert ["soho is silent" in words for words in told] == [True]
+
+
 async def test_the_weeks_mail_goes_out_once_and_says_how_each_store_did(office: Office) -> None:
     """The clock begins on a Tuesday."""
     await office.heard("soho")

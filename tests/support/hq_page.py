@@ -157,7 +157,9 @@ class Site:
         batch = StateBatch("e1", 0, self._revs, [State(**(told | state))])
         await self._tell(f"up.{store}.msg", deflate(batch))
 
-    async def entries(self, store: str, *entries: tuple[str, str, str, dict[str, Any] | str], actor: str = "") -> None:
+    async def entries(
+        self, store: str, *entries: tuple[str, str, str, dict[str, Any] | str], actor: str = "", epoch: str = "e1"
+    ) -> None:
         """Entries of a store's record (kind, order, message, detail), chained on, by the way that all take. A detail that is a text
         stands there as it is."""
         seq, before = self._heads.get(store, (0, START))
@@ -167,9 +169,9 @@ class Site:
             text = detail if isinstance(detail, str) else msgspec.json.encode(detail).decode()
             entry = Entry(seq, self.services.clock.now(), kind, actor, ref, message, text)
             slice_.append(entry)
-            before = link(before, "e1", *msgspec.structs.astuple(entry))
+            before = link(before, epoch, *msgspec.structs.astuple(entry))
         self._heads[store] = (seq, before)
-        await self._tell(f"up.{store}.audit", deflate(AuditBatch("e1", first.hex(), before.hex(), slice_)))
+        await self._tell(f"up.{store}.audit", deflate(AuditBatch(epoch, first.hex(), before.hex(), slice_)))
 
     async def _tell(self, subject: str, body: bytes) -> None:
         self._stored += 1

@@ -20,8 +20,8 @@ SELECT hash FROM audit WHERE store = %(store)s AND epoch = %(epoch)s AND seq = %
 SELECT epoch FROM audit WHERE store = %(store)s AND seq = %(seq)s AND hash = %(hash)s AND epoch = ANY(%(epochs)s) LIMIT 1;
 
 -- keep_chain: a store's epoch, and how far it is archived now.
-INSERT INTO chain (store, epoch, n, first_seq, head_seq, head_hash, head_at, rev)
-VALUES (%(store)s, %(epoch)s, %(n)s, %(first_seq)s, %(head_seq)s, %(head_hash)s, %(now)s, %(rev)s)
+INSERT INTO chain (store, epoch, n, first_seq, head_seq, head_hash, head_at, rev, seen_at)
+VALUES (%(store)s, %(epoch)s, %(n)s, %(first_seq)s, %(head_seq)s, %(head_hash)s, %(now)s, %(rev)s, %(now)s)
 ON CONFLICT (store, epoch) DO UPDATE SET first_seq = excluded.first_seq, head_seq = excluded.head_seq,
     head_hash = excluded.head_hash, head_at = excluded.head_at, rev = excluded.rev;
 

@@ -33,6 +33,9 @@ UPDATE store SET revoked_at = %(now)s, code = NULL, code_until = NULL WHERE name
 -- note_revoked: for good.
 INSERT INTO revoked (key, store, at) VALUES (%(key)s, %(name)s, %(now)s) ON CONFLICT (key) DO UPDATE SET at = excluded.at;
 
+-- had_other_keys: a row where keys of that store do not count any more.
+SELECT 1 FROM revoked WHERE store = %(name)s LIMIT 1;
+
 -- keep_revoked: what NATS knows and an older copy of this database does not.
 INSERT INTO revoked (key, store, at)
 VALUES (%(key)s, coalesce((SELECT name FROM store WHERE key = %(key)s LIMIT 1), ''), to_timestamp(%(at)s))

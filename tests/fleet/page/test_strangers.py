@@ -15,6 +15,7 @@ from tests.support.fake_clock import FakeClock
 
 pytestmark = pytest.mark.timeout(60)
 TOTAL, EACH, EACH_KNOWN, KEPT = 60, 10, 30, 20
+HALF = b"POST /join HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +63,11 @@ class Crowd:
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(address, 0))
             writer.write(says)
             self._open.append((reader, writer))
+
+    async def are_heard(self) -> None:
+        """Each is asked for the rest."""
+        for reader, _ in self._open:
+            assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
 
     async def left(self) -> int:
         await asyncio.sleep(0.01)
@@ -127,13 +133,21 @@ async def test_many_addresses_hold_so_many_and_leave_room_for_who_is_known() -> 
         crowd.go()
 
 
+async def test_halves_of_requests_keep_nobody_out() -> None:
+    """From eight addresses they held all places of strangers for a minute each: no store could join, nor anybody log in from elsewhere."""
+    async with open_door(FakeClock()) as port:
+        crowd = Crowd(port)
+        for n in range(4):
+            await crowd.come(EACH, f"127.0.1.{n + 1}", HALF.replace(b"Host", b"Expect: 100-continue\r\nHost"))
+        await crowd.are_heard()
+        try:
+            assert await asked(port) == "yours"
+        finally:
+            crowd.go()
+
+
 @pytest.mark.parametrize(
-    ("says", "seconds"),
-    [
-        (b"", WAIT_SECONDS),
-        (b"GET /mi", WAIT_SECONDS),
-        (b"POST /join HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf", REQUEST_SECONDS),
-    ],
+    ("says", "seconds"), [(b"", WAIT_SECONDS), (b"GET /mi", WAIT_SECONDS), (HALF, REQUEST_SECONDS)]
 )
 async def test_who_asks_nothing_is_let_go(says: bytes, seconds: float) -> None:
     clock = FakeClock()
