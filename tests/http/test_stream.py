@@ -80,12 +80,20 @@ async def test_a_database_that_can_t_be_read_for_a_moment_ends_a_stream_and_is_n
 ) -> None:
     """A second answer was written into the middle of the first, and a traceback into the log, for each who followed."""
 
-    async def away(*_: object, **__: object) -> Any:
-        raise StorageBusy("disk I/O error")
+    looked, changes = asyncio.Event(), store.box.views.changes
 
+    async def away_from_then_on(since: int, *, limit: int) -> Any:
+        if looked.is_set():
+            raise StorageBusy("disk I/O error")
+        try:
+            return await changes(since, limit=limit)
+        finally:
+            looked.set()
+
+    monkeypatch.setattr(store.box.views, "changes", away_from_then_on)
     with structlog.testing.capture_logs() as told:
         async with following(face) as reader:
-            monkeypatch.setattr(store.box.views, "changes", away)
+            await looked.wait()
             await face.post("/v1/events", event())
             with pytest.raises(ClientError):
                 pytest.fail(str(await reader.until_end()))
