@@ -15,6 +15,7 @@ from daemon.config import ConfigError
 from daemon.http import open_http
 from outbox.model import Rendered
 from outbox.outcome import Accepted, Deferred, Rejected, Unknown
+from tests.support.busy import too_late
 from tests.support.channel_case import Answer, Case, outgoing, says, sent, told
 from tests.support.channel_cases import CASES
 from tests.support.fake_clock import FakeClock
@@ -253,7 +254,7 @@ async def test_a_cut_after_writing_is_unknown(case: Case, vendor: Vendor, make: 
 
 async def test_no_answer_in_time_is_unknown(case: Case, vendor: Vendor, make: Make) -> None:
     vendor.faults[case.write] = "hang"
-    assert isinstance(await make(timeout="1s").send(case.outgoing()), Unknown)
+    assert isinstance(await too_late(make().send(case.outgoing()), vendor.arrived), Unknown)
 
 
 @pytest.mark.parametrize("fault", ["cut", "endless"])

@@ -68,6 +68,7 @@ async def box() -> AsyncIterator[tuple[Box, int]]:
     controller = Controller(
         box,
         hostname="127.0.0.1",
+        ready_timeout=60,
         auth_require_tls=False,
         authenticator=lambda server, session, envelope, mechanism, data: box.check(data),
     )

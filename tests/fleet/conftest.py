@@ -15,6 +15,8 @@ from tests.support.engines import Cluster, Postgres, cluster, postgres, why_not
 from tests.support.fleet_world import World, world
 
 MISSING = why_not()
+CUT = {"nats_servers", "own_servers", "away"}
+"""Fixtures with servers of NATS, or what stands in for them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +30,7 @@ def what_the_library_leaves(request: pytest.FixtureRequest) -> Iterator[None]:
     """A connection that is cut in the middle of its handshake is let go of unclosed by nats-py: it is collected here, where that is
     known, and no later test is blamed for it."""
     yield
-    if "nats_servers" not in request.fixturenames:
+    if not CUT.intersection(request.fixturenames):
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

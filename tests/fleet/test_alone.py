@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import random
@@ -9,8 +10,8 @@ import socket
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import structlog
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.link import Link
 from daemon.fleet.membership import Membership
-from daemon.fleet.nats_connection import NatsAway
+from daemon.fleet.nats_connection import SOCKET_SECONDS, NatsAway
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.wire import Health
 from daemon.hq.engines import free_ports
@@ -31,8 +32,6 @@ from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import accept_one, open_box, planned, send
 from tests.support.shop import ROOT
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def member(tmp_path: Path, port: int) -> Membership:
@@ -122,12 +121,14 @@ async def test_a_headquarters_that_lies_or_is_silent_delays_neither_a_message_no
         began = loop.time()
         for n in range(20):
             await send(box, await accept_one(box, planned(f"m{n}"), id=f"e{n}", ref=f"B-{n}"))
-        assert loop.time() - began < 5
+        assert loop.time() - began < 2 * SOCKET_SECONDS, (
+            "as long as one answer is waited for, twenty times, if they waited"
+        )
         assert (await link.status()).state in ("connecting", "away")
         began = loop.time()
         stop.set()
         await running
-        assert loop.time() - began < 2
+        assert loop.time() - began < SOCKET_SECONDS
 
 
 async def has_failed(link: Link) -> bool:
@@ -163,6 +164,21 @@ async def broken(*_: Any) -> AsyncIterator[Any]:
     yield
 
 
+@contextmanager
+def traced() -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
+
+
+def held() -> int:
+    """Bytes of what is still of use."""
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
 @pytest.mark.parametrize("connect", [refusing, broken])
 async def test_a_link_that_fails_for_an_hour_says_so_once_a_minute_and_grows_by_nothing(
     tmp_path: Path, connect: Any
@@ -177,12 +193,11 @@ async def test_a_link_that_fails_for_an_hour_says_so_once_a_minute_and_grows_by_
             await until(partial(has_failed, link))
             for _ in range(100):
                 await clock.advance(6)
-            tracemalloc.start()
-            base, lines = tracemalloc.get_traced_memory()[0], len(logs)
-            for _ in range(500):
-                await clock.advance(6)
-            grown = tracemalloc.get_traced_memory()[0] - base
-            tracemalloc.stop()
+            with traced():
+                base, lines = held(), len(logs)
+                for _ in range(500):
+                    await clock.advance(6)
+                grown = held() - base
             stop.set()
             await running
         assert 0 < len(logs) <= 61

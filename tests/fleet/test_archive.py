@@ -27,7 +27,7 @@ from tests.support.fleet_world import World, world
 from tests.support.outbox_box import PHONE, accept_one, planned, send
 
 LONG = os.environ.get("TETHER_FLEET") == "long"
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600 if LONG else 60)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(600 if LONG else 300)]
 
 
 async def test_what_a_store_did_is_archived_and_the_store_is_told(fleet: World) -> None:

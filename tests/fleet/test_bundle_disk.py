@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from daemon.fleet.bundle_store import BundleStore
 from daemon.supervise import supervised
 from tests.fleet import test_bundles
 from tests.fleet.test_bundles import Store, bundle
+from tests.support.busy import until
 
 store = test_bundles.store
 
@@ -26,10 +28,9 @@ async def test_a_bundle_that_came_while_the_card_was_full_is_taken_once_there_is
             raise OSError(errno.ENOSPC, "no space left on device")
         return put(self, *args)
 
-    async def pass_time(seconds: int) -> None:
-        for _ in range(seconds):
-            await asyncio.sleep(0.002)
-            await store.clock.advance(1)
+    async def a_second_later(is_so: Callable[[], bool]) -> bool:
+        await store.clock.advance(1)
+        return is_so()
 
     monkeypatch.setattr(BundleStore, "put", full)
     stop = asyncio.Event()
@@ -39,10 +40,8 @@ async def test_a_bundle_that_came_while_the_card_was_full_is_taken_once_there_is
     async with asyncio.TaskGroup() as group:
         running = group.create_task(bundles)
         store.bundles.offer([("all", bundle(3))])
-        await pass_time(200)
-        assert tries
-        assert "no space left" in store.bundles.problem
+        await until(lambda: a_second_later(lambda: "no space left" in store.bundles.problem), every=0.002)
         has_room.set()
-        await pass_time(400)
+        await until(lambda: a_second_later(lambda: (store.says, store.bundles.problem) == ("Hooray", "")), every=0.002)
         running.cancel()
     assert (store.says, store.bundles.problem) == ("Hooray", "")

@@ -11,7 +11,7 @@ from tests.support.busy import until
 from tests.support.headquarters import headquarters
 from tests.support.shop import event, open_shop
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.engines
 
 LOOK = 0.1
 """Seconds between two looks at what another process does."""

@@ -12,7 +12,7 @@ from daemon.hq import archiver as archiver_module
 from tests.support.busy import until
 from tests.support.fleet_world import World
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.engines
 
 
 async def test_what_was_lost_of_one_store_is_asked_for_while_another_tells(

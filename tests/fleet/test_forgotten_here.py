@@ -6,7 +6,7 @@ from tests.support.busy import until
 from tests.support.fleet_world import World
 from tests.support.outbox_box import PHONE, accept_one, planned, send
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.engines
 
 
 async def test_who_was_forgotten_at_a_store_is_found_at_headquarters_no_more(fleet: World) -> None:

@@ -7,7 +7,7 @@ from daemon.hq.database import Connection
 from daemon.hq.stores import Stores
 from tests.support.fleet_world import World
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.engines
 
 
 async def test_a_server_that_can_not_keep_a_claim_holds_up_no_archive(

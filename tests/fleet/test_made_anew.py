@@ -22,7 +22,7 @@ from tests.support.busy import until
 from tests.support.fleet_world import Store, World
 from tests.support.outbox_box import PHONE
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.engines
 
 
 async def test_a_stream_of_consent_that_is_made_anew_under_headquarters_is_noticed(
@@ -39,10 +39,10 @@ async def test_a_stream_of_consent_that_is_made_anew_under_headquarters_is_notic
         assert (await ask(line, "CREATE", "CONSENT", msgspec.json.encode(config))).error is None
     other = "+447700900999"
     await soho.box.consent.stop("sms", other, reason="STOP", actor="modem")
-    assert await until(lambda: camden.box.consent.blocked("sms", other), seconds=15)
+    assert await until(lambda: camden.box.consent.blocked("sms", other))
     hackney = await fleet.add_store("hackney")
     hackney.connect()
-    assert await until(lambda: blocked(hackney), seconds=15), "what was said before is in the new one too"
+    assert await until(lambda: blocked(hackney)), "what was said before is in the new one too"
 
 
 async def test_stores_hear_of_a_new_stream_before_it_is_told_all_that_stands(
@@ -145,7 +145,7 @@ async def test_a_start_that_knew_of_no_newer_stop_does_not_come_before_it_in_a_n
     async def stands() -> bool:
         return [unpack(word.body, SignedWord).store for word in await kept(fleet)] == ["camden"]
 
-    await until(stands, seconds=10)
+    await until(stands)
     assert await until(lambda: blocked(soho))
 
 

@@ -15,8 +15,6 @@ from daemon.appliance.release import LOCK_IN_WHEEL
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("daemon", "outbox", "tui")
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:

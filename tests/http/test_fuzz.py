@@ -53,7 +53,7 @@ class Served:
 
     def __enter__(self) -> "Served":
         self._thread.start()
-        assert self._up.wait(10)
+        assert self._up.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,7 +94,6 @@ schema = schemathesis.pytest.from_fixture("description")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)  # every call of the description is one test
 @schema.parametrize()
 @settings(
     max_examples=EXAMPLES,

@@ -17,6 +17,7 @@ from daemon.channels.base import Misconfigured
 from daemon.channels.registry import build
 from outbox.model import Rendered
 from outbox.outcome import Accepted, Deferred, Rejected, Unknown
+from tests.support.busy import too_late
 from tests.support.certificate import server_context
 from tests.support.channel_case import EMAIL, NOW, outgoing, told
 
@@ -311,12 +312,12 @@ async def test_a_cut_after_the_text_is_unknown(room: Mailroom, port: int) -> Non
 
 async def test_no_answer_to_the_text_in_time_is_unknown(room: Mailroom, port: int) -> None:
     room.hang_at = "DATA"
-    assert isinstance(await smtp(port, timeout="300ms").send(mail()), Unknown)
+    assert isinstance(await too_late(smtp(port).send(mail()), room.reached), Unknown)
 
 
 async def test_no_answer_before_the_text_is_deferred(room: Mailroom, port: int) -> None:
     room.hang_at = "MAIL"
-    assert told(await smtp(port, timeout="300ms").send(mail())) == "deferred"
+    assert told(await too_late(smtp(port).send(mail()), room.reached)) == "deferred"
 
 
 async def test_cancelled_in_flight_closes_the_connection(room: Mailroom, port: int) -> None:

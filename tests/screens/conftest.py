@@ -1,5 +1,7 @@
 """What all tests of the screen share: a cursor that does not blink, so that two looks at the same thing are the same."""
 
+import fcntl
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +13,14 @@ from tests.support.at_rest import at_rest
 
 _parse_rules = Stylesheet._parse_rules
 _sheets: dict[object, Any] = {}
+
+
+@pytest.fixture
+def processor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Held by the one test at a time, of all workers, that has programs which never rest run on it."""
+    with (tmp_path_factory.getbasetemp().parent / "processor").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -62,7 +62,6 @@ SCENES: Mapping[str, Scene] = {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_every_scene_looks_as_it_did(language: str, grid: "Grid") -> None:
     async with opened(size=START, language=language) as counter:

@@ -70,7 +70,7 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
-    async def type(self, text: str, per_second: int) -> None:
+    async def type(self, text: str, per_second: float) -> None:
         for number, character in enumerate(text):
             await asyncio.sleep(1 / per_second if number else 0)
             self.press(character)
@@ -156,6 +156,7 @@ def test_without_a_terminal_it_says_so_and_ends(tmp_path: Path) -> None:
     assert "needs a terminal" in done.stderr
 
 
+@pytest.mark.usefixtures("processor")
 @pytest.mark.parametrize("others", [0, 3], ids=["idle", "busy"])
 async def test_what_is_typed_or_scanned_is_text_at_any_speed(others: int, tmp_path: Path) -> None:
     """A scan opens its order, and its second line end does nothing; what is typed on the board finds or says that nothing fits."""
@@ -171,7 +172,7 @@ async def test_what_is_typed_or_scanned_is_text_at_any_speed(others: int, tmp_pa
                     await terminal.until("nothing here fits")
                     await terminal.brings("\r", f"Nothing here is called “{typed}”.")
                     await terminal.brings("\x1b", "type or scan")
-                await terminal.type("noor", per_second=1)
+                await terminal.type("noor", per_second=1.4)
                 await terminal.until("enter opens it")
                 await terminal.brings("\r", "OUT FOR DELIVERY")
                 for end in ("\r\n", "\t", "\n"):

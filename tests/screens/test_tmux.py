@@ -57,6 +57,7 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
     server.run("kill-server")
 
 
+@pytest.mark.usefixtures("processor")
 @pytest.mark.parametrize(
     ("typed", "at_once", "pause"),
     [("nour", 1, 0.5), ("nesrin 5012345678900", 1, 1 / 30), ("nesrin 5012345678900", 20, 0.0)],
@@ -80,6 +81,7 @@ async def test_whatever_is_typed_or_scanned_on_a_busy_machine_is_text(
         assert not service.posts, "what was typed did something"
 
 
+@pytest.mark.usefixtures("processor")
 async def test_a_scan_opens_its_order_on_a_busy_machine(tmux: Tmux, tmp_path: Path) -> None:
     async with FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock") as service:
         pid = tmux.open(sys.executable, "-m", "tui", service.where, "--language", "en")

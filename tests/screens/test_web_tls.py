@@ -52,7 +52,6 @@ async def line_with(output: asyncio.StreamReader, sign: str) -> str:
     raise AssertionError(seen)
 
 
-@pytest.mark.timeout(60)
 async def test_its_own_certificate_is_known_by_the_fingerprint_it_prints(tmp_path: Path) -> None:
     async with (
         FakeService.serving(SampleShop.ordinary(), FakeClock(), tmp_path / "t.sock"),
@@ -74,7 +73,6 @@ async def test_its_own_certificate_is_known_by_the_fingerprint_it_prints(tmp_pat
             assert "127.0.0.1 [Till 2] is gone (0 open)" in await line_with(output, "is gone")
 
 
-@pytest.mark.timeout(60)
 async def test_the_shops_certificate_is_used_where_it_is_set(tmp_path: Path) -> None:
     server_context(tmp_path)
     config = 'tls_cert = "server.pem"\ntls_key = "server.pem"\n'

@@ -11,7 +11,6 @@ from tests.security.attack.catalogue import CATALOGUE
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 async def test_a_minute_of_attacks(tmp_path: Path) -> None:
     verdict = await campaign(tmp_path, seconds=60.0, seed=12)
     assert not verdict.broken, verdict.words

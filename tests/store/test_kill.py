@@ -1,10 +1,10 @@
 """Killed at any moment, the outbox has every event it acknowledged, and knows of every attempt it began."""
 
 import asyncio
+import itertools
 import multiprocessing
 import random
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -21,17 +21,18 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.support.outbox_writer"])
 
 
-def run_and_kill(path: Path, start: int, moment: float) -> list[tuple[str, str]]:
-    """What a process said that was killed that many seconds after it had opened the database."""
+def run_and_kill(path: Path, start: int, words: int) -> list[tuple[str, str]]:
+    """What a process said that was killed once it had said so much."""
     near, far = PROCESSES.Pipe(duplex=False)
     process = PROCESSES.Process(target=write, args=(path / "tether.db", start, far))
     process.start()
     far.close()
     assert near.recv() == ("open", str(start))
-    killing = threading.Timer(moment, process.kill)
-    killing.start()
-    said = list(_until_it_ends(near))
-    killing.join()
+    said = []
+    for word in _until_it_ends(near):
+        said.append(word)
+        if len(said) == words:
+            process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL
     return said
@@ -46,10 +47,11 @@ def _until_it_ends(told: Connection) -> Iterator[tuple[str, str]]:
 async def test_what_was_acknowledged_is_there(tmp_path: Path) -> None:
     rng = random.Random(11)
     said: dict[str, set[str]] = {"taken": set(), "left": set(), "settled": set()}
-    for start in range(KILLS):
-        for word, id in await asyncio.to_thread(run_and_kill, tmp_path, start, rng.uniform(0.0, 0.15)):
+    lives = itertools.count()
+    while (start := next(lives)) < KILLS or min(len(ids) for ids in said.values()) <= KILLS:
+        for word, id in await asyncio.to_thread(run_and_kill, tmp_path, start, rng.randrange(1, 60)):
             said[word].add(id)
-    assert min(len(ids) for ids in said.values()) > KILLS
+    assert start < 10 * KILLS
     async with open_box(tmp_path) as box:
         await box.spool.rescue()
         assert (await box.audit.verify()).ok

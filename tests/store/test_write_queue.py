@@ -104,8 +104,7 @@ def test_what_nobody_waits_for_rides_with_a_tills_next_event(watch: Watch, monke
     queue.put(jobs("1"))
     assert names(queue.take()) == "1"
     queue.put(jobs("a"))
-    threading.Timer(0.01, queue.put, [jobs("b")]).start()
-    threading.Timer(0.03, queue.put, [jobs("2")]).start()
+    threading.Timer(0.01, lambda: (queue.put(jobs("b")), queue.put(jobs("2")))).start()
     assert names(queue.take()) == "2ab"
 
 

@@ -32,7 +32,7 @@ def oidc_provider() -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:

@@ -12,7 +12,7 @@ from tests.support.chromium import Browser
 from tests.support.fleet_world import World
 from tests.support.shop import event
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 READY = "templates/en/order.ready.sms.j2"
 BY_MAIL = '[[route]]\non = "order.ready"\nto = "customer"\nvia = ["smtp"]\n'

@@ -13,7 +13,6 @@ from daemon.hq.doors import REQUEST_SECONDS, WAIT_SECONDS, listening, prove, ser
 from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
 
-pytestmark = pytest.mark.timeout(60)
 TOTAL, EACH, EACH_KNOWN, KEPT = 60, 10, 30, 20
 HALF = b"POST /join HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
 
