@@ -1,7 +1,8 @@
 """HQ's PostgreSQL: brought to this release's schema at the start, under a lock, so that two processes may start at once."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ LOCK = 7_411_035
 """The advisory lock of whoever changes the schema."""
 
 Connection: TypeAlias = psycopg.AsyncConnection[TupleRow]
+Cursor: TypeAlias = psycopg.AsyncCursor[TupleRow]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
 Weather = (
     psycopg.OperationalError,
@@ -82,6 +84,16 @@ async def pooled(dsn: str, *, size: int = 8) -> AsyncIterator[Pool]:
         yield pool
     finally:
         await pool.close(timeout=1.0)
+
+
+async def execute_many(cursor: Cursor, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """As the cursor's own. Who is cancelled just as it begins or ends gets an AssertionError from that (psycopg 3.3), and would not end."""
+    try:
+        await cursor.executemany(statement, rows)
+    except AssertionError:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError from None
+        raise
 
 
 async def migrate(dsn: str) -> int:

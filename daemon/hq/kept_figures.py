@@ -12,7 +12,7 @@ import msgspec
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
-from daemon.hq.database import Connection, queries
+from daemon.hq.database import Connection, execute_many, queries
 from daemon.hq.figures import MOST_WEEKS, Span, Way, Week, Why, monday_of, stores_currencies, ways, weeks, whys
 
 _SQL = queries("figures.sql")
@@ -78,13 +78,13 @@ async def _count(db: Connection, begin: datetime, now: datetime, zone: str) -> N
         await cursor.execute(_SQL["begin_week"], about)
         for what in ("weeks", "ways", "whys"):
             await cursor.execute(_SQL[f"drop_{what}"], about)
-        await cursor.executemany(_SQL["keep_week"], [msgspec.structs.asdict(row) for row in await weeks(db, span)])
+        await execute_many(cursor, _SQL["keep_week"], [msgspec.structs.asdict(row) for row in await weeks(db, span)])
         await cursor.execute(_SQL["add_up"], about)
-        await cursor.executemany(
-            _SQL["keep_way"], [msgspec.structs.asdict(row) | about for row in await ways(db, span)]
+        await execute_many(
+            cursor, _SQL["keep_way"], [msgspec.structs.asdict(row) | about for row in await ways(db, span)]
         )
-        await cursor.executemany(
-            _SQL["keep_why"], [msgspec.structs.asdict(row) | about for row in await whys(db, span)]
+        await execute_many(
+            cursor, _SQL["keep_why"], [msgspec.structs.asdict(row) | about for row in await whys(db, span)]
         )
 
 

@@ -11,7 +11,7 @@ from daemon.fleet.nats_connection import NatsConnection, WrongSequence
 from daemon.fleet.speaker import is_said_in
 from daemon.fleet.stored import Stored
 from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, read_optout, unpack
-from daemon.hq.database import Connection, as_time, queries
+from daemon.hq.database import Connection, as_time, execute_many, queries
 from daemon.hq.streams import WORD_MOST
 from daemon.supervise import recoverable_group
 
@@ -50,7 +50,7 @@ class Ledger:
                     return total
                 rows = [row for stored in words if (row := _row(stored, self._account, self._made)) is not None]
                 async with db.cursor() as cursor:
-                    await cursor.executemany(_SQL["keep"], rows)
+                    await execute_many(cursor, _SQL["keep"], rows)
                 await db.execute(_INGEST["advance"], values | {"seq": words[-1].seq})
             total += len(words)
 
