@@ -119,6 +119,25 @@ async def test_preview(face: Face, messages: list[str]) -> None:
         assert (await face.post("/v1/messages/preview", body, as_="desk")).status == status, body
 
 
+async def previewed(face: Face, template: str, **wish: Any) -> str:
+    body = {"template": template, "medium": "sms", **wish}
+    return str((await face.post("/v1/messages/preview", body, as_="desk")).json["text"])
+
+
+async def test_a_preview_of_an_event_is_of_its_order_and_customer(face: Face, messages: list[str]) -> None:
+    unknown = event("p-1", ref="X-77", customer={"name": "Zed"})
+    shown = await previewed(face, "order.ready", event=unknown)
+    assert "Zed" in shown
+    assert "order X-77" in shown
+    delayed = {"id": "p-2", "type": "order.delayed", "order": {"ref": "B-1", "promised_at": "2026-12-02T16:30:00Z"}}
+    for order in ({}, {"order_ref": "B-1"}):
+        shown = await previewed(face, "order.delayed", event=delayed, **order)
+        assert "Ada" in shown
+        assert "16:30" in shown
+    assert (await face.get("/v1/orders/B-1")).json["promised_at"] is None
+    assert (await face.get("/v1/orders/X-77")).status == 404
+
+
 async def test_templates(face: Face) -> None:
     media = {each["name"]: each["media"] for each in (await face.get("/v1/templates", as_="screen")).json["items"]}
     assert media["order.ready"] == ["email", "sms"]
