@@ -138,6 +138,22 @@ async def test_a_preview_of_an_event_is_of_its_order_and_customer(face: Face, me
     assert (await face.get("/v1/orders/X-77")).status == 404
 
 
+async def test_a_preview_of_a_known_order_says_nothing_that_is_not_so_in_its_customers_language(face: Face) -> None:
+    await face.post("/v1/events", event(customer={"name": "Zed", "locale": "de"}))
+    assert "Bestellung B-1042" in await previewed(face, "order.ready", order_ref="B-1042")
+    assert "order B-1042" in await previewed(face, "order.ready", order_ref="B-1042", locale="en")
+    for template, invented in [
+        ("order.out_of_stock", "Star balloon"),
+        ("order.delayed", "25"),
+        ("refund.issued", "48"),
+    ]:
+        assert invented not in await previewed(face, template, order_ref="B-1042"), template
+    for n, item in enumerate(("Silver moon", "Gold sun")):
+        await face.post("/v1/events", event(f"o-{n}", "order.out_of_stock", customer={}, data={"item": item}))
+    assert "Gold sun" in await previewed(face, "order.out_of_stock", order_ref="B-1042")
+    assert "See you soon." in await previewed(face, "staff.text", order_ref="B-1042"), "a person's words are added"
+
+
 async def test_templates(face: Face) -> None:
     media = {each["name"]: each["media"] for each in (await face.get("/v1/templates", as_="screen")).json["items"]}
     assert media["order.ready"] == ["email", "sms"]
