@@ -35,8 +35,8 @@ async def _of_customer(services: Services, ref: str, medium: str) -> list[str]:
     if not found:
         raise Problem(404, f"no order {ref!r} is known: no event has named it", field="order_ref")
     held = customer_recipient(found[0].customer, services.settings.store.country).addresses
-    kinds = {"sms": ("phone",), "email": ("email",), "all": ("phone", "email")}.get(medium, tuple(held))
-    addresses = [held[kind] for kind in kinds if kind in held]
+    kinds = {"sms": ("phone",), "email": ("email",)}.get(medium, tuple(held))
+    addresses = list(dict.fromkeys(held[kind] for kind in kinds if kind in held))
     if not addresses:
         raise Problem(422, "the customer of this order has no address of that kind", field="order_ref")
     return addresses
