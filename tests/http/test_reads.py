@@ -233,6 +233,17 @@ async def test_a_channel_is_tested_without_and_with_a_message(face: Face, store:
     assert (await face.call("POST", "/v1/channels/twilio/test")).json["ok"] is False
 
 
+async def test_a_channel_is_tested_with_a_number_as_people_dial_it() -> None:
+    settings = store_settings(
+        channels={"whatsapp": {"phone_number_id": "106540352242922"}}, secrets={"WHATSAPP_ACCESS_TOKEN": "EAAG-token"}
+    )
+    async with opened(settings) as face:
+        face.store.http.answer = lambda asked: json_response({"messages": [{"id": "wamid.1"}]})
+        told = (await face.post("/v1/channels/whatsapp/test", {"to": "07700 900123"})).json
+    assert told == {"ok": True, "summary": "WhatsApp took it as wamid.1."}
+    assert b'"to":"447700900123"' in face.store.http.asked[-1].body
+
+
 async def test_a_channel_that_fails_inside_is_told_as_a_fault_of_ours(face: Face, store: SmallStore) -> None:
     def break_down(asked: object) -> NoReturn:
         raise RuntimeError("password hunter2")
