@@ -11,7 +11,7 @@ optout = typer.Typer(no_args_is_help=True, help="Who asked not to be written to:
 app.add_typer(optout, name="optout", epilog="Example: tether optout add '+447700900123' --medium sms")
 
 AddressArgument = Annotated[
-    str, typer.Argument(help="A phone number, an e-mail address, or another channel's address.")
+    str, typer.Argument(help="A phone number, an e-mail address, or with its --medium another channel's address.")
 ]
 MediumOption = Annotated[
     Literal["sms", "email", "chat", "push", "crm", "all"], typer.Option(help="What they are not to get.")

@@ -6,7 +6,7 @@ from daemon.planner.render import FREE_TEXT, Renderer
 from daemon.planner.routes import CUSTOMER
 from daemon.planner.samples import complete, sample_text
 from daemon.planner.sms_text import SmsSize, measure, simplify
-from outbox.model import Event, Medium, Order, Rendered
+from outbox.model import Event, Medium, Order, OrderFields, Rendered
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,18 +29,23 @@ def preview(
     subject: str | None = None,
     audience: str = CUSTOMER,
 ) -> Preview:
-    """The text as it would be sent now, from a real event and order, or where none are given from a sample.
+    """The text as it would be sent now, from a real event and order. Of an order alone: as if its source said no more than that it happened;
+    of neither: from a sample.
 
     Raises RenderError.
     """
-    sample_event, sample_order = complete(template or FREE_TEXT, renderer.store.currency)
+    happened = template or FREE_TEXT
+    if order is None:
+        assumed, order = complete(happened, renderer.store.currency)
+    else:
+        assumed = Event("preview", happened, OrderFields(order.ref))
     told = text if template == "" or event is not None else text or sample_text(template)
     draft = renderer.draft(
         template,
         medium,
         locale,
-        event=event or sample_event,
-        order=order or sample_order,
+        event=event or assumed,
+        order=order,
         text=told,
         subject=subject,
         audience=audience,

@@ -13,7 +13,7 @@ SELECT e.seq, e.source, e.id, e.type, :ref, e.received_at, e.actor, e.raw
 FROM told AS t CROSS JOIN event AS e ON e.seq = t.seq ORDER BY e.seq;
 
 -- orders: the newest change first: each order at its newest event; not what stands for one (`outbox.answers`). `lower` knows A to Z alone;
--- `casefold` is Python's, which takes a turn of the interpreter for each name.
+-- `casefold` is Python's, which takes a turn of the interpreter each time.
 SELECT e.seq, o.body FROM event AS e CROSS JOIN orders AS o ON o.seq = e.order_seq AND o.last_event = e.seq
 WHERE e.seq < :below AND (:since IS NULL OR e.received_at >= :since) AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether')
     AND (
@@ -22,6 +22,7 @@ WHERE e.seq < :below AND (:since IS NULL OR e.received_at >= :since) AND NOT (o.
     )
     AND (
         :search IS NULL OR instr(lower(o.ref), :search) OR instr(lower(coalesce(o.body ->> '{order.customer}.name', '')), :search)
+        OR (o.ref GLOB '*[^ -~]*' AND instr(casefold(o.ref), :search))
         OR (o.body ->> '{order.customer}.name' GLOB '*[^ -~]*' AND instr(casefold(o.body ->> '{order.customer}.name'), :search))
     )
 ORDER BY e.seq DESC LIMIT :limit;

@@ -210,6 +210,57 @@ async def test_an_opt_out_by_an_order_and_by_nothing_usable(face: Face, store: S
         assert (await face.call("PUT", "/v1/optouts", wish, as_="desk")).status == status, wish
 
 
+async def test_an_order_s_customer_who_wants_nothing_at_all_gets_nothing_by_any_way(face: Face, box: Outbox) -> None:
+    """Phone and mail were silenced, and Messenger went on."""
+    told = event()
+    told["customer"] |= {"addresses": {"messenger": "PSID-1", "fcm": "TOKEN", "whatsapp": "+447700900123"}}
+    only_messenger = event("e-2", ref="B-2")
+    only_messenger["customer"] = {"name": "Kofi", "addresses": {"messenger": "PSID-2"}}
+    for each in (told, only_messenger):
+        assert (await face.post("/v1/events", each)).status == 202
+    for ref, addresses in (
+        ("B-1042", ("+447700900123", "ada@example.com", "PSID-1", "TOKEN")),
+        ("B-2", ("PSID-2",)),
+    ):
+        wish = {"medium": "all", "order_ref": ref}
+        answer = await face.call("PUT", "/v1/optouts", wish, as_="desk")
+        assert (answer.status, len(answer.json["address"].split(", "))) == (200, len(addresses))
+        assert all([await box.consent.blocked("chat", each) for each in addresses])
+        assert (await face.call("DELETE", "/v1/optouts", wish, as_="desk")).status == 200
+        assert not any([await box.consent.blocked("push", each) for each in addresses])
+
+
+@pytest.mark.parametrize(
+    ("medium", "typed", "about", "silenced"),
+    [
+        ("chat", "07700 900123", "chat", ["+447700900123"]),
+        ("crm", "+44 7700 900123", "crm", ["+447700900123"]),
+        ("chat", "987654321", "chat", ["987654321"]),
+        ("chat", "U024BE7LH", "chat", ["U024BE7LH"]),
+        ("all", "987654321", "chat", ["987654321"]),
+        ("all", "447700900123", "sms", ["+447700900123", "447700900123"]),
+        ("all", "(07700) 900123", "sms", ["+447700900123"]),
+    ],
+)
+async def test_an_opt_out_by_hand_holds_where_messages_would_go(
+    face: Face, box: Outbox, medium: str, typed: str, about: str, silenced: list[str]
+) -> None:
+    """WhatsApp went on to a number that was typed as it is dialled, and "all" took Telegram's ids for telephone numbers."""
+    wish = {"medium": medium, "address": typed}
+    answer = await face.call("PUT", "/v1/optouts", wish, as_="desk")
+    assert answer.status == 200, answer.body
+    assert all([await box.consent.blocked(about, each) for each in silenced])
+    assert (await face.call("DELETE", "/v1/optouts", wish, as_="desk")).status == 200
+    assert not any([await box.consent.blocked(about, each) for each in silenced])
+    assert (await face.call("DELETE", "/v1/optouts", wish, as_="desk")).status == 404
+
+
+@pytest.mark.parametrize("typed", ["07700", "1042", "B-1042", "U024BE7LH"])
+async def test_what_may_be_a_slip_is_not_noted_for_all_media(face: Face, typed: str) -> None:
+    answer = await face.call("PUT", "/v1/optouts", {"medium": "all", "address": typed}, as_="desk")
+    assert (answer.status, answer.fields) == (422, ["address"])
+
+
 async def test_news_whose_event_has_another_till_s_number_is_told_as_it_was(face: Face, store: SmallStore) -> None:
     """Both tills count from one: the second's customer was to hear what the first had run out of."""
     await store.token("till-1", "events")

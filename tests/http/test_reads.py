@@ -119,6 +119,41 @@ async def test_preview(face: Face, messages: list[str]) -> None:
         assert (await face.post("/v1/messages/preview", body, as_="desk")).status == status, body
 
 
+async def previewed(face: Face, template: str, **wish: Any) -> str:
+    body = {"template": template, "medium": "sms", **wish}
+    return str((await face.post("/v1/messages/preview", body, as_="desk")).json["text"])
+
+
+async def test_a_preview_of_an_event_is_of_its_order_and_customer(face: Face, messages: list[str]) -> None:
+    unknown = event("p-1", ref="X-77", customer={"name": "Zed"})
+    shown = await previewed(face, "order.ready", event=unknown)
+    assert "Zed" in shown
+    assert "order X-77" in shown
+    delayed = {"id": "p-2", "type": "order.delayed", "order": {"ref": "B-1", "promised_at": "2026-12-02T16:30:00Z"}}
+    for order in ({}, {"order_ref": "B-1"}):
+        shown = await previewed(face, "order.delayed", event=delayed, **order)
+        assert "Ada" in shown
+        assert "16:30" in shown
+    assert (await face.get("/v1/orders/B-1")).json["promised_at"] is None
+    assert (await face.get("/v1/orders/X-77")).status == 404
+
+
+async def test_a_preview_of_a_known_order_says_nothing_that_is_not_so_in_its_customers_language(face: Face) -> None:
+    await face.post("/v1/events", event(customer={"name": "Zed", "locale": "de"}))
+    assert "Bestellung B-1042" in await previewed(face, "order.ready", order_ref="B-1042")
+    assert "order B-1042" in await previewed(face, "order.ready", order_ref="B-1042", locale="en")
+    for template, invented in [
+        ("order.out_of_stock", "Star balloon"),
+        ("order.delayed", "25"),
+        ("refund.issued", "48"),
+    ]:
+        assert invented not in await previewed(face, template, order_ref="B-1042"), template
+    for n, item in enumerate(("Silver moon", "Gold sun")):
+        await face.post("/v1/events", event(f"o-{n}", "order.out_of_stock", customer={}, data={"item": item}))
+    assert "Gold sun" in await previewed(face, "order.out_of_stock", order_ref="B-1042")
+    assert "See you soon." in await previewed(face, "staff.text", order_ref="B-1042"), "a person's words are added"
+
+
 async def test_templates(face: Face) -> None:
     media = {each["name"]: each["media"] for each in (await face.get("/v1/templates", as_="screen")).json["items"]}
     assert media["order.ready"] == ["email", "sms"]
@@ -196,6 +231,17 @@ async def test_a_channel_is_tested_without_and_with_a_message(face: Face, store:
     assert b"To=%2B447700900123" in store.http.asked[-1].body
     store.http.answer = lambda asked: json_response({"code": 20003, "message": "Authenticate"}, 401)
     assert (await face.call("POST", "/v1/channels/twilio/test")).json["ok"] is False
+
+
+async def test_a_channel_is_tested_with_a_number_as_people_dial_it() -> None:
+    settings = store_settings(
+        channels={"whatsapp": {"phone_number_id": "106540352242922"}}, secrets={"WHATSAPP_ACCESS_TOKEN": "EAAG-token"}
+    )
+    async with opened(settings) as face:
+        face.store.http.answer = lambda asked: json_response({"messages": [{"id": "wamid.1"}]})
+        told = (await face.post("/v1/channels/whatsapp/test", {"to": "07700 900123"})).json
+    assert told == {"ok": True, "summary": "WhatsApp took it as wamid.1."}
+    assert b'"to":"447700900123"' in face.store.http.asked[-1].body
 
 
 async def test_a_channel_that_fails_inside_is_told_as_a_fault_of_ours(face: Face, store: SmallStore) -> None:

@@ -10,8 +10,8 @@ from outbox.audit import verify_export
 from outbox.model import Attempt, Rendered, State, Transition
 from outbox.outcome import Accepted, Rejected, Scope
 from outbox.reasons import Reason
-from tests.support.face import Face, event
-from tests.support.small_store import SmallStore
+from tests.support.face import Face, event, opened
+from tests.support.small_store import SmallStore, store_settings
 
 
 @pytest.fixture
@@ -161,6 +161,24 @@ async def test_opt_outs(face: Face) -> None:
     assert (await face.get("/v1/orders/B-1042")).json["optouts"] == {"sms": "asked"}
     assert (await face.call("DELETE", "/v1/optouts", {"id": entry["id"]}, as_="desk")).status == 200
     assert (await face.get("/v1/optouts")).json["items"] == []
+
+
+async def test_who_wants_no_chat_is_seen_at_their_order() -> None:
+    settings = store_settings(
+        channels={"whatsapp": {"phone_number_id": "1"}, "telegram": {}},
+        secrets={"WHATSAPP_ACCESS_TOKEN": "EAAG", "TELEGRAM_BOT_TOKEN": "1:A"},
+    )
+    async with opened(settings) as face:
+        both = event("e-2", ref="B-2")
+        both["customer"] |= {"addresses": {"telegram": "987654321"}}
+        for told in (event(), both):
+            await face.post("/v1/events", told)
+        consent = face.store.box.consent
+        await consent.stop("chat", "+447700900123", reason="STOP", actor="customer")
+        assert (await face.get("/v1/orders/B-1042")).json["optouts"] == {"chat": "STOP"}
+        assert (await face.get("/v1/orders/B-2")).json["optouts"] == {}, "Telegram reaches them"
+        await consent.stop("chat", "987654321", reason="no more", actor="Mia")
+        assert (await face.get("/v1/orders/B-2")).json["optouts"].keys() == {"chat"}
 
 
 async def test_record(face: Face) -> None:

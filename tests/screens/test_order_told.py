@@ -47,6 +47,13 @@ async def test_one_who_does_not_know_stands_there_with_the_reason() -> None:
         assert head_of(counter.text)[1].strip().startswith("NOT TOLD: ")
 
 
+async def test_one_who_wants_no_chat_is_shown_so() -> None:
+    async with opened() as counter:
+        counter.service.shop.orders["B-1042"]["optouts"] = {"chat": "STOP"}
+        counter.app.open_order("B-1042")
+        await counter.see("text ✓ +44…0123", "chat ✗ not wanted")
+
+
 async def test_what_waits_says_when_it_goes_and_what_is_not_known_says_so() -> None:
     async with opened() as counter:
         counter.app.open_order("B-1047")

@@ -48,6 +48,15 @@ async def test_orders_come_by_their_newest_change(tmp_path: Path) -> None:
         assert rest.next is None
 
 
+@pytest.mark.parametrize("search", ["Ü-12", "ü-1", "GRÖSS", "größ"])
+async def test_a_number_is_found_however_its_letters_are_written(tmp_path: Path, search: str) -> None:
+    async with open_box(tmp_path) as box:
+        for n, ref in enumerate(("Ü-12", "B-1", "Größ-7")):
+            await box.spool.accept(posted(f"e{n}", ref=ref), plans())
+        found = await box.views.orders(search=search, limit=9)
+        assert [order.ref for order in found.items] == ["Ü-12" if "-1" in search else "Größ-7"]
+
+
 @pytest.mark.parametrize("search", ["Ángel Groß", "ángel", "ÁNGEL", "GROSS", "groß"])
 async def test_a_name_is_found_however_it_is_written(tmp_path: Path, search: str) -> None:
     async with open_box(tmp_path) as box:

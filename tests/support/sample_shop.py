@@ -373,6 +373,6 @@ class SampleShop:
                 }
             )
         return {
-            **order, "items": [{"name": "Helium bouquet, 12", "quantity": 1}], "note": "", "url": None, "optouts": {},
+            "optouts": {}, **order, "items": [{"name": "Helium bouquet, 12", "quantity": 1}], "note": "", "url": None,
             "timeline": sorted(entries, key=lambda entry: entry["at"]),
         }  # fmt: skip

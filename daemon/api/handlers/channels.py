@@ -5,7 +5,8 @@ from typing import Literal
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import B, Call, NoQuery, Q, Scope, get, post
 from daemon.api.schema.problem import Problem
-from daemon.planner.rules.addresses import sent_to
+from daemon.channels.registry import channel_class
+from daemon.planner.rules.addresses import usable_address
 from daemon.wire.requests.act import Reason
 from daemon.wire.requests.channels import TestWish, UplinkWish, UssdWish
 from daemon.wire.service import Channel, Channels, TestResult, Uplink
@@ -57,8 +58,9 @@ async def test(call: Call[NoQuery, TestWish]) -> TestResult:
 async def _as_sent(call: Call[Q, B], name: str, to: str) -> str:
     """An address as a message would carry it: people enter numbers as they dial them. What can't be read, such as digits that mean
     something only locally, is tried as it is."""
-    medium = next((row.medium for row in await call.services.engine.board.board() if row.name == name), "")
-    return sent_to(medium, to, call.services.settings.store.country) or to
+    is_enabled = any(row.name == name for row in await call.services.engine.board.board())
+    kinds, country = channel_class(name).address_kinds if is_enabled else (), call.services.settings.store.country
+    return next((usable for kind in kinds if (usable := usable_address(kind, to, country))), to)
 
 
 async def force(call: Call[NoQuery, UplinkWish]) -> Uplink:

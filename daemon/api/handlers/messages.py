@@ -2,6 +2,7 @@
 
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
+from daemon.api.plumbing.services import Services
 from daemon.api.schema.event import PreviewWish
 from daemon.api.schema.problem import Problem
 from daemon.planner import preview as render
@@ -10,8 +11,8 @@ from daemon.wire.messages import Message, MessageDetail, Messages, Rendering, Te
 from daemon.wire.queries import MessagesQuery
 from daemon.wire.requests.act import Reason
 from daemon.wire.requests.messages import Retry
-from outbox.model import State
-from outbox.orders import to_ms
+from outbox.model import Event, Order, Posted, State
+from outbox.orders import project, to_ms
 
 
 async def index(call: Call[MessagesQuery, None]) -> Messages:
@@ -56,25 +57,41 @@ async def preview(call: Call[NoQuery, PreviewWish]) -> Rendering:
     wish, services = call.body, call.services
     if wish.template is None and wish.text is None:
         raise Problem(422, "say what to render: a template, or a text", field="template")
-    order = None
-    if wish.order_ref is not None:
-        found = await services.box.views.orders_by_ref([wish.order_ref])
-        if not found:
-            raise Problem(404, f"no order {wish.order_ref!r} is known", field="order_ref")
-        order = found[0]
+    order = await _order_of(call)
+    event = wish.event or (None if order is None else await _newest(services, order.ref, wish.template))
     try:
         made = render.preview(
             services.engine.renderer,
             wish.template or "",
             wish.medium,
-            wish.locale,
-            event=wish.event,
+            wish.locale or (None if order is None else order.customer.locale),
+            event=event,
             order=order,
             text=wish.text,
         )
     except RenderError as error:
         raise Problem(422, str(error), field="template") from error
     return Rendering(made.rendered.subject, made.rendered.text, made.rendered.html, present.sms_size(made.sms))
+
+
+async def _order_of(call: Call[NoQuery, PreviewWish]) -> Order | None:
+    """The order that is named, as the event would leave it; None where neither is given. Raises Problem 404."""
+    wish, services = call.body, call.services
+    ref = wish.order_ref or (None if wish.event is None else wish.event.order.ref)
+    if ref is None:
+        return None
+    order = next(iter(await services.box.views.orders_by_ref([ref])), None)
+    if order is None and wish.order_ref is not None:
+        raise Problem(404, f"no order {ref!r} is known", field="order_ref")
+    if wish.event is None:
+        return order
+    return project(order, Posted(call.caller.name, wish.event, b"", services.clock.now()))
+
+
+async def _newest(services: Services, ref: str, type: str | None) -> Event | None:
+    """The order's newest event of that type; None where there is none, or it was forgotten."""
+    told = [each for each in await services.box.views.events_of_order(ref) if each.type == type]
+    return present.decoded(told[-1]) if told else None
 
 
 async def templates(call: Call[NoQuery, None]) -> Templates:

@@ -3,7 +3,7 @@
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, Route, Scope, get, post
 from daemon.api.plumbing.services import Services
-from daemon.api.schema.addresses import consent_address
+from daemon.api.schema.addresses import consent_addresses
 from daemon.api.schema.problem import Problem
 from daemon.planner.recipients import customer_recipient
 from daemon.wire.customers import OptOuts, OptOutSet
@@ -21,7 +21,7 @@ async def stop(call: Call[NoQuery, OptOutWish]) -> OptOutSet:
     wish = call.body
     reason = wish.reason or "entered by staff"
     if wish.address is not None:
-        addresses = [consent_address(wish.medium, wish.address, call.services.settings.store)]
+        addresses = consent_addresses(wish.medium, wish.address, call.services.settings.store)
     else:
         addresses = await _of_customer(call.services, wish.order_ref or "", wish.medium)
     for address in addresses:
@@ -35,8 +35,8 @@ async def _of_customer(services: Services, ref: str, medium: str) -> list[str]:
     if not found:
         raise Problem(404, f"no order {ref!r} is known: no event has named it", field="order_ref")
     held = customer_recipient(found[0].customer, services.settings.store.country).addresses
-    kinds = {"sms": ("phone",), "email": ("email",), "all": ("phone", "email")}.get(medium, tuple(held))
-    addresses = [held[kind] for kind in kinds if kind in held]
+    kinds = {"sms": ("phone",), "email": ("email",)}.get(medium, tuple(held))
+    addresses = list(dict.fromkeys(held[kind] for kind in kinds if kind in held))
     if not addresses:
         raise Problem(422, "the customer of this order has no address of that kind", field="order_ref")
     return addresses
@@ -55,7 +55,7 @@ async def allow(call: Call[OptInQuery, OptIn]) -> OptOutSet:
     if medium is None or (address is None and ref is None):
         raise Problem(422, "say which: its id, or its medium and address", field="id")
     if address is not None:
-        addresses = [consent_address(medium, address, call.services.settings.store)]
+        addresses = consent_addresses(medium, address, call.services.settings.store)
     else:
         addresses = await _of_customer(call.services, ref or "", medium)
     actor = call.caller.actor

@@ -1,6 +1,6 @@
 """Orders: what is known of them now, one with its story, and what staff do to them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from daemon.api.handlers import staff
 from daemon.api.handlers import timeline as story
@@ -11,8 +11,9 @@ from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
+from daemon.channels.registry import channel_class
+from daemon.planner.recipients import customer_recipient
 from daemon.planner.rules import stages
-from daemon.planner.rules.addresses import sent_to
 from daemon.wire import orders as wire_orders
 from daemon.wire.orders import Held, OrderDetail, Orders
 from daemon.wire.queries import OrdersQuery
@@ -55,17 +56,25 @@ async def show(call: Call[NoQuery, None]) -> OrderDetail:
 
 
 async def _optouts(services: Services, order: Order) -> dict[str, str]:
-    """Why nothing may go to the customer, by medium: the ledger's word, or their own flag."""
-    customer = order.customer
-    addresses = {"sms": customer.phone, "email": customer.email}
-    standing = {
-        medium: "the customer does not want it" for medium, wanted in (customer.consent or {}).items() if not wanted
-    }
-    for medium, address in addresses.items():
-        usable = sent_to(medium, address, services.settings.store.country) if address else None
-        if usable and (reason := await services.box.consent.blocked(medium, usable)):
-            standing[medium] = str(reason)
+    """Why nothing may go to the customer, by medium: the ledger's word on each address that it would go to, or their own flag."""
+    who = customer_recipient(order.customer, services.settings.store.country)
+    standing = dict.fromkeys(who.refuses, "the customer does not want it")
+    for medium, addresses in _by_medium(services, who.addresses).items():
+        words = [await services.box.consent.blocked(medium, each) for each in addresses]
+        if all(words):
+            standing[medium] = str(words[0])
     return standing
+
+
+def _by_medium(services: Services, held: Mapping[str, str]) -> Mapping[str, Collection[str]]:
+    """The customer's addresses that texts, mail, and whatever else is enabled would go to."""
+    takes: list[tuple[str, tuple[str, ...]]] = [("sms", ("phone",)), ("email", ("email",))]
+    takes += [(lane.medium, channel_class(name).address_kinds) for name, lane in services.engine.lanes.items()]
+    found: dict[str, dict[str, None]] = {}
+    for medium, kinds in takes:
+        if address := next((held[kind] for kind in kinds if kind in held), None):
+            found.setdefault(medium, {})[address] = None
+    return found
 
 
 async def set_status(call: Call[NoQuery, StatusChange]) -> StatusSet:

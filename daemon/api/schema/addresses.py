@@ -2,7 +2,7 @@
 
 from daemon.api.schema.problem import Problem
 from daemon.config import Store
-from daemon.planner.rules.addresses import KIND_WORDS, kind_of, sent_to
+from daemon.planner.rules.addresses import KIND_WORDS, LONGEST_SHORT_NUMBER, kind_of, sent_to, usable_address
 
 
 def entered_address(medium: str, address: str, store: Store, *, field: str = "address") -> str:
@@ -14,8 +14,21 @@ def entered_address(medium: str, address: str, store: Store, *, field: str = "ad
     return usable
 
 
-def consent_address(medium: str, address: str, store: Store) -> str:
-    """The address that a word on consent is about. Raises Problem 422 when it can't be one of that medium."""
-    if medium == "all":
-        medium = "email" if "@" in address else "sms"
-    return entered_address(medium, address, store)
+def consent_addresses(medium: str, address: str, store: Store) -> list[str]:
+    """The forms in which a message could go to whom a word on consent is about: what is typed for a chat or for all may be a telephone
+    number, as WhatsApp has it too, or a chat's id. Raises Problem 422 when it can be neither, and for all when that is not sure."""
+    given = address.strip()
+    is_worded = any(map(str.isalpha, given)) and "+" not in given
+    if medium == "all" and "@" in given:
+        medium = "email"
+    elif medium == "all" and is_worded:
+        words = (
+            "this can be neither a phone number nor an e-mail address; of another address say the medium: chat, push"
+        )
+        raise Problem(422, f"address: {words}", field="address")
+    if medium in ("sms", "email", "push") or is_worded:
+        return [entered_address(medium, given, store)]
+    if given.isdecimal() and not given.startswith("0") and (medium != "all" or len(given) > LONGEST_SHORT_NUMBER):
+        number = usable_address("phone", given, store.country)
+        return [given] if number is None else [given, number]
+    return [entered_address("sms", given, store)]

@@ -85,7 +85,8 @@ class CloudEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PreviewWish(msgspec.Struct, frozen=True):
-    """What to render: a template or free text, for one medium, with a known order, an event, or sample data."""
+    """What to render: a template or free text, for one medium, with a known order, an event, or sample data. Without `locale` in the
+    customer's language, or the store's."""
 
     medium: model.Medium
     template: Annotated[str, Meta(min_length=1, max_length=100)] | None = None

@@ -8,7 +8,7 @@ import phonenumbers
 from babel import Locale
 
 _MAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\s@<>(),;:\"\[\]\\.]{1,63}\.)+[^\s@<>(),;:\"\[\]\\.]{2,63}")
-_LONGEST_SHORT_NUMBER = 6
+LONGEST_SHORT_NUMBER = 6
 _LONGEST_ADDRESS = 4096
 
 KIND_WORDS: Mapping[str, str] = {"phone": "phone number", "email": "e-mail address"}
@@ -56,7 +56,7 @@ def _is_whole(number: phonenumbers.PhoneNumber) -> bool:
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return False
     digits = phonenumbers.national_significant_number(number)
-    return len(digits) > _LONGEST_SHORT_NUMBER or phonenumbers.is_valid_number(number)
+    return len(digits) > LONGEST_SHORT_NUMBER or phonenumbers.is_valid_number(number)
 
 
 def region(country: str | None) -> str | None:
