@@ -11,6 +11,7 @@ from daemon.cli.frame import (
     app,
     as_json,
     hand_down,
+    how_the_line_is,
     read,
     settings_of,
     table,
@@ -39,7 +40,7 @@ def list_channels(context: typer.Context, config: ConfigOption = None, json: Jso
     from daemon.wire.service import Channels
 
     shown = read(answer, Channels)
-    print(f"line {shown.uplink.state} since {when(shown.uplink.since, settings)}")
+    print(f"line {how_the_line_is(shown.uplink, settings)}")
     print(f"texts: {texts_today(shown.sms, settings.store.currency)}\n")
     rows = [
         (

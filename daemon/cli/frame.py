@@ -18,7 +18,7 @@ from outbox import harmless
 
 if TYPE_CHECKING:
     from daemon.config import Settings
-    from daemon.wire.service import SmsToday
+    from daemon.wire.service import SmsToday, Uplink
 
 T = TypeVar("T")
 
@@ -325,6 +325,11 @@ def when(moment: int | None, settings: "Settings") -> str:
     if not moment:
         return "-"
     return f"{datetime.fromtimestamp(moment / 1000, settings.store.zone):%Y-%m-%d %H:%M:%S}"
+
+
+def how_the_line_is(uplink: "Uplink", settings: "Settings") -> str:
+    by_hand = " (set by hand: `tether uplink auto` takes that back)" if uplink.forced else ""
+    return f"{uplink.state} since {when(uplink.since, settings)}{by_hand}"
 
 
 def _cell(value: object) -> str:

@@ -13,6 +13,7 @@ from daemon.cli.frame import (
     app,
     as_json,
     counted,
+    how_the_line_is,
     read,
     settings_of,
     settle,
@@ -59,11 +60,10 @@ def status(
     if json:
         as_json({"running": running, **answer, "channels": channels["items"]})
     else:
-        line = glance.uplink
         print(
             f"service   {'running' if running else 'stopped (start it with `systemctl start tether` or `tether run`)'}"
         )
-        print(f"line      {line.state} since {when(line.since, settings)}" if running else "line      not watched")
+        print(f"line      {how_the_line_is(glance.uplink, settings) if running else 'not watched'}")
         print(f"messages  {glance.waiting} waiting, {glance.failed} failed, {glance.unknown} not sure")
         print(f"replies   {glance.replies} unread")
         print(f"texts     {texts_today(glance.sms, glance.store.currency)}")

@@ -207,6 +207,8 @@ async def test_channels(tether: Tether, shop: Shop) -> None:
     assert "bill not paid" not in (await taken(tether, "channels")).out
     await taken(tether, "uplink", "down")
     assert (await taken(tether, "channels")).out.startswith("line down")
+    assert "(set by hand: `tether uplink auto` takes that back)" in (await taken(tether, "channels")).out
+    assert "(set by hand: `tether uplink auto` takes that back)" in (await tether("status")).out
     await taken(tether, "uplink", "auto")
 
 

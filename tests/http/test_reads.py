@@ -168,7 +168,7 @@ async def test_event_id_that_several_sources_have(face: Face) -> None:
 async def test_channels_and_the_line(face: Face, store: SmallStore) -> None:
     listed = (await face.get("/v1/channels", as_="screen")).json
     assert [each["name"] for each in listed["items"]] == ["twilio", "modem", "sendgrid"]
-    assert listed["uplink"] == {"state": "up", "since": "2026-11-24T10:15:00.000Z"}
+    assert listed["uplink"] == {"state": "up", "since": "2026-11-24T10:15:00.000Z", "forced": False}
     assert listed["items"][1]["detail"]["stage"] == "stopped"
     paused = await face.post("/v1/channels/twilio/pause", {"reason": "out of credit"})
     assert (paused.json["state"], paused.json["reason"]) == ("paused", "paused by owner: out of credit")
