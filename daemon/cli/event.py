@@ -38,7 +38,7 @@ def event(
     json: JsonOption = False,
 ) -> None:
     """Take in an event, as a till would post it."""
-    from daemon.api.plumbing.voices import COMMAND_LINE
+    from daemon.intake.own_sources import COMMAND_LINE
 
     if file is not None:
         body: Any = sys.stdin.buffer.read() if str(file) == "-" else _read(file)
