@@ -243,6 +243,20 @@ def settings_of(config: Path | None) -> "Settings":
         return _at_the_counter(Settings(data=Data(path=Path(INSTALLED_DATABASE))))
 
 
+NOT_FOR_THIS_USER = "/etc/tether/tether.toml is for root and the service to read"
+
+
+def is_unread(settings: "Settings") -> bool:
+    """Whether it is the machine's own that this user may not read: all of it but the store is at its default, whatever the file says."""
+    return settings.file is None and settings.database == Path(INSTALLED_DATABASE)
+
+
+def need_the_file(settings: "Settings", command: str) -> None:
+    """For a command that goes by the configuration itself. Raises Failure where this user may not read it."""
+    if is_unread(settings):
+        raise Failure(f"{NOT_FOR_THIS_USER}: sudo tether {command}")
+
+
 def _at_the_counter(settings: "Settings") -> "Settings":
     """With the store as its service tells of it: times are shown on the store's clocks. A service that tells nothing says why when it is
     asked for what the command wants."""
