@@ -184,6 +184,19 @@ async def test_channels_and_the_line(face: Face, store: SmallStore) -> None:
     assert (await face.post("/v1/uplink", {"state": "sideways"})).fields == ["state"]
 
 
+@pytest.mark.parametrize("path", ["/v1/channels", "/v1/sources", "/v1/templates", "/v1/tokens"])
+async def test_short_lists_are_read_page_by_page_as_well(face: Face, path: str) -> None:
+    whole = (await face.get(path)).json
+    assert whole["next"] is None
+    items, cursor = [], None
+    for _ in whole["items"]:
+        page = (await face.get(path, query={"limit": 1, **({"cursor": cursor} if cursor else {})})).json
+        items += page["items"]
+        cursor = page["next"]
+    assert (items, cursor) == (whole["items"], None)
+    assert (await face.get(path, query={"cursor": "x"})).fields == ["cursor"]
+
+
 async def test_a_channel_is_tested_without_and_with_a_message(face: Face, store: SmallStore) -> None:
     store.http.answer = lambda asked: json_response({"status": "active", "sid": "SM1"}, 201)
     assert (await face.call("POST", "/v1/channels/twilio/test")).json == {

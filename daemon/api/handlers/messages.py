@@ -2,12 +2,13 @@
 
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
+from daemon.api.plumbing.short_list import page_of
 from daemon.api.schema.event import PreviewWish
 from daemon.api.schema.problem import Problem
 from daemon.planner import preview as render
 from daemon.planner.render import RenderError
 from daemon.wire.messages import Message, MessageDetail, Messages, Rendering, Template, Templates
-from daemon.wire.queries import MessagesQuery
+from daemon.wire.queries import MessagesQuery, ShortListQuery
 from daemon.wire.requests.act import Reason
 from daemon.wire.requests.messages import Retry
 from outbox.model import State
@@ -77,9 +78,9 @@ async def preview(call: Call[NoQuery, PreviewWish]) -> Rendering:
     return Rendering(made.rendered.subject, made.rendered.text, made.rendered.html, present.sms_size(made.sms))
 
 
-async def templates(call: Call[NoQuery, None]) -> Templates:
-    found = call.services.engine.renderer.files.media()
-    return Templates([Template(name, tuple(media)) for name, media in found.items()], None)
+async def templates(call: Call[ShortListQuery, None]) -> Templates:
+    found, following = page_of(list(call.services.engine.renderer.files.media().items()), call.query)
+    return Templates([Template(name, tuple(media)) for name, media in found], following)
 
 
 ROUTES = (
@@ -115,5 +116,5 @@ ROUTES = (
         refusals=(404, 409),
         body_required=False,
     ),
-    get("/v1/templates", templates, "List the texts that staff may send", "Messages", Templates),
+    get("/v1/templates", templates, "List the texts that staff may send", "Messages", Templates, ShortListQuery),
 )
