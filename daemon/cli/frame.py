@@ -306,6 +306,14 @@ def as_json(value: Any) -> None:
     print(text)
 
 
+def tell(answer: Any, words: str, *, json: bool) -> None:
+    """Print what became of an act: the service's answer for a script, a sentence for people."""
+    if json:
+        as_json(answer)
+    else:
+        print(words)
+
+
 def counted(number: int, one: str, more: str = "") -> str:
     """`1 order`, `2 orders`, `0 replies`."""
     return f"{number} {one if number == 1 else more or one + 's'}"

@@ -214,7 +214,7 @@ async def test_channels(tether: Tether, shop: Shop) -> None:
     await taken(tether, "channels", "pause", "twilio", "--reason", "bill not paid")
     assert "bill not paid" in (await taken(tether, "channels")).out
     assert "bill not paid" in (await tether("status")).out
-    await taken(tether, "channels", "resume", "twilio")
+    assert (await taken(tether, "channels", "resume", "twilio", "--json")).json["state"] == "ready"
     assert "bill not paid" not in (await taken(tether, "channels")).out
     await taken(tether, "uplink", "down")
     assert (await taken(tether, "channels")).out.startswith("line down")
