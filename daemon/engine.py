@@ -165,7 +165,8 @@ class Engine:
                 lane.paused_by = paused
         forced = await self._box.notes.get("uplink.forced")
         if forced:
-            await self.uplink.force(LineState(forced))
+            said_at = await self._box.notes.get("uplink.forced_at")
+            await self.uplink.force(LineState(forced), at=int(said_at or 0))
         self._is_recalled = True
 
     async def clock_stepped(self) -> None:

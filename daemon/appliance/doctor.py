@@ -10,7 +10,7 @@ from daemon.appliance.checks.configuration import check_configuration, check_per
 from daemon.appliance.checks.database import check_database
 from daemon.appliance.checks.disk import check_disk
 from daemon.appliance.checks.fleet import check_fleet
-from daemon.appliance.checks.network import check_dns, check_port
+from daemon.appliance.checks.network import check_dns, check_line, check_port
 from daemon.appliance.checks.sources import check_sources
 from daemon.appliance.checks.unit import check_unit
 from daemon.appliance.examination import Check, Examination
@@ -25,6 +25,7 @@ CHECKS: Sequence[tuple[str, Check]] = (
     ("database", check_database),
     ("port", check_port),
     ("dns", check_dns),
+    ("line", check_line),
     ("channels", check_channels),
     ("sources", check_sources),
     ("fleet", check_fleet),

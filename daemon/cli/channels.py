@@ -11,9 +11,11 @@ from daemon.cli.frame import (
     app,
     as_json,
     hand_down,
+    how_the_line_is,
     read,
     settings_of,
     table,
+    tell,
     texts_today,
     when,
 )
@@ -39,7 +41,7 @@ def list_channels(context: typer.Context, config: ConfigOption = None, json: Jso
     from daemon.wire.service import Channels
 
     shown = read(answer, Channels)
-    print(f"line {shown.uplink.state} since {when(shown.uplink.since, settings)}")
+    print(f"line {how_the_line_is(shown.uplink, settings)}")
     print(f"texts: {texts_today(shown.sms, settings.store.currency)}\n")
     rows = [
         (
@@ -108,30 +110,31 @@ def pause(
     name: NameArgument,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Send nothing by this channel until it is resumed. Its messages go to their next one, or wait."""
     from daemon.wire.requests import channels as acts
 
-    done(settings_of(config), acts.pause(name, reason))
-    print(f"{name} is paused")
+    tell(done(settings_of(config), acts.pause(name, reason)), f"{name} is paused", json=json)
 
 
 @channels.command(epilog="Example: tether channels resume twilio")
-def resume(name: NameArgument, config: ConfigOption = None) -> None:
+def resume(name: NameArgument, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Use a paused channel again."""
     from daemon.wire.requests import channels as acts
 
-    done(settings_of(config), acts.resume(name))
-    print(f"{name} is used again")
+    tell(done(settings_of(config), acts.resume(name)), f"{name} is used again", json=json)
 
 
 @app.command(epilog="Example: tether uplink down  (and `tether uplink auto` to let evidence decide again)")
 def uplink(
     state: Annotated[Literal["up", "down", "auto"], typer.Argument(help="What it is; auto: evidence decides.")],
     config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Say that the line is up or down. It counts so, whatever it looks like, until `auto` takes that back."""
     from daemon.wire.requests import channels as acts
 
-    done(settings_of(config), acts.set_uplink(state), only="only the running service watches the line")
-    print("evidence decides" if state == "auto" else f"the line counts as {state} until `tether uplink auto`")
+    answer = done(settings_of(config), acts.set_uplink(state), only="only the running service watches the line")
+    words = "evidence decides" if state == "auto" else f"the line counts as {state} until `tether uplink auto`"
+    tell(answer, words, json=json)

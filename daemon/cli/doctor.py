@@ -2,19 +2,19 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon.cli.frame import (
     EX_CONFIG,
-    INSTALLED_DATABASE,
+    NOT_FOR_THIS_USER,
     ConfigOption,
     Failure,
     JsonOption,
     app,
     as_json,
+    is_unread,
     settings_of,
     settle,
 )
@@ -47,11 +47,7 @@ def doctor(
     code = 0
     try:
         settings = settings_of(config)
-        found = (
-            [_not_for_this_user()]
-            if settings.file is None and settings.database == Path(INSTALLED_DATABASE)
-            else look(settings, fix=fix, offline=offline)
-        )
+        found = [_not_for_this_user()] if is_unread(settings) else look(settings, fix=fix, offline=offline)
         if news is not None:
             settle(lambda: report(settings, news, found))
     except ConfigError as error:
@@ -66,7 +62,7 @@ def doctor(
 def _not_for_this_user() -> "Finding":
     from daemon.appliance.finding import problem
 
-    return problem("permissions", "/etc/tether/tether.toml is for root and the service to read", "sudo tether doctor")
+    return problem("permissions", NOT_FOR_THIS_USER, "sudo tether doctor")
 
 
 def look(settings: "Settings", *, fix: bool = False, offline: bool = False) -> "Sequence[Finding]":

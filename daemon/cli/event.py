@@ -38,7 +38,7 @@ def event(
     json: JsonOption = False,
 ) -> None:
     """Take in an event, as a till would post it."""
-    from daemon.api.plumbing.voices import COMMAND_LINE
+    from daemon.intake.own_sources import COMMAND_LINE
 
     if file is not None:
         body: Any = sys.stdin.buffer.read() if str(file) == "-" else _read(file)
@@ -58,14 +58,14 @@ def event(
             return await client.post("/v1/events", body, source=COMMAND_LINE)
 
     answer = settle(post)
-    if type and not json:
-        _doubt(type)
     items = _items(answer)
     if json:
         as_json(answer)
     else:
         for item in items:
-            _tell(item)
+            _tell(item, is_alone=len(items) == 1)
+        if type and not items[0].warnings:
+            _doubt(type)
     if any(item.problem for item in items):
         raise Failure("not all events were taken: correct them and post the file again, which takes no event twice")
 
@@ -89,10 +89,12 @@ def _items(answer: dict[str, Any]) -> Sequence["BatchItem"]:
     if "items" in answer:
         return read(answer, BatchAnswer).items
     taken = read(answer, Accepted)
-    return [BatchItem(0, 200 if taken.duplicate else 202, taken.event_id, taken.duplicate, None)]
+    return [BatchItem(0, 200 if taken.duplicate else 202, taken.event_id, taken.duplicate, None, tuple(taken.warnings))]
 
 
-def _tell(item: "BatchItem") -> None:
+def _tell(item: "BatchItem", *, is_alone: bool) -> None:
+    for warning in item.warnings:
+        print(f"{'tether' if is_alone else f'item {item.index}'}: {warning}", file=sys.stderr)
     if item.problem:
         print(f"item {item.index}: {item.problem.detail}", file=sys.stderr)
     else:

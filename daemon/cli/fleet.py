@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, counted, read, settings_of, settle, when
+from daemon.cli.frame import (
+    ConfigOption,
+    Failure,
+    JsonOption,
+    app,
+    as_json,
+    counted,
+    is_unread,
+    need_the_file,
+    read,
+    settings_of,
+    settle,
+    when,
+)
 from daemon.cli.service import is_running, service
 
 if TYPE_CHECKING:
@@ -19,6 +32,7 @@ fleet = typer.Typer(
 )
 app.add_typer(fleet, name="fleet", epilog="Example: tether fleet status")
 
+IN_NO_FLEET = "this store is in no fleet: ask headquarters for a code, then tether fleet join CODE"
 CodeArgument = Annotated[str, typer.Argument(help="What `tether hq store add` printed, whole and in quotes.")]
 
 
@@ -35,6 +49,7 @@ def join(code: CodeArgument, config: ConfigOption = None) -> None:
     from outbox.clock import SystemClock
 
     settings = settings_of(config)
+    need_the_file(settings, "fleet join")
     path = _file(settings)
     if SystemClock().now() < RELEASED:
         raise Failure(
@@ -56,8 +71,8 @@ def join(code: CodeArgument, config: ConfigOption = None) -> None:
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     """How the line stands and how far headquarters has the record. Exits with 1 when somebody must act."""
     settings = settings_of(config)
-    if not settings.fleet.store:
-        raise Failure("this store is in no fleet: ask headquarters for a code, then tether fleet join CODE")
+    if not settings.fleet.store and not is_unread(settings):
+        raise Failure(IN_NO_FLEET)
 
     async def look() -> tuple[bool, Any]:
         async with service(settings) as client:
@@ -67,6 +82,8 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     running, answer = settle(look)
     row = read(answer, FleetLine)
+    if is_unread(settings) and not row.joined:
+        raise Failure(IN_NO_FLEET)
     if json:
         as_json({"running": running, **answer})
     else:
@@ -83,6 +100,7 @@ def leave(
     from daemon.fleet.files import forget
 
     settings = settings_of(config)
+    need_the_file(settings, "fleet leave")
     if not settings.fleet.store:
         raise Failure("this store is in no fleet")
     if not yes:

@@ -18,7 +18,7 @@ from outbox import harmless
 
 if TYPE_CHECKING:
     from daemon.config import Settings
-    from daemon.wire.service import SmsToday
+    from daemon.wire.service import SmsToday, Uplink
 
 T = TypeVar("T")
 
@@ -243,6 +243,20 @@ def settings_of(config: Path | None) -> "Settings":
         return _at_the_counter(Settings(data=Data(path=Path(INSTALLED_DATABASE))))
 
 
+NOT_FOR_THIS_USER = "/etc/tether/tether.toml is for root and the service to read"
+
+
+def is_unread(settings: "Settings") -> bool:
+    """Whether it is the machine's own that this user may not read: all of it but the store is at its default, whatever the file says."""
+    return settings.file is None and settings.database == Path(INSTALLED_DATABASE)
+
+
+def need_the_file(settings: "Settings", command: str) -> None:
+    """For a command that goes by the configuration itself. Raises Failure where this user may not read it."""
+    if is_unread(settings):
+        raise Failure(f"{NOT_FOR_THIS_USER}: sudo tether {command}")
+
+
 def _at_the_counter(settings: "Settings") -> "Settings":
     """With the store as its service tells of it: times are shown on the store's clocks. A service that tells nothing says why when it is
     asked for what the command wants."""
@@ -292,6 +306,14 @@ def as_json(value: Any) -> None:
     print(text)
 
 
+def tell(answer: Any, words: str, *, json: bool) -> None:
+    """Print what became of an act: the service's answer for a script, a sentence for people."""
+    if json:
+        as_json(answer)
+    else:
+        print(words)
+
+
 def counted(number: int, one: str, more: str = "") -> str:
     """`1 order`, `2 orders`, `0 replies`."""
     return f"{number} {one if number == 1 else more or one + 's'}"
@@ -325,6 +347,11 @@ def when(moment: int | None, settings: "Settings") -> str:
     if not moment:
         return "-"
     return f"{datetime.fromtimestamp(moment / 1000, settings.store.zone):%Y-%m-%d %H:%M:%S}"
+
+
+def how_the_line_is(uplink: "Uplink", settings: "Settings") -> str:
+    by_hand = " (set by hand: `tether uplink auto` takes that back)" if uplink.forced else ""
+    return f"{uplink.state} since {when(uplink.since, settings)}{by_hand}"
 
 
 def _cell(value: object) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, when
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, tell, when
 from daemon.cli.service import done, got, listed, segment
 from outbox.model import State
 
@@ -81,12 +81,12 @@ def retry(
     id: IdArgument,
     channel: Annotated[str | None, typer.Option(help="By this channel instead of the first.")] = None,
     config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Send a message again. One that failed, got too late or was stopped."""
     from daemon.wire.requests import messages as acts
 
-    done(settings_of(config), acts.retry(id, channel or ""))
-    print(f"{id} waits to be sent")
+    tell(done(settings_of(config), acts.retry(id, channel or "")), f"{id} waits to be sent", json=json)
 
 
 @app.command(epilog="Example: tether cancel mabc234 --reason 'told by phone'")
@@ -94,9 +94,9 @@ def cancel(
     id: IdArgument,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Stop a message that has not been sent yet."""
     from daemon.wire.requests import messages as acts
 
-    done(settings_of(config), acts.cancel(id, reason))
-    print(f"{id} is stopped")
+    tell(done(settings_of(config), acts.cancel(id, reason)), f"{id} is stopped", json=json)

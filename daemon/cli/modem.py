@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, tell
 from daemon.cli.service import done, got
 
 if TYPE_CHECKING:
@@ -48,28 +48,32 @@ def info(config: ConfigOption = None, json: JsonOption = False) -> None:
 def test(
     to: Annotated[str, typer.Option(help="A phone number that gets a real text.")],
     config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Send a real text by the modem and say what became of it."""
     from daemon.wire.requests import channels as acts
 
-    print(_answer(config, acts.try_channel(MODEM, to)))
+    _try(config, acts.try_channel(MODEM, to), json=json)
 
 
 @modem.command(epilog="Example: tether modem ussd '*100#'")
 def ussd(
     code: Annotated[str, typer.Argument(help="A service code, such as the one for the credit.")],
     config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Ask the mobile network by a service code."""
     from daemon.wire.requests import channels as acts
 
-    print(_answer(config, acts.ask_network(MODEM, code)))
+    _try(config, acts.ask_network(MODEM, code), json=json)
 
 
-def _answer(config: Path | None, act: "Act") -> str:
+def _try(config: Path | None, act: "Act", *, json: bool) -> None:
     from daemon.wire.service import TestResult
 
-    result = read(done(settings_of(config), act, only=WHY), TestResult)
+    answer = done(settings_of(config), act, only=WHY)
+    result = read(answer, TestResult)
+    if json or result.ok:
+        tell(answer, result.summary, json=json)
     if not result.ok:
         raise Failure(result.summary)
-    return result.summary

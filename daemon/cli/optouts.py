@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, when
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, tell, when
 from daemon.cli.service import done, listed
 
 optout = typer.Typer(no_args_is_help=True, help="Who asked not to be written to: add, remove, list.")
@@ -21,22 +21,28 @@ ReasonOption = Annotated[str, typer.Option(help="By what words they asked, for t
 
 @optout.command(epilog="Example: tether optout add '+447700900123' --medium sms --reason 'said so at the counter'")
 def add(
-    address: AddressArgument, medium: MediumOption = "all", reason: ReasonOption = "", config: ConfigOption = None
+    address: AddressArgument,
+    medium: MediumOption = "all",
+    reason: ReasonOption = "",
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Write to this address no more."""
     from daemon.wire.requests import people
 
-    done(settings_of(config), people.stop_writing(medium, address, reason))
-    print(f"nothing more goes there ({medium})")
+    answer = done(settings_of(config), people.stop_writing(medium, address, reason))
+    tell(answer, f"nothing more goes there ({medium})", json=json)
 
 
 @optout.command(epilog="Example: tether optout remove '+447700900123' --medium sms")
-def remove(address: AddressArgument, medium: MediumOption = "all", config: ConfigOption = None) -> None:
+def remove(
+    address: AddressArgument, medium: MediumOption = "all", config: ConfigOption = None, json: JsonOption = False
+) -> None:
     """They may be written to again."""
     from daemon.wire.requests import people
 
-    done(settings_of(config), people.allow_writing(medium, address))
-    print("they may be written to again")
+    answer = done(settings_of(config), people.allow_writing(medium, address))
+    tell(answer, "they may be written to again", json=json)
 
 
 @optout.command("list", epilog="Example: tether optout list --json")

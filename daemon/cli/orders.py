@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, hand_down, read, settings_of, table, when
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, hand_down, read, settings_of, table, tell, when
 from daemon.cli.service import done, got, listed, segment
 from daemon.wire.stages import Stage
 
@@ -131,6 +131,7 @@ def status(
     promised: Annotated[str | None, typer.Option(help='The new time, like "2026-11-24T17:00:00Z".')] = None,
     note: Annotated[str | None, typer.Option(help="Why, for the order's story.")] = None,
     config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Set an order's status; who is to hear of it, hears."""
     from daemon.wire.requests import orders as acts
@@ -138,8 +139,7 @@ def status(
     data = _given(question=question, item=item, alternatives=alternative, amount=amount, message=message)
     wish = {"status": type, "silent": silent, "grace": 0}
     wish |= _given(data=data, text=text, promised_at=promised, note=note)
-    done(settings_of(config), acts.set_status(ref, wish))
-    print(f"{ref} is {type}")
+    tell(done(settings_of(config), acts.set_status(ref, wish)), f"{ref} is {type}", json=json)
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -147,18 +147,16 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 @orders.command(epilog="Example: tether orders hold B-1042 --reason 'customer on the phone'")
-def hold(ref: RefArgument, reason: ReasonOption = "", config: ConfigOption = None) -> None:
+def hold(ref: RefArgument, reason: ReasonOption = "", config: ConfigOption = None, json: JsonOption = False) -> None:
     """Stop an order's automatic messages."""
     from daemon.wire.requests import orders as acts
 
-    done(settings_of(config), acts.hold(ref, reason))
-    print(f"{ref} is on hold")
+    tell(done(settings_of(config), acts.hold(ref, reason)), f"{ref} is on hold", json=json)
 
 
 @orders.command(epilog="Example: tether orders release B-1042")
-def release(ref: RefArgument, reason: ReasonOption = "", config: ConfigOption = None) -> None:
+def release(ref: RefArgument, reason: ReasonOption = "", config: ConfigOption = None, json: JsonOption = False) -> None:
     """Let an order's automatic messages go on."""
     from daemon.wire.requests import orders as acts
 
-    done(settings_of(config), acts.release(ref, reason))
-    print(f"{ref} goes on")
+    tell(done(settings_of(config), acts.release(ref, reason)), f"{ref} goes on", json=json)

@@ -65,7 +65,7 @@ def _tell_copies(found: "Forgotten", settings: "Settings") -> None:
 
 
 @app.command("export-person", epilog="Example: tether export-person ada@example.com > ada.json")
-def export_person(address: AddressArgument, config: ConfigOption = None) -> None:
+def export_person(address: AddressArgument, config: ConfigOption = None, json: JsonOption = True) -> None:
     """All that is kept of a person, as JSON. Their orders, messages with texts, replies, and words on consent."""
     from daemon.wire.requests import people
 

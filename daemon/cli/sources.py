@@ -18,7 +18,7 @@ HEADINGS = ("source", "kind", "state", "asked", "last asked", "behind", "webhook
 NONE = "no sources: give tether.toml a [sources.NAME] table (docs/sources.md)"
 
 group = typer.Typer(no_args_is_help=True, help="Where events come from, and how it goes.")
-app.add_typer(group, name="sources")
+app.add_typer(group, name="sources", epilog="Example: tether sources list")
 
 NameArgument = Annotated[str, typer.Argument(help="The source's name, as its table [sources.NAME] has it.")]
 

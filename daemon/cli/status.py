@@ -13,10 +13,12 @@ from daemon.cli.frame import (
     app,
     as_json,
     counted,
+    how_the_line_is,
     read,
     settings_of,
     settle,
     table,
+    tell,
     texts_today,
     when,
 )
@@ -59,11 +61,10 @@ def status(
     if json:
         as_json({"running": running, **answer, "channels": channels["items"]})
     else:
-        line = glance.uplink
         print(
             f"service   {'running' if running else 'stopped (start it with `systemctl start tether` or `tether run`)'}"
         )
-        print(f"line      {line.state} since {when(line.since, settings)}" if running else "line      not watched")
+        print(f"line      {how_the_line_is(glance.uplink, settings) if running else 'not watched'}")
         print(f"messages  {glance.waiting} waiting, {glance.failed} failed, {glance.unknown} not sure")
         print(f"replies   {glance.replies} unread")
         print(f"texts     {texts_today(glance.sms, glance.store.currency)}")
@@ -99,7 +100,7 @@ def _say_seen(settings: "Settings") -> None:
 
 
 @app.command(epilog="Example: tether reload && tether channels")
-def reload(config: ConfigOption = None) -> None:
+def reload(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Put a changed configuration in force. A wrong one is refused with the reason, and nothing changes."""
     from daemon.appliance.machine import Machine
     from daemon.appliance.unit import Secrets, hand_over_secrets
@@ -110,19 +111,16 @@ def reload(config: ConfigOption = None) -> None:
 
     settings = settings_of(config)
 
-    done(settings, keeping.reload(), only="it reads its configuration when it starts")
+    answer = done(settings, keeping.reload(), only="it reads its configuration when it starts")
     try:
         secrets = settle(lambda: hand_over_secrets(Machine(), settings))
     except (ConfigError, KeyMissing, KeyChanged) as error:
         raise Failure(f"{error}\n{STILL_THE_OLD}", EX_CONFIG) from error
     except InstallError as error:
         raise Failure(str(error)) from error
-    match secrets:
-        case Secrets.HANDED_OVER:
-            print("the secrets changed since the service was started, so it was started anew: all of it is in force")
-        case Secrets.UNSEEN:
-            print(
-                "the new configuration is in force; whether secrets changed only root can see: for those `sudo tether reload`"
-            )
-        case Secrets.SAME:
-            print("the new configuration is in force")
+    words = {
+        Secrets.HANDED_OVER: "the secrets changed since the service was started, so it was started anew: all of it is in force",
+        Secrets.UNSEEN: "the new configuration is in force; whether secrets changed only root can see: for those `sudo tether reload`",
+        Secrets.SAME: "the new configuration is in force",
+    }
+    tell(answer, words[secrets], json=json)

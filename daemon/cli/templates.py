@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, table
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, need_the_file, read, settings_of, table
 from daemon.cli.service import done
 from outbox.model import Medium
 
@@ -19,7 +19,9 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Find what is wrong with the texts. Names that don't exist, missing languages, texts over one SMS. Exits with 1 when one can't be sent."""
     from daemon.planner.check import check_templates
 
-    findings = check_templates(settings_of(config))
+    settings = settings_of(config)
+    need_the_file(settings, "templates check")
+    findings = check_templates(settings)
     if json:
         as_json(findings)
     else:

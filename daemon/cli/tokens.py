@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, when
+from daemon.cli.frame import ConfigOption, JsonOption, app, as_json, read, settings_of, table, tell, when
 from daemon.cli.service import done, got
 from daemon.wire.scopes import Scope
 
@@ -70,12 +70,15 @@ def list_tokens(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 @token.command(epilog="Example: tether token revoke till-1")
-def revoke(name: Annotated[str, typer.Argument(help="The token's name.")], config: ConfigOption = None) -> None:
+def revoke(
+    name: Annotated[str, typer.Argument(help="The token's name.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """Make a token useless at once."""
     from daemon.wire.requests import keeping
 
-    done(settings_of(config), keeping.revoke_token(name))
-    print(f"{name} is revoked")
+    tell(done(settings_of(config), keeping.revoke_token(name)), f"{name} is revoked", json=json)
 
 
 def _events_of(row: "Token") -> str:

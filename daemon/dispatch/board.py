@@ -46,7 +46,8 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
 class UplinkStatus(msgspec.Struct, frozen=True):
     state: LineState
     since: int
-    forced: bool = False
+    forced_at: int | None = None
+    """When an operator said so; None: evidence decides."""
 
 
 class TestResult(msgspec.Struct, frozen=True):
@@ -109,13 +110,15 @@ class ChannelBoard:
 
     async def uplink(self) -> UplinkStatus:
         await self._known()
-        return UplinkStatus(self._line.state, self._line.since, self._line.forced is not None)
+        return UplinkStatus(self._line.state, self._line.since, self._line.forced_at)
 
     async def force_uplink(self, state: Literal["up", "down"] | None, *, actor: str) -> None:
         """An operator's word on the line; None: evidence decides again."""
+        now = self._clock.now()
+        await self._box.notes.set("uplink.forced_at", str(now))
         await self._box.notes.set("uplink.forced", state or "")
         await self._box.audit.append("uplink.forced", actor=actor, detail={"state": state or "auto"})
-        await self._line.force(None if state is None else LineState(state))
+        await self._line.force(None if state is None else LineState(state), at=now)
 
     async def pause(self, name: str, *, reason: str, actor: str) -> None:
         lane = self._lane(name)

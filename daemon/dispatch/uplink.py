@@ -92,6 +92,8 @@ class Uplink:
         self.down_since: float | None = None
         """Monotonic."""
         self.forced: LineState | None = None
+        self.forced_at: int | None = None
+        """When the operator said so, while that holds."""
 
     @property
     def is_down(self) -> bool:
@@ -128,9 +130,9 @@ class Uplink:
             await self._change(LineState.DOWN, "no provider can be reached")
             return self.stops(channel)
 
-    async def force(self, state: LineState | None) -> None:
-        """An operator's word: down or up until taken back (None: evidence decides again)."""
-        self.forced = state
+    async def force(self, state: LineState | None, *, at: int) -> None:
+        """An operator's word, said `at` that moment: down or up until taken back (None: evidence decides again)."""
+        self.forced, self.forced_at = state, None if state is None else at
         if state is not None and state is not self.state:
             await self._change(state, "an operator said so")
         elif state is None and self.is_down:

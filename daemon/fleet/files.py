@@ -1,9 +1,10 @@
-"""What joining leaves in a store's folder: the `[fleet]` table, two secrets in `.env`, the fleet's certificate and HQ's claim. All of it is
-written whole or not at all, and taken out again by leaving."""
+"""What joining leaves in a store's folder: its keys of `[fleet]`, two secrets in `.env`, the fleet's certificate and HQ's claim. All of it is
+written whole or not at all, and taken out again by leaving. What the owner said under `[fleet]` is the owner's."""
 
 import hashlib
 import os
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from daemon.fleet.nkey import KeyPair
 NEXT = "FLEET_SEED_NEXT"
 SECRETS = ("FLEET_SEED", "FLEET_CONSENT_KEY", NEXT)
 CA, CLAIM = "hq-ca.pem", "fleet.jwt"
-_TABLE = re.compile(r"^\[fleet\][^\n]*\n(?:(?!^\[).*\n?)*", re.MULTILINE)
+_JOINED = frozenset({"store", "servers", "ca", "claim", "publisher"})
+"""The keys of `[fleet]` that a join decides; all others are the owner's."""
+_TABLE = re.compile(r"^\[fleet\][^\n]*\n(?:(?!(?:\s*#.*\n)*\s*(?:^\[|\Z)).*\n?)*", re.MULTILINE)
+"""Up to the comments that stand above the next table."""
 
 
 def next_key(folder: Path, secrets: Mapping[str, str], code: Code) -> KeyPair:
@@ -39,19 +43,24 @@ def keep(config: Path, joined: Joined, keys: str) -> None:
     fleet = {"store": welcome.store, "servers": list(welcome.servers), "ca": CA}
     if welcome.publisher:
         fleet["publisher"] = welcome.publisher
-    table = tomli_w.dumps({"fleet": fleet})
-    text = config.read_text(encoding="utf-8") if config.exists() else ""
-    rest = _TABLE.sub("", text).rstrip("\n")
-    _write(config, (rest + "\n\n" if rest else "") + table, 0o644)
+    _set_fleet(config, fleet)
 
 
 def forget(config: Path) -> None:
     folder = config.parent
-    text = config.read_text(encoding="utf-8")
-    _write(config, _TABLE.sub("", text).rstrip("\n") + "\n", 0o644)
+    _set_fleet(config, {})
     _set_secrets(folder / ".env", dict.fromkeys(SECRETS, ""))
     for name in (CA, CLAIM):
         (folder / name).unlink(missing_ok=True)
+
+
+def _set_fleet(path: Path, joined: Mapping[str, object]) -> None:
+    """In place of what an earlier join said."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    owners = {key: value for key, value in tomllib.loads(text).get("fleet", {}).items() if key not in _JOINED}
+    rest = _TABLE.sub("", text).rstrip("\n")
+    table = tomli_w.dumps({"fleet": {**joined, **owners}}) if joined or owners else ""
+    _write(path, "\n\n".join(filter(None, (rest, table.rstrip("\n")))) + "\n", 0o644)
 
 
 def _set_secrets(path: Path, values: Mapping[str, str]) -> None:

@@ -231,7 +231,7 @@ class Service:
             self.box,
             self.clock,
             lambda: self.settings,
-            lambda: self.engine.board.board(),
+            lambda: self.engine.board,
             self.messenger.tell,
             self.watch.trouble,
             lambda: self.services.hook_trouble or absent_address(self.settings.hook),

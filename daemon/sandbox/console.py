@@ -96,7 +96,7 @@ class Console:
             known = ", ".join(f"{method} /_sandbox/{path}" for method, path in self._calls)
             answer = plain(404, f"No such call. There are: {known}\n")
         elif not _is_plain(request.headers.get("Host", "")):
-            answer = reply(421, {"error": "open the sandbox by its number, like http://127.0.0.1:8788/_sandbox/"})
+            answer = reply(421, {"error": "open the sandbox by its number, like http://127.0.0.1:9100/_sandbox/"})
         elif request.method == "POST" and request.content_type != "application/json":
             answer = reply(415, {"error": "send JSON: Content-Type: application/json"})
         else:

@@ -74,10 +74,17 @@ async def back_up(settings: Settings, store: BackupStore, clock: Clock) -> Made:
     return made
 
 
+_MAY_IT = ": may the service's user write there?"
+_REMEDIES = {
+    errno.EACCES: _MAY_IT,
+    errno.EPERM: _MAY_IT,
+    errno.EROFS: ": systemd lets the service write below /media and /mnt only, and a disk may be mounted to be read only",
+}
+
+
 def _failed(settings: Settings, clock: Clock, error: OSError) -> BackupError:
     """What the system would not do, noted, in words that say where."""
-    remedy = ": may the service's user write there?" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else ""
-    words = f"{error.filename or 'the backup'} can't be written: {error.strerror or error}{remedy}"
+    words = f"{error.filename or 'the backup'} can't be written: {error.strerror or error}{_REMEDIES.get(error.errno or 0, '')}"
     _note_failure(settings, clock, words)
     return BackupError(words)
 

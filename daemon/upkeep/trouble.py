@@ -8,12 +8,13 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from daemon.api.schema.upkeep import Vitals
 from daemon.config import ConfigError, Settings
-from daemon.dispatch.board import ChannelStatus
+from daemon.dispatch.board import ChannelStatus, UplinkStatus
 from daemon.intake.row import SourceRow
 from daemon.upkeep import recovery_note
 from daemon.upkeep.backup_note import backup_trouble, key_trouble, last_backup
@@ -33,8 +34,17 @@ UNROUTED_FOR = 86_400.0
 OF_THIS_RUN = ("type ", "clock of ", "texts to ")
 """How the keys begin of what is known of since the start only: whether it is over that the last run told of, nobody knows."""
 SOURCE_BEHIND = 600.0
+FORGOTTEN_AFTER_MS = 3_600_000
+"""For so long a line that was set by hand is no news to who set it."""
 BY_A_PERSON = "paused by "
 """How the reason of a pause begins that somebody made on purpose: no news to them."""
+
+
+class Board(Protocol):
+    """The channels and the line, as people see them."""
+
+    async def board(self) -> Sequence[ChannelStatus]: ...
+    async def uplink(self) -> UplinkStatus: ...
 
 
 class TroubleWatch:
@@ -45,7 +55,7 @@ class TroubleWatch:
         box: Outbox,
         clock: Clock,
         settings: Callable[[], Settings],
-        board: Callable[[], Awaitable[Sequence[ChannelStatus]]],
+        board: Callable[[], Board],
         tell: Callable[[str], Awaitable[bool]],
         clock_trouble: Callable[[], str],
         hook_trouble: Callable[[], str],
@@ -130,9 +140,15 @@ class TroubleWatch:
         """By what it is ("disk", "channel twilio"), what is wrong at this moment, told or not."""
         wrong = {
             f"channel {row.name}": f"{row.title} is {row.state}: {row.reason or row.last_trouble}"
-            for row in await self._board()
+            for row in await self._board().board()
             if row.state != "ready" and not row.reason.startswith(BY_A_PERSON)
         }
+        line = await self._board().uplink()
+        if line.forced_at is not None and self._clock.now() - line.forced_at >= FORGOTTEN_AFTER_MS:
+            wrong["uplink"] = (
+                f"the line counts as {line.state} because it was set by hand over an hour ago, whatever it is: "
+                "`tether uplink auto` lets evidence decide again"
+            )
         if (restored := await self._box.confirmation.awaited()) is not None:
             wrong["restore"] = (
                 f"the database was restored from {restored.backup}: texts to customers wait until somebody has looked and said so "

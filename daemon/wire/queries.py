@@ -15,6 +15,12 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
+class ShortListQuery(ListQuery, frozen=True, kw_only=True):
+    """Of a list that is short in every store: all of it, unless less is asked for."""
+
+    limit: Limit = 500
+
+
 class EventQuery(msgspec.Struct, frozen=True):
     source: (
         Annotated[str, Meta(min_length=1, max_length=200, description="Whose id it is, where sources share one.")]

@@ -48,6 +48,8 @@ class SmsToday(Answer, frozen=True):
 class Uplink(Answer, frozen=True):
     state: Annotated[Word, one_of("up", "down")] = ""
     since: When = field(default_factory=When)
+    forced: bool = False
+    """An operator said so, and it stays so until they take it back."""
 
 
 class Channels(Answer, frozen=True):

@@ -14,6 +14,7 @@ import pytest
 
 from daemon.appliance.checks.disk import check_disk
 from daemon.appliance.checks.fleet import check_fleet
+from daemon.appliance.checks.network import check_line
 from daemon.appliance.checks.unit import check_unit
 from daemon.appliance.doctor import examine
 from daemon.appliance.examination import Examination
@@ -376,3 +377,14 @@ async def test_a_secret_of_signed_events_that_is_none_is_wrong_and_not_quoted(tm
     (about,) = [finding for finding in told if finding.level is Level.PROBLEM]
     assert "TETHER_WEBHOOK_SECRET is whsec_ and 24 to 64 bytes in base64" in about.summary
     assert "hunter2" not in f"{about.summary} {about.remedy}"
+
+
+async def test_a_line_that_was_set_by_hand_is_told_of(tmp_path: Path) -> None:
+    async def ask(path: str) -> object:
+        assert path == "/v1/channels"
+        return {"items": [], "uplink": {"state": "down", "forced": True}}
+
+    async with examination(configured(tmp_path), running=True, ask_service=ask) as case:
+        (finding,) = await check_line(case)
+    assert finding.level is Level.ADVICE
+    assert ("counts as down" in finding.summary, "tether uplink auto" in finding.remedy) == (True, True)

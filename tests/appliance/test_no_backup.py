@@ -133,21 +133,28 @@ def test_a_folder_that_the_service_may_write_to_is_no_disk_by_that(
     assert Folder(stick, FakeClock()).workspace() == stick
 
 
-async def test_a_stick_that_may_not_be_written_to_is_noted(settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "may the service's user write there"),
+        (errno.EROFS, "systemd lets the service write below /media and /mnt only"),
+    ],
+)
+async def test_a_stick_that_may_not_be_written_to_is_noted(settings: Settings, number: int, remedy: str) -> None:
     """Its mount point is there without it, and root's."""
 
     class Roots(Folder):
         async def names(self) -> Sequence[str]:
-            raise PermissionError(errno.EACCES, "Permission denied", "/media/usb")
+            raise OSError(number, os.strerror(number), "/media/usb")
 
     clock = FakeClock()
     await a_shop(settings.folder, clock)
     (settings.folder / "kept").mkdir()
-    with pytest.raises(BackupError, match="/media/usb can't be written: Permission denied: may the service's user"):
+    with pytest.raises(BackupError, match=f"/media/usb can't be written: {os.strerror(number)}: {remedy}"):
         await back_up(settings, Roots(settings.folder / "kept", clock), clock)
     noted = last_backup(settings)
     assert noted is not None
-    assert "Permission denied" in noted.error
+    assert os.strerror(number) in noted.error
 
 
 async def test_a_stick_that_dies_while_it_is_written_to_is_noted(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.fleet.files import CA, CLAIM
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "systemd" / "debian"
 
@@ -62,6 +64,14 @@ def test_a_purge_leaves_neither_data_nor_secrets(tmp_path: Path) -> None:
     database = laid_out(tmp_path)
     assert purged(tmp_path).returncode == 0
     assert (database.parent.exists(), (tmp_path / "etc/tether").exists()) == (False, False)
+
+
+def test_a_purge_leaves_nothing_of_a_store_of_a_fleet(tmp_path: Path) -> None:
+    laid_out(tmp_path)
+    for name in (CA, CLAIM):
+        (tmp_path / "etc/tether" / name).write_text("x")
+    assert purged(tmp_path).returncode == 0
+    assert not (tmp_path / "etc/tether").exists()
 
 
 def test_a_purge_of_what_the_package_left_spares_a_service_that_was_installed_since(tmp_path: Path) -> None:

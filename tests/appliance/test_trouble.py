@@ -11,7 +11,8 @@ import pytest
 
 from daemon.channels.base import Channel, Outgoing
 from daemon.config import Backup, ConfigError, Data, Duration, Settings, Size, Trouble
-from daemon.dispatch.board import ChannelStatus
+from daemon.dispatch.board import ChannelStatus, UplinkStatus
+from daemon.dispatch.uplink import LineState
 from daemon.intake.row import SourceRow
 from daemon.upkeep.backup_note import LastBackup, note_path
 from daemon.upkeep.messenger import Messenger
@@ -69,7 +70,7 @@ class Team:
             self.box,
             self.clock,
             lambda: self.settings,
-            self._board,
+            lambda: self,
             self._tell,
             lambda: self.clock_trouble,
             lambda: self.hook_trouble,
@@ -98,8 +99,11 @@ class Team:
             while len(self.told) < count:
                 await self.rounds(1)
 
-    async def _board(self) -> Sequence[ChannelStatus]:
+    async def board(self) -> Sequence[ChannelStatus]:
         return self.rows
+
+    async def uplink(self) -> UplinkStatus:
+        return UplinkStatus(LineState.UP, self.clock.now())
 
     async def _tell(self, words: str) -> bool:
         if self.reached:

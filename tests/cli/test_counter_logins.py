@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from daemon import config
-from daemon.cli import doctor, frame, service
+from daemon.cli import doctor, fleet, frame, service
 from daemon.config import ConfigError, Settings
 
 
@@ -72,3 +74,43 @@ def test_the_doctor_of_a_login_that_the_service_turns_away_says_so(
     done = CliRunner().invoke(frame.app, ["doctor", "--offline", "--config", str(tmp_path / "tether.toml")])
     assert (done.exit_code, done.exception.__class__) == (1, SystemExit)
     assert "it could not be looked at: the user nobody is in no group" in " ".join(done.output.split())
+
+
+@pytest.fixture
+def sam(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """Of the staff of a store that is in a fleet."""
+
+    async def get(path: str) -> Any:
+        return {"joined": True, "store": "soho", "state": "connected"} if path == "/v1/fleet" else {}
+
+    async def runs(settings: Settings) -> bool:
+        return True
+
+    @asynccontextmanager
+    async def its_service(settings: Settings) -> AsyncIterator[Any]:
+        yield SimpleNamespace(get=get)
+
+    monkeypatch.setattr(config, "find", shut)
+    monkeypatch.setattr(service, "service", its_service)
+    monkeypatch.setattr(service, "running_service", lambda settings, why: its_service(settings))
+    monkeypatch.setattr(fleet, "service", its_service)
+    monkeypatch.setattr(fleet, "is_running", runs)
+    monkeypatch.delenv("TETHER_CONFIG", raising=False)
+    return CliRunner()
+
+
+def test_a_store_of_a_fleet_is_in_it_for_who_may_not_read_its_configuration(sam: CliRunner) -> None:
+    """Sam was told to ask headquarters for a code, with which the box would have got another key."""
+    done = sam.invoke(frame.app, ["fleet", "status"])
+    assert (done.exit_code, "soho" in done.output) == (0, True)
+
+
+@pytest.mark.parametrize("words", ["templates check", "fleet leave --yes", "fleet join x"])
+def test_what_goes_by_the_configuration_itself_says_who_may(sam: CliRunner, words: str) -> None:
+    """All texts were in order, though the store's own could not be read; and the store was in no fleet."""
+    done = sam.invoke(frame.app, words.split())
+    assert isinstance(done.exception, frame.Failure)
+    assert str(done.exception) == (
+        f"/etc/tether/tether.toml is for root and the service to read: sudo tether {' '.join(words.split()[:2])}"
+    )
+    assert done.output == ""

@@ -74,6 +74,29 @@ def test_the_example_is_understood(name: str) -> None:
     command.make_context(name, words)
 
 
+def groups(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for name, each in getattr(command, "commands", {}).items():
+        if getattr(each, "commands", {}):
+            yield " ".join((*path, name)), each
+        yield from groups(each, (*path, name))
+
+
+def test_each_group_gives_an_example_of_its_own() -> None:
+    found = {name: group.epilog or "" for name, group in groups(ROOT)}
+    assert {name for name, told in found.items() if not told.startswith("Example: ")} == set()
+
+
+ACTS = (
+    "retry", "cancel", "orders hold", "orders release", "orders status", "optout add", "optout remove", "token revoke", "channels pause",
+    "channels resume", "uplink", "modem test", "modem ussd", "reload", "export-person",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_script_may_read_what_an_act_led_to(name: str) -> None:
+    assert any("--json" in option.opts for option in ALL[name].params)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_what_a_verb_does_is_said_in_a_short_sentence(name: str) -> None:
     *group, own = name.split()

@@ -113,8 +113,19 @@ async def test_what_goes_wrong_is_explained(tether: Tether, words: tuple[str, ..
 
 async def test_a_type_that_nearly_is_one_is_doubted(tether: Tether) -> None:
     nearly = await taken(tether, "event", "order.redy", "--order", "B-8")
-    assert "'order.ready' is one" in nearly.err
-    assert not (await taken(tether, "event", "order.gift_wrapped", "--order", "B-8")).err
+    assert "did you mean 'order.ready'?" in nearly.err
+
+
+async def test_what_the_service_warns_of_is_passed_on(tether: Tether) -> None:
+    """Whoever tried a type that no route names read "taken", and nobody heard of it."""
+    done = await taken(tether, "event", "order.gift_wrapped", "--order", "B-8", "--id", "gift-1")
+    assert (done.out, done.err) == (
+        "taken: gift-1\n",
+        "tether: no route names 'order.gift_wrapped', so nobody hears of it\n",
+    )
+    several = [{"id": f"gift-{n}", "type": "order.gift_wrapped", "order": {"ref": "B-8"}} for n in (2, 3)]
+    done = await taken(tether, "event", "--file", "-", stdin=json.dumps(several))
+    assert "item 1: no route names 'order.gift_wrapped'" in done.err
 
 
 async def test_a_token_works_at_once_and_no_longer_when_revoked(tether: Tether, shop: Shop) -> None:
@@ -203,10 +214,12 @@ async def test_channels(tether: Tether, shop: Shop) -> None:
     await taken(tether, "channels", "pause", "twilio", "--reason", "bill not paid")
     assert "bill not paid" in (await taken(tether, "channels")).out
     assert "bill not paid" in (await tether("status")).out
-    await taken(tether, "channels", "resume", "twilio")
+    assert (await taken(tether, "channels", "resume", "twilio", "--json")).json["state"] == "ready"
     assert "bill not paid" not in (await taken(tether, "channels")).out
     await taken(tether, "uplink", "down")
     assert (await taken(tether, "channels")).out.startswith("line down")
+    assert "(set by hand: `tether uplink auto` takes that back)" in (await taken(tether, "channels")).out
+    assert "(set by hand: `tether uplink auto` takes that back)" in (await tether("status")).out
     await taken(tether, "uplink", "auto")
 
 

@@ -114,13 +114,13 @@ async def test_an_operator_may_force_it_and_take_that_back() -> None:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(uplink.run(stop))
-        await uplink.force(LineState.DOWN)
+        await uplink.force(LineState.DOWN, at=clock.now())
         await clock.advance(60)
         assert uplink.is_down, "no probe lifts what a person said"
-        await uplink.force(None)
+        await uplink.force(None, at=clock.now())
         await clock.advance(6)
         assert not uplink.is_down
-        await uplink.force(LineState.UP)
+        await uplink.force(LineState.UP, at=clock.now())
         net.up = False
         assert not await uplink.failed_to_connect("twilio")
         stop.set()

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from daemon.config import load
 from daemon.fleet.claim import read_claim, renews
 from daemon.fleet.files import forget, keep
 from daemon.fleet.join import Joined
@@ -267,3 +268,21 @@ def test_joining_and_leaving_touch_only_what_is_theirs(tmp_path: Path) -> None:
     assert "[fleet]" not in config.read_text()
     assert "FLEET" not in env.read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "tether.toml"]
+
+
+def test_what_the_owner_said_of_the_fleet_outlasts_joining_anew(tmp_path: Path) -> None:
+    """A card was copied, and the box joins with a new code; its owner had kept headquarters' texts and other stores' opt-outs out."""
+    config = tmp_path / "tether.toml"
+    own = 'bundles = false\noptouts = "store"\ncommands = ["pause"]\nconsent_wait = "5s"\n'
+    config.write_text(
+        f'[fleet]\nstore = "soho"\nservers = []\nclaim = "old.jwt"\npublisher = "OLD"\n{own}\n# for the till\n[hook]\nport = 1\n'
+    )
+    welcome = Welcome("soho", ("tls://hq1.example:443",), "PEM", "CLAIM")
+    keep(config, Joined(welcome, KeyPair.make("user"), {}), "k1:x")
+    fleet = load(config).fleet
+    assert (fleet.bundles, fleet.optouts, fleet.commands, fleet.consent_wait) == (False, "store", ("pause",), 5)
+    assert (fleet.servers, fleet.claim.name, fleet.publisher) == (welcome.servers, "fleet.jwt", "")
+    assert "# for the till\n[hook]" in config.read_text()
+    forget(config)
+    keep(config, Joined(welcome, KeyPair.make("user"), {}), "k1:x")
+    assert load(config).fleet == fleet, "nor does the owner say it again after leaving"

@@ -203,7 +203,7 @@ async def test_event_id_that_several_sources_have(face: Face) -> None:
 async def test_channels_and_the_line(face: Face, store: SmallStore) -> None:
     listed = (await face.get("/v1/channels", as_="screen")).json
     assert [each["name"] for each in listed["items"]] == ["twilio", "modem", "sendgrid"]
-    assert listed["uplink"] == {"state": "up", "since": "2026-11-24T10:15:00.000Z"}
+    assert listed["uplink"] == {"state": "up", "since": "2026-11-24T10:15:00.000Z", "forced": False}
     assert listed["items"][1]["detail"]["stage"] == "stopped"
     paused = await face.post("/v1/channels/twilio/pause", {"reason": "out of credit"})
     assert (paused.json["state"], paused.json["reason"]) == ("paused", "paused by owner: out of credit")
@@ -217,6 +217,19 @@ async def test_channels_and_the_line(face: Face, store: SmallStore) -> None:
     changes = [each.detail["state"] for each in await store.acts("uplink.forced")]
     assert changes == ["down", "auto", "up", "auto"]
     assert (await face.post("/v1/uplink", {"state": "sideways"})).fields == ["state"]
+
+
+@pytest.mark.parametrize("path", ["/v1/channels", "/v1/sources", "/v1/templates", "/v1/tokens"])
+async def test_short_lists_are_read_page_by_page_as_well(face: Face, path: str) -> None:
+    whole = (await face.get(path)).json
+    assert whole["next"] is None
+    items, cursor = [], None
+    for _ in whole["items"]:
+        page = (await face.get(path, query={"limit": 1, **({"cursor": cursor} if cursor else {})})).json
+        items += page["items"]
+        cursor = page["next"]
+    assert (items, cursor) == (whole["items"], None)
+    assert (await face.get(path, query={"cursor": "x"})).fields == ["cursor"]
 
 
 async def test_a_channel_is_tested_without_and_with_a_message(face: Face, store: SmallStore) -> None:

@@ -86,6 +86,27 @@ async def until_in_force(store: SmallStore) -> None:
             await asyncio.sleep(0.001)
 
 
+async def test_a_line_that_was_set_by_hand_is_not_forgotten(face: Face, store: SmallStore) -> None:
+    """An owner tried the modem and forgot `tether uplink auto`: that counts after each reload too, and nobody was told."""
+
+    async def told() -> list[str]:
+        trouble = (await face.get("/v1/status", as_="screen")).json["trouble"]
+        return [each["why"] for each in trouble if each["what"] == "uplink"]
+
+    async with running(store):
+        assert (await face.post("/v1/uplink", {"state": "up"})).json["forced"]
+        store.clock.step(1800)
+        assert (await face.call("POST", "/v1/reload")).status == 200
+        await until_in_force(store)
+        assert (await face.get("/v1/channels", as_="screen")).json["uplink"]["forced"]
+        assert await told() == []
+        store.clock.step(1800)
+        (why,) = await told()
+        assert "counts as up because it was set by hand" in why
+        assert not (await face.post("/v1/uplink", {"state": "auto"})).json["forced"]
+        assert await told() == []
+
+
 async def test_that_the_clock_must_be_synchronised_is_in_force_at_once(
     face: Face, store: SmallStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

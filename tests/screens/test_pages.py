@@ -31,6 +31,15 @@ async def test_the_line_going_down_is_told_at_once_on_every_page() -> None:
         await counter.see("○ The line is DOWN since 10:15")
 
 
+async def test_a_line_that_somebody_set_by_hand_is_no_router_s_fault() -> None:
+    def prepare(service: FakeService) -> None:
+        service.shop.uplink = {"state": "down", "since": moment(NOW), "forced": True}
+
+    async with opened(prepare=prepare) as counter:
+        await counter.press("3")
+        await counter.see("○ The line is DOWN since 10:15 · set by hand")
+
+
 async def test_sources_are_shown_beside_the_channels_with_how_far_behind_they_are_and_why() -> None:
     asked = {"last_asked": moment(NOW - 120_000), "problem": ""}
 

@@ -18,6 +18,9 @@ from daemon.api.plumbing.route import Caller
 from daemon.api.schema.body import convert
 from daemon.api.schema.event import Event
 from daemon.api.schema.problem import Problem
+from daemon.config import ConfigError
+from daemon.config import Store as StoreTable
+from daemon.intake.registry import build
 from outbox.model import State
 from tests.support.face import Face, event, opened, serving
 from tests.support.shop import Shop, open_shop
@@ -229,3 +232,24 @@ def test_who_stood_at_the_counters_door_is_not_known_afterwards() -> None:
     assert not voices.may_write("cli", (), ())
     assert not voices.may_write("counter/till", (), ())
     assert voices.may_write("pos", (), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "secrets", "why"),
+    [
+        ("pos", {"TETHER_WEBHOOK_SECRET": f"whsec_{KEY}"}, "signed for POST /v1/events"),
+        ("tether", {}, "TETHER_WEBHOOK_SECRET"),
+        ("Tether", {}, "TETHER_WEBHOOK_SECRET"),
+        ("command-line", {}, "the counter's own door"),
+        ("counter", {}, "the counter's own door"),
+        ("cli", {}, "the counter's own door"),
+    ],
+)
+def test_no_source_has_the_name_of_another_voice(name: str, secrets: dict[str, str], why: str) -> None:
+    """A second till's hook and the signed checkout both told of `1001` as `pos`: the one order's customer heard nothing, or the checkout got 409."""
+    with pytest.raises(ConfigError, match=why):
+        build(name, {"kind": "pos"}, secrets, StoreTable())
+
+
+def test_a_till_that_is_the_only_one_to_sign_may_be_called_pos() -> None:
+    assert build("pos", {"kind": "pos"}, {"POS_WEBHOOK_SECRET": f"whsec_{KEY}"}, StoreTable()).name == "pos"

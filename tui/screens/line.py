@@ -96,7 +96,8 @@ class LinePage(ListPage[Channel]):
             "down": (f"{g.down} {t('The line is DOWN')}", BAD),
         }.get(uplink.state, (f"{g.unsure} {t('The line is not known yet')}", WARN))
         since = t("since {time}", time=self.times.at(uplink.since, now)) if uplink.since else ""
-        lines: list[Line] = [[Span(f"{word} ", tone), Span(f"{since} ", DIM)]]
+        by_hand = [Span(f"· {t('set by hand')} ", WARN)] if uplink.forced else []
+        lines: list[Line] = [[Span(f"{word} ", tone), Span(f"{since} ", DIM), *by_hand]]
         if glance.history:
             day = "  ".join(
                 f"{self.times.at(change.at, now)} {t('up') if change.state == 'up' else t('down')}"

@@ -4,9 +4,11 @@ from typing import Literal
 
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import B, Call, NoQuery, Q, Scope, get, post
+from daemon.api.plumbing.short_list import page_of
 from daemon.api.schema.problem import Problem
 from daemon.channels.registry import channel_class
 from daemon.planner.rules.addresses import usable_address
+from daemon.wire.queries import ShortListQuery
 from daemon.wire.requests.act import Reason
 from daemon.wire.requests.channels import TestWish, UplinkWish, UssdWish
 from daemon.wire.service import Channel, Channels, TestResult, Uplink
@@ -15,12 +17,12 @@ from outbox.errors import NotFound
 FORCED: dict[str, Literal["up", "down"] | None] = {"up": "up", "down": "down", "auto": None}
 
 
-async def index(call: Call[NoQuery, None]) -> Channels:
+async def index(call: Call[ShortListQuery, None]) -> Channels:
     dispatch = call.services.engine.board
-    rows = await dispatch.board()
+    rows, following = page_of(await dispatch.board(), call.query)
     return Channels(
         [present.channel(row) for row in rows],
-        None,
+        following,
         present.uplink(await dispatch.uplink()),
         present.sms(await dispatch.sms()),
     )
@@ -78,7 +80,7 @@ async def ussd(call: Call[NoQuery, UssdWish]) -> TestResult:
 
 
 ROUTES = (
-    get("/v1/channels", index, "List the channels and the line", "Channels", Channels),
+    get("/v1/channels", index, "List the channels and the line", "Channels", Channels, ShortListQuery),
     post(
         "/v1/channels/{name}/pause",
         pause,

@@ -16,6 +16,7 @@ from daemon.api.plumbing.taken import Taken
 from daemon.api.schema import body as bodies
 from daemon.api.schema.event import CloudEvent, Event
 from daemon.api.schema.problem import Problem, of
+from daemon.intake.own_sources import SIGNED, SIGNING_SECRET
 from daemon.wire.events import Accepted, BatchAnswer, BatchItem, EventDetail, LedTo
 from daemon.wire.queries import EventQuery
 from daemon.wire.values import encode
@@ -72,15 +73,15 @@ class Hook:
 
     def _signed(self, request: web.Request, raw: bytes) -> Caller:
         services = self._gate.services
-        secret = services.settings.secrets.get(signing.SECRET_NAME, "")
+        secret = services.settings.secrets.get(SIGNING_SECRET, "")
         now = services.clock.now()
         try:
             signing.verify(request.headers, raw, secret, now=now, clock_trusted=services.clock_trusted())
         except Problem as problem:
             raise self._gate.refused(request, problem.detail, error="invalid_signature") from problem
         self._gate.vouched(request)
-        self._gate.count(voices.SIGNED)
-        return Caller(voices.SIGNED, frozenset({Scope.EVENTS}), voices.SIGNED, "")
+        self._gate.count(SIGNED)
+        return Caller(SIGNED, frozenset({Scope.EVENTS}), SIGNED, "")
 
     async def _one(self, event: Event, raw: bytes, caller: Caller, *, beneath: str | None = None) -> web.StreamResponse:
         services = self._gate.services

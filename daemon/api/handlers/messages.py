@@ -3,12 +3,13 @@
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, get, post
 from daemon.api.plumbing.services import Services
+from daemon.api.plumbing.short_list import page_of
 from daemon.api.schema.event import PreviewWish
 from daemon.api.schema.problem import Problem
 from daemon.planner import preview as render
 from daemon.planner.render import RenderError
 from daemon.wire.messages import Message, MessageDetail, Messages, Rendering, Template, Templates
-from daemon.wire.queries import MessagesQuery
+from daemon.wire.queries import MessagesQuery, ShortListQuery
 from daemon.wire.requests.act import Reason
 from daemon.wire.requests.messages import Retry
 from outbox.model import Event, Order, Posted, State
@@ -94,9 +95,9 @@ async def _newest(services: Services, ref: str, type: str | None) -> Event | Non
     return present.decoded(told[-1]) if told else None
 
 
-async def templates(call: Call[NoQuery, None]) -> Templates:
-    found = call.services.engine.renderer.files.media()
-    return Templates([Template(name, tuple(media)) for name, media in found.items()], None)
+async def templates(call: Call[ShortListQuery, None]) -> Templates:
+    found, following = page_of(list(call.services.engine.renderer.files.media().items()), call.query)
+    return Templates([Template(name, tuple(media)) for name, media in found], following)
 
 
 ROUTES = (
@@ -132,5 +133,5 @@ ROUTES = (
         refusals=(404, 409),
         body_required=False,
     ),
-    get("/v1/templates", templates, "List the texts that staff may send", "Messages", Templates),
+    get("/v1/templates", templates, "List the texts that staff may send", "Messages", Templates, ShortListQuery),
 )

@@ -12,11 +12,12 @@ from daemon.api.plumbing.gate import Gate
 from daemon.api.plumbing.reply import as_json
 from daemon.api.plumbing.route import Call, NoQuery, Route, Scope, get, post
 from daemon.api.plumbing.services import Services
+from daemon.api.plumbing.short_list import page_of
 from daemon.api.schema.problem import Problem
 from daemon.intake.base import Unreadable
 from daemon.intake.intake import body_of
 from daemon.wire import sources as wire_sources
-from daemon.wire.queries import KeptQuery
+from daemon.wire.queries import KeptQuery, ShortListQuery
 from daemon.wire.requests.keeping import Sync
 from daemon.wire.sources import KeptDetail, KeptPage, Reread, Source, Sources, Tried, TriedEvent
 from daemon.wire.values import When
@@ -25,8 +26,9 @@ from outbox.model import Order, Posted
 from outbox.orders import project, to_ms
 
 
-async def index(call: Call[NoQuery, None]) -> Sources:
-    return Sources([present.source(row) for row in call.services.engine.intake.rows()], None)
+async def index(call: Call[ShortListQuery, None]) -> Sources:
+    rows, following = page_of(call.services.engine.intake.rows(), call.query)
+    return Sources([present.source(row) for row in rows], following)
 
 
 async def sync(call: Call[NoQuery, Sync]) -> Source:
@@ -127,7 +129,7 @@ def _kept(each: Kept) -> wire_sources.Kept:
 
 def routes(gate: Gate) -> tuple[Route[Any, Any], ...]:
     return (
-        get("/v1/sources", index, "List sources", "Sources", Sources),
+        get("/v1/sources", index, "List sources", "Sources", Sources, ShortListQuery),
         post(
             "/v1/sources/{source}/sync",
             sync,

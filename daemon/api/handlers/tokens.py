@@ -2,8 +2,10 @@
 
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, JsonAnswer, NoQuery, Scope, get, post
+from daemon.api.plumbing.short_list import page_of
 from daemon.api.plumbing.voices import name_taken
 from daemon.api.schema.problem import Problem
+from daemon.wire.queries import ShortListQuery
 from daemon.wire.record import TokenGone, TokenMade, Tokens
 from daemon.wire.requests.keeping import TokenWish
 from outbox import UNBOUND, Bounds
@@ -11,8 +13,9 @@ from outbox import UNBOUND, Bounds
 EVENTS_AT_MOST = frozenset({Scope.EVENTS, Scope.READ})
 
 
-async def index(call: Call[NoQuery, None]) -> Tokens:
-    return Tokens([present.token(each) for each in await call.services.box.tokens.list()], None)
+async def index(call: Call[ShortListQuery, None]) -> Tokens:
+    rows, following = page_of(await call.services.box.tokens.list(), call.query)
+    return Tokens([present.token(each) for each in rows], following)
 
 
 async def make(call: Call[NoQuery, TokenWish]) -> JsonAnswer:
@@ -36,7 +39,7 @@ async def revoke(call: Call[NoQuery, None]) -> TokenGone:
 
 
 ROUTES = (
-    get("/v1/tokens", index, "List tokens", "Tokens", Tokens, scope=Scope.ADMIN),
+    get("/v1/tokens", index, "List tokens", "Tokens", Tokens, ShortListQuery, Scope.ADMIN),
     post(
         "/v1/tokens",
         make,

@@ -26,10 +26,13 @@ ADVICE = {
     405: "The header Allow lists what is taken.",
     408: "The body took too long. Send it again.",
     409: "It does not fit what is on record: an id with other content, or a message that can't go there any more.",
+    411: "Say how long the body is by Content-Length, or send it in chunks.",
     413: "Split what you send.",
     415: "Send JSON in UTF-8, uncompressed, with its content type.",
+    417: "Leave out Expect, or expect 100-continue.",
     422: "It is JSON, but wrong. The list `errors` names the fields. Repeating it won't help.",
     429: "Wait as long as Retry-After says.",
+    431: "A header line may have 8 KiB. Send less.",
     500: "A fault of ours. The log has more under the request's id.",
     503: "Wait as long as Retry-After says, and send it again.",
     507: "Less space than the reserve is left. Free some; events are taken again by themselves.",
@@ -169,7 +172,7 @@ def _words(schema: Json) -> str:
 def _problems() -> Iterator[str]:
     yield f'<section id="problems"><h2>Problems</h2><p>What every refusal is, as <code>{MEDIA_TYPE}</code>, and what to do.</p><dl>'
     for status, title in TITLES.items():
-        yield f'<dt id="problem-{status}"><b>{status}</b> {escape(title)}</dt><dd>{escape(ADVICE.get(status, ""))}</dd>'
+        yield f'<dt id="problem-{status}"><b>{status}</b> {escape(title)}</dt><dd>{escape(ADVICE[status])}</dd>'
     yield "</dl></section>"
 
 

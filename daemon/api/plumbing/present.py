@@ -231,7 +231,7 @@ def channel(row: ChannelStatus) -> wire_service.Channel:
 
 
 def uplink(row: UplinkStatus) -> wire_service.Uplink:
-    return wire_service.Uplink(row.state, When(row.since))
+    return wire_service.Uplink(row.state, When(row.since), row.forced_at is not None)
 
 
 def optout(row: OptOut) -> wire_customers.OptOut:

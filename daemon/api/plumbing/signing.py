@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from daemon.api.schema.problem import Problem
+from daemon.intake.own_sources import SIGNING_SECRET
 from daemon.standard_webhooks import TOLERANCE_S, NoKey, holds, key_of, off_by
 
-SECRET_NAME = "TETHER_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
 _SIZES = range(16, 129)
 """In bytes: senders' own keys may be other than the standard's."""
 
@@ -21,14 +21,14 @@ def keys_of(secrets: str) -> tuple[bytes, ...]:
     try:
         return tuple(key_of(part, _SIZES) for part in re.split(r"[,\s]+", secrets.strip()))
     except NoKey as error:
-        raise NoKey(f"{SECRET_NAME} is malformed: it is whsec_ and 24 to 64 bytes in base64") from error
+        raise NoKey(f"{SIGNING_SECRET} is malformed: it is whsec_ and 24 to 64 bytes in base64") from error
 
 
 def verify(headers: Mapping[str, str], raw: bytes, secrets: str, *, now: int, clock_trusted: bool) -> None:
     """Raises Problem 401 unless the signature holds and is fresh. While the clock can't be trusted the signature alone decides:
     a repeat is harmless, since an event is taken once."""
     if not secrets:
-        raise Problem(401, f"signed events are not set up here: put {SECRET_NAME} into .env, or send a bearer token")
+        raise Problem(401, f"signed events are not set up here: put {SIGNING_SECRET} into .env, or send a bearer token")
     try:
         keys = keys_of(secrets)
     except NoKey as error:

@@ -13,32 +13,26 @@ import msgspec
 from daemon.api.plumbing.route import GRANTS, Caller, Scope
 from daemon.api.schema.event import Event
 from daemon.api.schema.problem import Problem
+from daemon.intake.own_sources import AT_THE_DOOR, COUNTER, OWN
 from outbox import Bounds, Token, harmless
-from outbox.answers import SOURCE as ANSWERING
 from outbox.answers import STRAY
 from outbox.model import Posted
 
-COUNTER = "counter"
-SIGNED = "pos"
-"""The source of an event that a Standard Webhooks signature vouches for."""
-COMMAND_LINE = "cli"
-_AT_THE_DOOR = frozenset({COUNTER, COMMAND_LINE, "command-line"})
-_OWN = _AT_THE_DOOR | {SIGNED, ANSWERING}
 _OUR_TYPES = ("staff.", "message.")
 """Types of what staff do by hand, and of what is said by itself: nobody tells of these."""
 
 
 def at_the_door(named: str) -> str:
     """The source of what comes by the counter's own door: one of its own, whatever else the caller names."""
-    return named if named in _AT_THE_DOOR else COUNTER
+    return named if named in AT_THE_DOOR else COUNTER
 
 
 def may_write(source: str, sources: Collection[str], tokens: Iterable[Token]) -> bool:
     """Whether an event of that source, on record, may carry sentences to customers today."""
     name = source.partition("/")[0]
-    if name in _AT_THE_DOOR:  # where those stand as well who may only post events, and who it was is not on record
+    if name in AT_THE_DOOR:  # where those stand as well who may only post events, and who it was is not on record
         return False
-    if name in _OWN or name in sources:
+    if name in OWN or name in sources:
         return True
     return any(token.name == name and _may_write(token.scopes, token.bounds) for token in tokens)
 
@@ -50,7 +44,7 @@ def _may_write(scopes: Collection[str], bounds: Bounds) -> bool:
 def name_taken(name: str, sources: Collection[str]) -> str:
     """Why no token can have this name; "" where it can. `sources`: the configured ones."""
     folded = name.casefold()
-    if folded in _OWN:
+    if folded in OWN:
         return f"{name!r} stands in the record for what comes by another door of the service"
     if folded in (each.casefold() for each in sources):
         return f"{name!r} is a source of this store ([sources.{name}] in tether.toml)"
@@ -64,7 +58,7 @@ def posted(
     source = caller.name if beneath is None else f"{caller.name}/{beneath}"
     raw = harmless.json_escaped(raw)
     bounds = caller.bounds
-    if bounds is None and (caller.name not in _AT_THE_DOOR or caller.may(Scope.STAFF)):
+    if bounds is None and (caller.name not in AT_THE_DOOR or caller.may(Scope.STAFF)):
         return Posted(source, event, raw, now, caller.person)
     _refuse_ours(event)
     if bounds is None:

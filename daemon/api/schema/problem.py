@@ -29,7 +29,6 @@ TITLES: Mapping[int, str] = {
     429: "Too many requests",
     431: "Headers too large",
     500: "A fault of ours",
-    502: "The other side failed",
     503: "Not now",
     507: "Disk full",
 }

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Sequence
+from typing import Any
 
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
@@ -72,6 +73,23 @@ async def check_dns(case: Examination) -> Sequence[Finding]:
             "dns",
             f"{', '.join(failed)} can't be looked up",
             "is the name spelt right in tether.toml? does a filter in the router block it?",
+        )
+    ]
+
+
+async def check_line(case: Examination) -> Sequence[Finding]:
+    """What the running service goes by may be somebody's word, which no name that can be looked up contradicts."""
+    if not case.running:
+        return []
+    answer: Any = await case.ask_service("/v1/channels")
+    if not answer["uplink"].get("forced"):
+        return []
+    state = answer["uplink"]["state"]
+    return [
+        advice(
+            "line",
+            f"the line counts as {state} because it was set by hand, whatever it is",
+            "`tether uplink auto` lets evidence decide again",
         )
     ]
 
