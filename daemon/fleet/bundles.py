@@ -142,20 +142,15 @@ class Bundles:
                     return
                 continue
             try:
-                manifest, raw = self._read(group, body)
+                manifest, raw = await self._read(group, body)
             except BadBundle as error:
-                self._say(f"{group}: {error}")
+                await self._go_without(f"{group}: {error}", current)
                 return
-            if manifest.version > self._memory.seen.get(group, 0):
-                self._memory.seen[group] = manifest.version
-                await self._note()
             if manifest.withdrawn:
                 continue
             await self._wants(manifest, raw, current)
             return
-        if current is not None:
-            await self._leave(current)
-        self._say("")
+        self._say("" if current is None else await self._leave(current))
 
     async def _part_with_another(self) -> None:
         """This store came from another fleet: what its publisher signed counts no more, and its numbers mean nothing here. A publisher that
@@ -165,12 +160,13 @@ class Bundles:
             return
         if was:
             if (current := self._store.current()) is not None:
-                await self._leave(current)
+                self._say(await self._leave(current))
             self._memory = Memory()
         self._memory.publisher = publisher
         await self._note()
 
-    def _read(self, group: str, body: bytes) -> tuple[Manifest, bytes]:
+    async def _read(self, group: str, body: bytes) -> tuple[Manifest, bytes]:
+        """The newest word on that group, which no older one follows from now on. Raises BadBundle."""
         manifest, raw = read(body, self._settings().fleet.publisher)
         if manifest.group != group:
             raise BadBundle(f"{manifest.name} is not meant for this group")
@@ -180,7 +176,27 @@ class Bundles:
             raise BadBundle(
                 f"{manifest.name} needs Tether {manifest.release}, and this store has {self._release}: upgrade it"
             )
+        if manifest.version > seen:
+            self._memory.seen[group] = manifest.version
+            await self._note()
         return manifest, raw
+
+    async def _is_withdrawn(self, bundle: Manifest) -> bool:
+        """Whether its group has none any more, whatever nearer and wider ones have."""
+        body = dict(self._offers).get(bundle.group)
+        if body is None:
+            return False
+        try:
+            newest, _ = await self._read(bundle.group, body)
+        except BadBundle:
+            return False
+        return newest.withdrawn
+
+    async def _go_without(self, problem: str, current: Manifest | None) -> None:
+        """What should be in force can't be. What is stays so, unless it was withdrawn."""
+        if current is not None and await self._is_withdrawn(current) and (why := await self._leave(current)):
+            problem = f"{problem}; {why}"
+        self._say(problem)
 
     async def _wants(self, manifest: Manifest, raw: bytes, current: Manifest | None) -> None:
         name = manifest.name
@@ -195,9 +211,11 @@ class Bundles:
         if why is None and self._memory.trying.get(name, 0) >= TRIES:
             why = f"the service was cut off {TRIES} times while it tried it"
         if why is None:
-            why = await self._take(manifest, raw, "" if current is None else current.name)
+            before = "" if current is None or await self._is_withdrawn(current) else current.name
+            why = await self._take(manifest, raw, before)
         if why:
-            self._refuse(name, why)
+            self._tried = {name: why}
+            await self._go_without(f"{name}: {why}", current)
 
     async def _take(self, manifest: Manifest, raw: bytes, before: str) -> str:
         """Why not; "" once it is in force."""
@@ -245,16 +263,16 @@ class Bundles:
             return "this store's own configuration leaves it out"
         return ""
 
-    async def _leave(self, current: Manifest) -> None:
-        """No group has a bundle any more."""
+    async def _leave(self, current: Manifest) -> str:
+        """None of headquarters' is in force any more. Why that can't be; "" once it is so."""
         if why := await self._switch(None):
-            self._say(f"{current.name} was withdrawn, and can't be left: {why}")
-            return
+            return f"{current.name} was withdrawn, and can't be left: {why}"
         await self._box.audit.append("bundle.withdrawn", detail={"bundle": current.name})
         self._memory.probation = None
         await self._note()
         self.name = ""
         self._on_change()
+        return ""
 
     # ------------------------------------------------------------ afterwards
 
@@ -286,11 +304,7 @@ class Bundles:
             "bundle.taken_back", detail={"bundle": probation.name, "why": why, "now": probation.before}
         )
         self.name = probation.before if before is not None else ""
-        self._refuse(probation.name, why)
-
-    def _refuse(self, name: str, why: str) -> None:
-        self._tried = {name: why}
-        self._say(f"{name}: {why}")
+        self._say(f"{probation.name}: {why}")
 
     def _say(self, problem: str) -> None:
         problem = problem[:LONGEST]
