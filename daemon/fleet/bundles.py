@@ -68,7 +68,7 @@ class Bundles:
         trial: Trial,
         on_change: Callable[[], None],
     ) -> None:
-        """`put_in_force` reads the configuration anew; the bundle that counts then. Raises ConfigError."""
+        """`put_in_force` has what lies on the disk count, beneath the configuration in force; the bundle that counts then. Raises ConfigError."""
         self._settings = settings
         self._box = box
         self._clock = clock
