@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from daemon.config import ConfigError, Settings
+from daemon.config import ConfigError, Settings, bundle_in_force
 from daemon.fleet.bundle import BadBundle, Manifest, least_release, read, unpack
 from daemon.fleet.bundle_store import BundleStore
 from outbox import Outbox
@@ -92,6 +92,8 @@ class Bundles:
         self._news.set()
 
     async def run(self, stop: asyncio.Event) -> None:
+        if not self._settings().fleet.bundles:
+            return
         try:
             if not self._has_begun:
                 await self.begin()
@@ -114,12 +116,8 @@ class Bundles:
             self._memory = msgspec.json.decode(noted or "{}", type=Memory)
         except msgspec.MsgspecError:
             log.warning("what is noted of bundles can't be read; it is made anew")
-        current = self._store.current()
-        self.name = "" if current is None else current.name
-        if current is not None and self._settings().bundle is None:
-            self._say(
-                f"{self.name} can't be used with this store's own tether.toml any more, and is left out: tether doctor says why"
-            )
+        if (current := self._store.current()) is not None:
+            self._tell(current, "")
         probation = self._memory.probation
         if probation is not None and (why := self._memory.refused.get(probation.name)):
             await self._take_back(why)
@@ -201,11 +199,10 @@ class Bundles:
     async def _wants(self, manifest: Manifest, raw: bytes, current: Manifest | None) -> None:
         name = manifest.name
         if current is not None and current.name == name:
-            self.name = name
+            problem = ""
             if current.digest != manifest.digest:
-                self._say(f"{name}: another one of that number is in force here: publish it once more")
-            elif self._settings().bundle is not None:
-                self._say("")
+                problem = f"{name}: another one of that number is in force here: publish it once more"
+            self._tell(current, problem)
             return
         why = self._memory.refused.get(name) or self._tried.get(name)
         if why is None and self._memory.trying.get(name, 0) >= TRIES:
@@ -277,7 +274,9 @@ class Bundles:
     # ------------------------------------------------------------ afterwards
 
     async def watch(self) -> None:
-        """See whether what was put in force lately does well."""
+        """See what a reload made of what is in force, and whether what was put in force lately does well."""
+        if (current := self._store.current()) is not None:
+            self._tell(current, "" if self.problem == _left_out(current) else self.problem)
         probation = self._memory.probation
         if probation is None:
             return
@@ -306,12 +305,26 @@ class Bundles:
         self.name = probation.before if before is not None else ""
         self._say(f"{probation.name}: {why}")
 
+    def _tell(self, current: Manifest, problem: str) -> None:
+        """What lies there counts as long as the store can be run with it: the owner's reload may leave it out, and take it up again. `problem`:
+        what else is wrong."""
+        settings = self._settings()
+        counts = settings.bundle == bundle_in_force(settings)
+        name, problem = (current.name, problem) if counts else ("", problem or _left_out(current))
+        if (name, problem) != (self.name, self.problem):
+            self.name = name
+            self._say(problem)
+
     def _say(self, problem: str) -> None:
         problem = problem[:LONGEST]
         if problem and problem != self.problem:
-            log.warning("what headquarters published is not in force; what was before stays", reason=problem)
+            log.warning("what headquarters published is not in force", reason=problem)
         self.problem = problem
         self._on_change()
 
     async def _note(self) -> None:
         await self._box.notes.set(NOTE, msgspec.json.encode(self._memory).decode())
+
+
+def _left_out(bundle: Manifest) -> str:
+    return f"{bundle.name} can't be used with this store's own tether.toml any more, and is left out: tether doctor says why"

@@ -13,12 +13,19 @@ from daemon.fleet.bundles import Bundles
 from daemon.fleet.nkey import KeyPair
 from daemon.runtime.app import Service, open_service
 from tests.fleet import test_bundles
-from tests.fleet.test_bundles import READY, bundle
+from tests.fleet.test_bundles import READY, TEXTS, bundle
 from tests.support.fake_clock import FakeClock
 from tests.support.logs import logs_as_before
 
 CONFIG = test_bundles.CONFIG + 'optouts = "store"\n'
 SECRETS = {"FLEET_SEED": KeyPair.make("user").seed}
+WITHOUT_ITS_CHANNEL = CONFIG.replace(
+    '[channels.smtp]\nhost = "127.0.0.1"\nfrom = "shop@loft.example"', '[channels.webhook]\nurl = "https://x.example"'
+)
+
+
+def route(to: str) -> dict[str, bytes]:
+    return {**TEXTS, "routes.toml": f'[[route]]\non = "order.ready"\nto = "{to}"\nvia = ["smtp"]\n'.encode()}
 
 
 class Store:
@@ -33,6 +40,11 @@ class Store:
     async def gets(self, body: bytes) -> None:
         self.bundles.offer([("all", body)])
         await self.bundles.look()
+
+    async def reloads(self, text: str) -> None:
+        self.config.write_text(text)
+        await self.service.reload(actor="SIGHUP")
+        await self.bundles.watch()
 
     async def says(self) -> tuple[str, str]:
         """What `GET /v1/fleet` and headquarters are told: the bundle in force, and why it is not another."""
@@ -92,3 +104,25 @@ async def test_a_bundle_at_night_puts_nothing_in_force_that_is_meant_for_tomorro
     await store.gets(bundle(1))
     assert store.text.startswith("Hooray")
     assert store.service.services.engine.settings.quiet_hours.from_ == 22 * 60
+
+
+async def test_a_reload_that_leaves_out_what_is_in_force_is_told_and_so_is_that_it_is_back(store: Store) -> None:
+    """All of headquarters' texts and routes were gone, and its page was green."""
+    await store.gets(bundle(1, route("customer")))
+    await store.reloads(WITHOUT_ITS_CHANNEL)
+    assert store.text == ""
+    left_out = "all/1 can't be used with this store's own tether.toml any more, and is left out: tether doctor says why"
+    assert await store.says() == ("", left_out)
+    await store.gets(bundle(1, route("customer")))
+    assert await store.says() == ("", left_out), "also when the line comes back"
+    await store.reloads(CONFIG)
+    assert store.text.startswith("Hooray")
+    assert await store.says() == ("all/1", "")
+
+
+async def test_an_owner_who_wants_no_bundles_any_more_is_not_told_that_one_is_left_out(tmp_path: Path) -> None:
+    async with started(tmp_path, CONFIG) as store:
+        await store.gets(bundle(1))
+    async with started(tmp_path, CONFIG + "bundles = false\n") as store:
+        assert store.text == ""
+        assert await store.says() == ("", "")
