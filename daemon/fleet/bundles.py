@@ -79,7 +79,8 @@ class Bundles:
         self._store = BundleStore(settings().database)
         self._memory = Memory()
         self._tried: dict[str, str] = {}
-        """What was refused in this run, and why."""
+        """What was refused, and why, with the store's own configuration as it was read last."""
+        self._own = _alone(settings())
         self._offers: Sequence[Offer] = ()
         self._news = asyncio.Event()
         self._has_begun = False
@@ -277,6 +278,11 @@ class Bundles:
         """See what a reload made of what is in force, and whether what was put in force lately does well."""
         if (current := self._store.current()) is not None:
             self._tell(current, "" if self.problem == _left_out(current) else self.problem)
+        if (own := _alone(self._settings())) is not self._own:
+            self._own = own
+            if self._tried:
+                self._tried = {}
+                self._news.set()
         probation = self._memory.probation
         if probation is None:
             return
@@ -324,6 +330,11 @@ class Bundles:
 
     async def _note(self) -> None:
         await self._box.notes.set(NOTE, msgspec.json.encode(self._memory).decode())
+
+
+def _alone(settings: Settings) -> Settings:
+    """As the store itself would have it: another one after each reload, whatever headquarters published."""
+    return settings.alone or settings
 
 
 def _left_out(bundle: Manifest) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from daemon.config import Settings, load
-from daemon.fleet.bundles import Bundles
+from daemon.fleet.bundles import WATCH_SECONDS, Bundles
 from daemon.fleet.nkey import KeyPair
 from daemon.runtime.app import Service, open_service
 from tests.fleet import test_bundles
 from tests.fleet.test_bundles import READY, TEXTS, bundle
+from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
 from tests.support.logs import logs_as_before
 
@@ -126,3 +127,21 @@ async def test_an_owner_who_wants_no_bundles_any_more_is_not_told_that_one_is_le
     async with started(tmp_path, CONFIG + "bundles = false\n") as store:
         assert store.text == ""
         assert await store.says() == ("", "")
+
+
+async def test_what_was_refused_is_tried_again_once_the_owner_has_mended_tether_toml(store: Store) -> None:
+    await store.gets(bundle(1, route("florist")))
+    name, problem = await store.says()
+    assert (name, "no audience 'florist'" in problem) == ("", True)
+    await store.reloads(CONFIG + '[audiences.florist]\nemail = "florist@loft.example"\n')
+
+    async def is_in_force() -> bool:
+        await store.clock.advance(WATCH_SECONDS)
+        return await store.says() == ("all/1", "")
+
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(store.bundles.run(stop))
+        await until(is_in_force, seconds=20)
+        stop.set()
+        await store.clock.advance(WATCH_SECONDS)
