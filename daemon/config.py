@@ -319,11 +319,15 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
         raise ConfigError(
             f'{path}: store.timezone: {settings.store.timezone!r} is no time zone; write it like "Europe/London"'
         ) from error
-    settings = msgspec.structs.replace(settings, file=path, secrets=secrets_in(folder, environ), said=table)
+    return as_published(msgspec.structs.replace(settings, file=path, secrets=secrets_in(folder, environ), said=table))
+
+
+def as_published(settings: Settings) -> Settings:
+    """The same store with the bundle that lies there now, or with none where that can't be read any more."""
     try:
         return with_bundle(settings, bundle_in_force(settings))
     except ConfigError:  # it was checked before it was put there; who runs without it says so (`daemon.fleet.bundles`)
-        return settings
+        return settings.alone or settings
 
 
 def bundle_in_force(settings: Settings) -> Path | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from daemon.config import ConfigError, Settings
+from daemon.config import ConfigError, Settings, bundle_in_force
 from daemon.fleet.bundle import BadBundle, Manifest, least_release, read, unpack
 from daemon.fleet.bundle_store import BundleStore
 from outbox import Outbox
@@ -68,7 +68,7 @@ class Bundles:
         trial: Trial,
         on_change: Callable[[], None],
     ) -> None:
-        """`put_in_force` reads the configuration anew; the bundle that counts then. Raises ConfigError."""
+        """`put_in_force` has what lies on the disk count, beneath the configuration in force; the bundle that counts then. Raises ConfigError."""
         self._settings = settings
         self._box = box
         self._clock = clock
@@ -79,7 +79,8 @@ class Bundles:
         self._store = BundleStore(settings().database)
         self._memory = Memory()
         self._tried: dict[str, str] = {}
-        """What was refused in this run, and why."""
+        """What was refused, and why, with the store's own configuration as it was read last."""
+        self._own = _alone(settings())
         self._offers: Sequence[Offer] = ()
         self._news = asyncio.Event()
         self._has_begun = False
@@ -92,6 +93,8 @@ class Bundles:
         self._news.set()
 
     async def run(self, stop: asyncio.Event) -> None:
+        if not self._settings().fleet.bundles:
+            return
         try:
             if not self._has_begun:
                 await self.begin()
@@ -114,12 +117,8 @@ class Bundles:
             self._memory = msgspec.json.decode(noted or "{}", type=Memory)
         except msgspec.MsgspecError:
             log.warning("what is noted of bundles can't be read; it is made anew")
-        current = self._store.current()
-        self.name = "" if current is None else current.name
-        if current is not None and self._settings().bundle is None:
-            self._say(
-                f"{self.name} can't be used with this store's own tether.toml any more, and is left out: tether doctor says why"
-            )
+        if (current := self._store.current()) is not None:
+            self._tell(current, "")
         probation = self._memory.probation
         if probation is not None and (why := self._memory.refused.get(probation.name)):
             await self._take_back(why)
@@ -142,20 +141,15 @@ class Bundles:
                     return
                 continue
             try:
-                manifest, raw = self._read(group, body)
+                manifest, raw = await self._read(group, body)
             except BadBundle as error:
-                self._say(f"{group}: {error}")
+                await self._go_without(f"{group}: {error}", current)
                 return
-            if manifest.version > self._memory.seen.get(group, 0):
-                self._memory.seen[group] = manifest.version
-                await self._note()
             if manifest.withdrawn:
                 continue
             await self._wants(manifest, raw, current)
             return
-        if current is not None:
-            await self._leave(current)
-        self._say("")
+        self._say("" if current is None else await self._leave(current))
 
     async def _part_with_another(self) -> None:
         """This store came from another fleet: what its publisher signed counts no more, and its numbers mean nothing here. A publisher that
@@ -165,12 +159,13 @@ class Bundles:
             return
         if was:
             if (current := self._store.current()) is not None:
-                await self._leave(current)
+                self._say(await self._leave(current))
             self._memory = Memory()
         self._memory.publisher = publisher
         await self._note()
 
-    def _read(self, group: str, body: bytes) -> tuple[Manifest, bytes]:
+    async def _read(self, group: str, body: bytes) -> tuple[Manifest, bytes]:
+        """The newest word on that group, which no older one follows from now on. Raises BadBundle."""
         manifest, raw = read(body, self._settings().fleet.publisher)
         if manifest.group != group:
             raise BadBundle(f"{manifest.name} is not meant for this group")
@@ -180,24 +175,45 @@ class Bundles:
             raise BadBundle(
                 f"{manifest.name} needs Tether {manifest.release}, and this store has {self._release}: upgrade it"
             )
+        if manifest.version > seen:
+            self._memory.seen[group] = manifest.version
+            await self._note()
         return manifest, raw
+
+    async def _is_withdrawn(self, bundle: Manifest) -> bool:
+        """Whether its group has none any more, whatever nearer and wider ones have."""
+        body = dict(self._offers).get(bundle.group)
+        if body is None:
+            return False
+        try:
+            newest, _ = await self._read(bundle.group, body)
+        except BadBundle:
+            return False
+        return newest.withdrawn
+
+    async def _go_without(self, problem: str, current: Manifest | None) -> None:
+        """What should be in force can't be. What is stays so, unless it was withdrawn."""
+        if current is not None and await self._is_withdrawn(current) and (why := await self._leave(current)):
+            problem = f"{problem}; {why}"
+        self._say(problem)
 
     async def _wants(self, manifest: Manifest, raw: bytes, current: Manifest | None) -> None:
         name = manifest.name
         if current is not None and current.name == name:
-            self.name = name
+            problem = ""
             if current.digest != manifest.digest:
-                self._say(f"{name}: another one of that number is in force here: publish it once more")
-            elif self._settings().bundle is not None:
-                self._say("")
+                problem = f"{name}: another one of that number is in force here: publish it once more"
+            self._tell(current, problem)
             return
         why = self._memory.refused.get(name) or self._tried.get(name)
         if why is None and self._memory.trying.get(name, 0) >= TRIES:
             why = f"the service was cut off {TRIES} times while it tried it"
         if why is None:
-            why = await self._take(manifest, raw, "" if current is None else current.name)
+            before = "" if current is None or await self._is_withdrawn(current) else current.name
+            why = await self._take(manifest, raw, before)
         if why:
-            self._refuse(name, why)
+            self._tried = {name: why}
+            await self._go_without(f"{name}: {why}", current)
 
     async def _take(self, manifest: Manifest, raw: bytes, before: str) -> str:
         """Why not; "" once it is in force."""
@@ -245,21 +261,28 @@ class Bundles:
             return "this store's own configuration leaves it out"
         return ""
 
-    async def _leave(self, current: Manifest) -> None:
-        """No group has a bundle any more."""
+    async def _leave(self, current: Manifest) -> str:
+        """None of headquarters' is in force any more. Why that can't be; "" once it is so."""
         if why := await self._switch(None):
-            self._say(f"{current.name} was withdrawn, and can't be left: {why}")
-            return
+            return f"{current.name} was withdrawn, and can't be left: {why}"
         await self._box.audit.append("bundle.withdrawn", detail={"bundle": current.name})
         self._memory.probation = None
         await self._note()
         self.name = ""
         self._on_change()
+        return ""
 
     # ------------------------------------------------------------ afterwards
 
     async def watch(self) -> None:
-        """See whether what was put in force lately does well."""
+        """See what a reload made of what is in force, and whether what was put in force lately does well."""
+        if (current := self._store.current()) is not None:
+            self._tell(current, "" if self.problem == _left_out(current) else self.problem)
+        if (own := _alone(self._settings())) is not self._own:
+            self._own = own
+            if self._tried:
+                self._tried = {}
+                self._news.set()
         probation = self._memory.probation
         if probation is None:
             return
@@ -286,18 +309,33 @@ class Bundles:
             "bundle.taken_back", detail={"bundle": probation.name, "why": why, "now": probation.before}
         )
         self.name = probation.before if before is not None else ""
-        self._refuse(probation.name, why)
+        self._say(f"{probation.name}: {why}")
 
-    def _refuse(self, name: str, why: str) -> None:
-        self._tried = {name: why}
-        self._say(f"{name}: {why}")
+    def _tell(self, current: Manifest, problem: str) -> None:
+        """What lies there counts as long as the store can be run with it: the owner's reload may leave it out, and take it up again. `problem`:
+        what else is wrong."""
+        settings = self._settings()
+        counts = settings.bundle == bundle_in_force(settings)
+        name, problem = (current.name, problem) if counts else ("", problem or _left_out(current))
+        if (name, problem) != (self.name, self.problem):
+            self.name = name
+            self._say(problem)
 
     def _say(self, problem: str) -> None:
         problem = problem[:LONGEST]
         if problem and problem != self.problem:
-            log.warning("what headquarters published is not in force; what was before stays", reason=problem)
+            log.warning("what headquarters published is not in force", reason=problem)
         self.problem = problem
         self._on_change()
 
     async def _note(self) -> None:
         await self._box.notes.set(NOTE, msgspec.json.encode(self._memory).decode())
+
+
+def _alone(settings: Settings) -> Settings:
+    """As the store itself would have it: another one after each reload, whatever headquarters published."""
+    return settings.alone or settings
+
+
+def _left_out(bundle: Manifest) -> str:
+    return f"{bundle.name} can't be used with this store's own tether.toml any more, and is left out: tether doctor says why"

@@ -121,12 +121,11 @@ class Commands:
         except BadBundle as error:
             log.warning("headquarters' commands are not heeded", reason=str(error))
             return
-        now = self._clock.now()
-        answered = {
-            id: until for id, until in _done.decode(await self._box.notes.get(NOTE) or "{}").items() if until > now
-        }
+        noted = _done.decode(await self._box.notes.get(NOTE) or "{}")
+        answered = {id: until for id, until in noted.items() if until > self._clock.now()}
         for command in commands:
             if command.id not in answered:
+                now = self._clock.now()  # the doctor before may have taken minutes
                 await self._answer(command, now)
                 answered[command.id] = max(command.expires_at, now) + LONGEST_MS
                 await self._box.notes.set(NOTE, msgspec.json.encode(answered).decode())

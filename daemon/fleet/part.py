@@ -52,9 +52,8 @@ class FleetPart:
         doctor: Callable[[], Awaitable[Findings]],
         costs: Costs,
     ) -> None:
-        """`settings`: those in force; `[fleet]` itself is read at the start only. `head`: the record's newest end, signed with the box's own
-        key. `put_in_force`: read the configuration anew, with the bundle that lies there now; `trial`: what one would put wrong;
-        `doctor`: what the doctor finds here."""
+        """`settings`: those in force, or about to be; `[fleet]` itself is read at the start only. `head`: the record's newest end, signed with
+        the box's own key. `put_in_force`: have the bundle count that lies there now; `trial`: what one would put wrong; `doctor`: what the doctor finds here."""
         begun = settings()
         self._settings = settings
         self._head = head

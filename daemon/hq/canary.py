@@ -1,5 +1,7 @@
-"""Whether stores fare worse with a bundle than they did without it. Pure: counts in, a sentence out."""
+"""How long stores try a bundle, and whether they fare worse with it than they did without. Pure: counts in, a sentence out."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from math import exp, lgamma, log, log1p
 
 import msgspec
@@ -16,6 +18,11 @@ class Decided(msgspec.Struct, frozen=True):
 
     decided: int
     untold: int
+
+
+def tried_until(began_at: datetime, until: datetime, taken: Mapping[str, int]) -> datetime:
+    """Each store has it for as long as was asked: of those that have taken it (since when, in ms) the last one counts."""
+    return max([began_at, *(datetime.fromtimestamp(at / 1000, UTC) for at in taken.values())]) + (until - began_at)
 
 
 def worse(before: Decided, since: Decided) -> str:

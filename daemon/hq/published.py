@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from daemon.fleet.bundle import unpack
+from daemon.hq.canary import tried_until
 from daemon.hq.database import Connection, queries
 from daemon.hq.stores import groups_of_store
 
@@ -48,6 +49,7 @@ class CanaryOut(msgspec.Struct, frozen=True, kw_only=True):
     stores: tuple[str, ...]
     began_at: datetime
     until: datetime
+    """As far as its stores have taken it."""
     state: str
     """canary | passed | taken_back"""
     ended_at: datetime | None
@@ -93,8 +95,9 @@ async def overview(db: Connection) -> Bundles:
     ]
     canaries = [
         CanaryOut(
-            group=group, by=by, stores=tuple(names), began_at=began_at, until=until, state=state, ended_at=ended_at, why=why
+            group=group, by=by, stores=tuple(names), began_at=began_at, until=tried_until(began_at, until, taken), state=state,
+            ended_at=ended_at, why=why,
         )
-        for group, by, names, began_at, until, state, ended_at, why in await (await db.execute(_SQL["rollouts"])).fetchall()
+        for group, by, names, began_at, until, taken, state, ended_at, why in await (await db.execute(_SQL["rollouts"])).fetchall()
     ]  # fmt: skip
     return Bundles(groups, found, canaries)

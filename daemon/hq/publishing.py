@@ -280,3 +280,6 @@ class Rollout(msgspec.Struct, frozen=True):
     stores: Sequence[str]
     began_at: datetime
     until: datetime
+    """Had all its stores taken it at once."""
+    taken: Mapping[str, int]
+    """Since when those that have it have it; ms."""

@@ -4,14 +4,15 @@ holds the lock in the database.
 
 import asyncio
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from psycopg.types.json import Jsonb
 
 from daemon.config import ConfigError
 from daemon.fleet.nats_connection import NatsAway
-from daemon.hq.canary import Decided, worse
+from daemon.hq.canary import Decided, tried_until, worse
 from daemon.hq.config import HqSettings
 from daemon.hq.database import Connection, Weather, opened, queries
 from daemon.hq.nats import as_archive
@@ -95,24 +96,32 @@ class Rollouts:
     async def _decide(self, db: Connection, rollout: Rollout) -> None:
         trying = [store for store in await stores(db) if store.name in rollout.stores]
         words = await self._first_words(db, rollout)
-        taken = [store for store in trying if store.has in words and self._was_heard(store, rollout)]
+        taken = {
+            store.name: rollout.taken.get(store.name, _ms(heard))
+            for store in trying
+            if store.has in words and (heard := self._heard(store, rollout))
+        }
+        if taken != rollout.taken:
+            await db.execute(_SQL["taken"], {"id": rollout.id, "taken": Jsonb(taken)})
         why = self._trouble(trying, rollout, words) or (await self._figures(db, rollout, taken) if taken else "")
         now = self._now()
         if why:
             await self.publisher.end_canary(db, rollout, "taken_back", why, ITSELF)
-        elif now >= rollout.until and self._heard_it_all(rollout) and taken and len(taken) == len(trying):
-            why = f"{len(taken)} stores had it, and fared no worse"
-            await self.publisher.end_canary(db, rollout, "passed", why, ITSELF)
+        elif taken and len(taken) == len(trying):
+            if now >= tried_until(rollout.began_at, rollout.until, taken) and self._heard_it_all(rollout):
+                why = f"{len(taken)} stores had it, and fared no worse"
+                await self.publisher.end_canary(db, rollout, "passed", why, ITSELF)
         elif now >= rollout.until + PATIENCE:
-            missing = ", ".join(store.name for store in trying if store not in taken) or "the canaries"
+            missing = ", ".join(store.name for store in trying if store.name not in taken) or "the canaries"
             await self.publisher.end_canary(db, rollout, "taken_back", f"{missing} did not take it in time", ITSELF)
 
     async def _first_words(self, db: Connection, rollout: Rollout) -> set[str]:
         values = {"groups": list(rollout.first), "digest": rollout.digest}
         return {name for (name,) in await (await db.execute(_SQL["first_words"], values)).fetchall()}
 
-    def _was_heard(self, store: StoreBundles, rollout: Rollout) -> bool:
-        return store.heard_at is not None and store.heard_at > rollout.began_at
+    def _heard(self, store: StoreBundles, rollout: Rollout) -> datetime | None:
+        """When, if since it began."""
+        return store.heard_at if store.heard_at is not None and store.heard_at > rollout.began_at else None
 
     def _heard_it_all(self, rollout: Rollout) -> bool:
         """Or listens again for so long that it knows what happened while it was away."""
@@ -121,27 +130,28 @@ class Rollouts:
     def _trouble(self, trying: Sequence[StoreBundles], rollout: Rollout, words: Collection[str]) -> str:
         """What a store itself says of one of these, or that it says nothing any more."""
         for store in trying:
-            if self._was_heard(store, rollout) and _refuses(store.problem, words):
+            heard = self._heard(store, rollout)
+            if heard is None:
+                continue
+            if _refuses(store.problem, words):
                 return harmless.line(f"{store.name}: {store.problem}")[:WHY_MOST]
-            silent = self._now() - max(store.heard_at or rollout.began_at, self._listens_since)
-            if self._was_heard(store, rollout) and silent.total_seconds() > SILENT_SECONDS:
+            if (self._now() - max(heard, self._listens_since)).total_seconds() > SILENT_SECONDS:
                 return f"{store.name} is silent since it has it"
         return ""
 
-    async def _figures(self, db: Connection, rollout: Rollout, taken: Sequence[StoreBundles]) -> str:
-        names = [store.name for store in taken]
+    async def _figures(self, db: Connection, rollout: Rollout, taken: Mapping[str, int]) -> str:
         now, began = self._now(), rollout.began_at
         overdue = now - OVERDUE if self._heard_it_all(rollout) else began
-        since = await self._told(db, names, began, now, overdue=overdue)
+        since = await self._told(db, taken, now, overdue=overdue)
         if not since.untold:
             return ""
-        return worse(await self._told(db, names, began - BASELINE, began, overdue=began - OVERDUE), since)
+        before = dict.fromkeys(taken, _ms(began - BASELINE))
+        return worse(await self._told(db, before, began, overdue=began - OVERDUE), since)
 
-    async def _told(
-        self, db: Connection, names: Sequence[str], begin: datetime, end: datetime, *, overdue: datetime
-    ) -> Decided:
+    async def _told(self, db: Connection, begins: Mapping[str, int], end: datetime, *, overdue: datetime) -> Decided:
         """`overdue`: what was due before and still waits reached nobody."""
-        values = {"stores": list(names), "from_ms": _ms(begin), "to_ms": _ms(end), "overdue": _ms(overdue)}
+        names, times = list(begins), list(begins.values())
+        values = {"stores": names, "begins": times, "to_ms": _ms(end), "overdue": _ms(overdue)}
         found = await (await db.execute(_SQL["told"], values)).fetchone()
         return Decided(*found) if found else Decided(0, 0)
 

@@ -19,7 +19,7 @@ from daemon.api.plumbing.guards import Guards
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.upkeep import KnownCopies
 from daemon.channels.base import Channel, Outgoing
-from daemon.config import ConfigError, Settings
+from daemon.config import ConfigError, Settings, as_published
 from daemon.dispatch.delivery import at_once
 from daemon.dispatch.recorded import recorded
 from daemon.engine import Engine
@@ -89,13 +89,13 @@ class Service:
             on_step=self._clock_stepped,
         )
         self.heads = RecordHeads(box, lambda: self.settings, clock)
+        self._next: Engine | None = None
         self.fleet = _fleet_part(self)
         self._reread = reread
         self.damage: OutboxError | None = None
         """What was found wrong with the database while it was in use: the service stops for it, and the next start mends it."""
         box.when_damaged(self._found_damage)
         http.on_date = self.watch.heard
-        self._next: Engine | None = None
         self._change = asyncio.Event()
         self.engine = self._make_engine(settings)
         self.messenger = Messenger(lambda: self.settings, self._channel, clock, self._text)
@@ -115,7 +115,7 @@ class Service:
             clock_trusted=self.watch.trusted,
             clock_sure=self.watch.sure,
             hold=at_once if fleet is None else fleet.hold,
-            on_line_up=_nobody_waits if fleet is None else fleet.line_is_up,
+            on_line_up=(lambda: None) if fleet is None else fleet.line_is_up,
         )
 
     def _make_services(self) -> Services:
@@ -133,14 +133,27 @@ class Service:
             fleet=None if self.fleet is None else self.fleet.status,
         )
 
+    @property
+    def latest(self) -> Settings:
+        """In force, or about to be."""
+        return self.settings if self._next is None else self._next.settings
+
     async def reload(self, *, actor: str) -> None:
         """Read the configuration anew, check it whole, and put it in force: what is asked from now on is answered by the new engine, and it
         sends as soon as what the old one had under way has ended. Raises ConfigError; then nothing has changed."""
         settings = usable(self._reread())
-        fixed = ("data", "hook", "fleet")
-        changed = [name for name in fixed if getattr(settings, name) != getattr(self.settings, name)]
-        if changed:
-            raise ConfigError(f"[{changed[0]}] is read at the start only: restart the service for it")
+        for name in ("data", "hook", "fleet"):
+            if getattr(settings, name) != getattr(self.settings, name):
+                raise ConfigError(f"[{name}] is read at the start only: restart the service for it")
+        await self._put_in_force(settings, actor)
+
+    async def take_bundle(self) -> Path | None:
+        """What headquarters published has changed on the disk, and nothing else is read: the bundle that counts now. Raises ConfigError."""
+        settings = usable(as_published(self.latest))
+        await self._put_in_force(settings, "headquarters")
+        return settings.bundle
+
+    async def _put_in_force(self, settings: Settings, actor: str) -> None:
         fresh = self._make_engine(settings)
         before = {f"BEFORE_{name}": value for name, value in self.settings.secrets.items()}
         configure_logs(settings.log.level, settings.log.format, secrets={**before, **settings.secrets})
@@ -150,11 +163,6 @@ class Service:
             await self.box.audit.append("config.loaded", actor=actor)
         except (StorageBusy, StorageFull) as error:
             log.error("that a configuration was loaded can't be put on record", actor=actor, error=str(error))
-
-    async def take_bundle(self) -> Path | None:
-        """What headquarters published has changed on the disk: the bundle that counts now. Raises ConfigError."""
-        await self.reload(actor="headquarters")
-        return (self._next or self.engine).settings.bundle
 
     async def copies(self) -> KnownCopies:
         """Copies of the database from before, and until when they are kept."""
@@ -218,13 +226,8 @@ class Service:
 
     async def _index_people(self) -> None:
         """What an earlier release kept is put into the index; with all done, as ever but once, this ends at once."""
-        await supervised(
-            "index of people",
-            self.box.people.index,
-            clock=self.clock,
-            stop=self.stop,
-            weather=(StorageBusy, StorageFull),
-        )
+        weather = (StorageBusy, StorageFull)
+        await supervised("index of people", self.box.people.index, clock=self.clock, stop=self.stop, weather=weather)
 
     def _trouble_watch(self) -> TroubleWatch:
         return TroubleWatch(
@@ -283,10 +286,6 @@ class Service:
                 notifier.alive()
 
 
-def _nobody_waits() -> None:
-    """The line came back to a store that is in no fleet."""
-
-
 def _fleet_part(service: Service) -> "FleetPart | None":
     """The line to headquarters; a store without `[fleet]` imports nothing of it."""
     if not service.settings.fleet.store:
@@ -295,7 +294,7 @@ def _fleet_part(service: Service) -> "FleetPart | None":
     from daemon.fleet.part import FleetPart
 
     return FleetPart(
-        lambda: service.settings,
+        lambda: service.latest,
         service.box,
         service.clock,
         service.rng,

@@ -320,7 +320,7 @@ async def test_a_store_in_no_fleet_hears_nothing_of_one(tmp_path: Path) -> None:
         (
             {"state": "connected", "reason": "", "bundle": "all/6", "bundle_problem": "all/7: broken"},
             Level.ADVICE,
-            "all/6 stays in force: all/7: broken",
+            "all/6 is in force: all/7: broken",
         ),
     ],
 )

@@ -42,6 +42,7 @@ class Store:
         self.service = service
         self.clock = clock
         self.examined = 0
+        self.doctor_seconds = 0.0
         settings = msgspec.structs.replace(
             service.settings, fleet=msgspec.structs.replace(service.settings.fleet, store="soho")
         )
@@ -51,6 +52,7 @@ class Store:
 
     async def _doctor(self) -> list[tuple[str, str, str]]:
         self.examined += 1
+        await self.clock.advance(self.doctor_seconds)
         return [
             ("channels", "problem", "smtp: maria@loft.example at +44 7700 900123 was refused"),
             ("disk", "ok", "10 GB are free"),
@@ -111,6 +113,15 @@ async def test_one_that_came_too_late_and_one_for_a_channel_that_there_is_not(st
     whys = [detail["why"] for _, detail in await store.record()]
     assert whys[1] == "it came too late"
     assert "pigeon" in whys[0]
+    assert await store.smtp() != "paused"
+
+
+async def test_one_that_lapsed_while_the_doctor_looked_is_not_done(store: Store) -> None:
+    """Providers do not answer, and the doctor takes minutes; headquarters has long said that the pause lapsed."""
+    store.doctor_seconds = 200.0
+    await store.gets(store.order(1, "doctor", ""), store.order(2, late=60_000))
+    (pause, detail), (doctor, _) = await store.record()
+    assert (doctor, pause, detail["why"]) == ("command.done", "command.refused", "it came too late")
     assert await store.smtp() != "paused"
 
 

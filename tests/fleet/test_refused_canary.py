@@ -43,7 +43,9 @@ async def test_a_canary_is_taken_back_for_what_its_store_says_of_it_and_of_no_ot
         name="soho", groups=("soho", "canary", "all"), has=store.bundles.name, problem=store.bundles.problem,
         heard_at=began + timedelta(seconds=1),
     )  # fmt: skip
-    rollout = Rollout(1, "all", "digest", "", "", "maria", ["canary"], ["soho"], began, began + timedelta(minutes=30))
+    rollout = Rollout(
+        1, "all", "digest", "", "", "maria", ["canary"], ["soho"], began, began + timedelta(minutes=30), {}
+    )
     why = Rollouts(SETTINGS, clock, random.Random(1))._trouble([said], rollout, {"canary/7"})
     assert (why != "") is is_taken_back, why
 
@@ -55,7 +57,9 @@ async def test_a_canary_is_not_silent_for_having_spoken_while_headquarters_was_a
     said = StoreBundles(
         name="soho", groups=("soho", "canary", "all"), has="canary/7", problem="", heard_at=began + timedelta(minutes=1)
     )
-    rollout = Rollout(1, "all", "digest", "", "", "maria", ["canary"], ["soho"], began, began + timedelta(minutes=30))
+    rollout = Rollout(
+        1, "all", "digest", "", "", "maria", ["canary"], ["soho"], began, began + timedelta(minutes=30), {}
+    )
     stayed = Rollouts(SETTINGS, clock, random.Random(1))
     await clock.advance(1800)
     again = Rollouts(SETTINGS, clock, random.Random(1))

@@ -70,7 +70,7 @@ def _told(row: Any) -> Finding:
     if row["bundle_problem"]:
         return advice(
             CHECK,
-            f"what headquarters published is not taken; {row['bundle'] or 'what was before'} stays in force: {row['bundle_problem']}",
+            f"what headquarters published is not taken; {row['bundle'] or 'none of it'} is in force: {row['bundle_problem']}",
             "headquarters sees it too (tether hq bundles); nothing is to be done here unless it names this store's own tether.toml",
         )
     return ok(CHECK, f"{row['store']} is connected, {row['archived']} of {row['entries']} entries are at headquarters")

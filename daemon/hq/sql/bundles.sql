@@ -45,29 +45,33 @@ INSERT INTO rollout (grp, digest, release, note, published_by, first_groups, sto
 VALUES (%(grp)s, %(digest)s, %(release)s, %(note)s, %(by)s, %(first)s, %(stores)s, %(now)s, %(until)s, 'canary');
 
 -- under_way: canaries that are not decided.
-SELECT id, grp, digest, release, note, published_by, first_groups, stores, began_at, until
+SELECT id, grp, digest, release, note, published_by, first_groups, stores, began_at, until, taken
 FROM rollout WHERE state = 'canary' ORDER BY id FOR UPDATE SKIP LOCKED;
 
 -- of_group: the canary of a group that is not decided.
-SELECT id, grp, digest, release, note, published_by, first_groups, stores, began_at, until
+SELECT id, grp, digest, release, note, published_by, first_groups, stores, began_at, until, taken
 FROM rollout WHERE state = 'canary' AND grp = %(grp)s FOR UPDATE;
+
+-- taken: since when its stores have it.
+UPDATE rollout SET taken = %(taken)s WHERE id = %(id)s;
 
 -- end_rollout: how it went.
 UPDATE rollout SET state = %(state)s, ended_at = %(now)s, why = %(why)s WHERE id = %(id)s AND state = 'canary';
 
 -- rollouts: the newest first.
-SELECT grp, published_by, stores, began_at, until, state, ended_at, why FROM rollout ORDER BY id DESC LIMIT 20;
+SELECT grp, published_by, stores, began_at, until, taken, state, ended_at, why FROM rollout ORDER BY id DESC LIMIT 20;
 
--- told: of messages to customers that these stores made within a time: how many are decided, and how many of them did not reach anybody, also
+-- told: of messages to customers that these stores made within a time, which begins for each at its own: how many are decided, and how many of them did not reach anybody, also
 -- for want of an address by the ways of their route. Who wants none is neither. A store's clock is put right by what it said it was when
 -- headquarters heard it last.
 SELECT count(*) FILTER (WHERE state IN ('sent', 'delivered') OR reached_nobody), count(*) FILTER (WHERE reached_nobody)
 FROM (
-    SELECT store, (extract(epoch FROM arrived) * 1000)::bigint - at AS behind FROM health WHERE store = ANY(%(stores)s)
+    SELECT store, begins, (extract(epoch FROM arrived) * 1000)::bigint - at AS behind
+    FROM unnest(%(stores)s::text[], %(begins)s::bigint[]) AS t (store, begins) JOIN health USING (store)
 ) AS h JOIN message AS m USING (store)
 CROSS JOIN LATERAL (SELECT state IN ('failed', 'expired', 'unknown') OR (state = 'suppressed' AND reason_code IN ('no_address', 'bad_address'))
     OR (state = 'queued' AND due_at < %(overdue)s - behind) AS reached_nobody) AS w
-WHERE created_at >= %(from_ms)s - behind AND created_at < %(to_ms)s - behind AND recipient = 'customer';
+WHERE created_at >= begins - behind AND created_at < %(to_ms)s - behind AND recipient = 'customer';
 
 -- tried_by: the canary, not decided, of which these groups or stores are a part. So is what is nearer to its stores than the group by which they
 -- have it: each by itself, and before the group canary its region.

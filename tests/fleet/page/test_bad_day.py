@@ -84,7 +84,11 @@ async def _a_canary_that_goes_wrong(loft: Chain) -> None:
     """Every check lets it pass, and customers hear nothing all the same: the figures say so, and nobody else ever has it."""
     await _publishes(loft, "all", "routes.toml", BY_MAIL, canary=30)
     await loft.sees("The canaries try it now.", "being tried goes to all, unless it does worse, after")
-    await loft.heard("soho", bundle="canary/")
+
+    async def is_tried() -> bool:
+        return bool(await loft.fleet.sql("SELECT 1 FROM rollout WHERE taken <> '{}'"))
+
+    await until(is_tried)
     assert await _told(loft, "soho", "2") == "suppressed: no e-mail address"
 
     async def taken_back() -> bool:

@@ -16,7 +16,7 @@ VALUES = {
     "store": "store-7", "mine": None, "since": _NOW - timedelta(days=7), "since_ms": NOW - 7 * 86_400_000, "text": "B-12", "ref": "B-12",
     "id": "m77", "digests": ["00000000-0000-0000-0000-000000000000"], "below": _NOW, "limit": 101, "kids": ["k1"], "media": ["sms"],
     "after": "", "stores": ["store-7"], "epochs": ["e1"], "seqs": [6], "lately": _NOW - timedelta(days=1), "lately_ms": NOW - 86_400_000,
-    "digest": b"x", "from_ms": NOW - 7 * 86_400_000, "to_ms": NOW, "zone": "Europe/London", "overdue": NOW, "idle": _NOW, "oldest": _NOW, "ahead": _NOW, "now": _NOW, "name": "ines",
+    "digest": b"x", "from_ms": NOW - 7 * 86_400_000, "begins": [NOW - 7 * 86_400_000], "to_ms": NOW, "zone": "Europe/London", "overdue": NOW, "idle": _NOW, "oldest": _NOW, "ahead": _NOW, "now": _NOW, "name": "ines",
     "first": "2026-11-09", "last": "2026-11-23", "uncounted": ["2026-11-16"],
 }  # fmt: skip
 SMALL = {("pages.sql", "gaps")}
