@@ -13,10 +13,10 @@ WHERE store = %(store)s AND hour > %(since)s ORDER BY hour;
 -- past_troubles: what was wrong with a store, the newest first.
 SELECT kind, about, since, ended FROM trouble WHERE store = %(store)s AND since > %(since)s ORDER BY since DESC LIMIT 50;
 
--- untold: a store's customers who were not told, the newest first.
+-- untold: a store's customers who were not told, what was heard last first.
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
-FROM message WHERE store = %(store)s AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND updated_at > %(since_ms)s
-ORDER BY updated_at DESC LIMIT 50;
+FROM message WHERE store = %(store)s AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND arrived > %(since)s
+ORDER BY arrived DESC, updated_at DESC LIMIT 50;
 
 -- newest_of_store: a store's messages, the newest first.
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
