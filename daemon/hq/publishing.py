@@ -39,6 +39,8 @@ _SQL = queries("bundles.sql")
 
 STREAM = "BUNDLE"
 LONGEST_CANARY = timedelta(days=7)
+NUMBERS_END = 10**15
+"""What stream and stores say of numbers is proved by nothing: one of more digits counts for none."""
 
 
 class BeingTried(Declined):
@@ -237,12 +239,17 @@ class Publisher:
         return len(rows)
 
     async def see_that_nats_has_all(self, db: Connection, line: NatsConnection) -> None:
-        """Its stream may have been lost, or made anew."""
-        for one in await standings(db):
-            found = await line.newest(STREAM, f"bundle.{one.group}")
-            if one.sent_at is not None and (found is None or version_claimed(found.body) < one.version):
-                log.warning("NATS lost what was published; it is told again", group=one.group)
-                await db.execute(_SQL["send_again"], {"grp": one.group})
+        """Its stream may have been lost, or made anew; or this database is an older copy, and stores have heard of more than it knows."""
+        standing = {one.group: one for one in await standings(db)}
+        shared = {group for store in await stores(db) for group in store.groups if group != store.name}
+        for group in sorted({ALL, CANARY, *shared, *standing}):
+            one, found = standing.get(group), await line.newest(STREAM, f"bundle.{group}")
+            told = 0 if found is None else version_claimed(found.body)
+            if one is not None and one.sent_at is not None and told < one.version:
+                log.warning("NATS lost what was published; it is told again", group=group)
+                await db.execute(_SQL["send_again"], {"grp": group})
+            elif (one.version if one is not None else 0) < told < NUMBERS_END:
+                await db.execute(_SQL["note_told"], {"version": told})
 
     async def _add(self, db: Connection, group: str, digest: str, wanted: Wanted) -> str:
         (version,) = (await (await db.execute(_SQL["next_version"])).fetchone()) or (1,)

@@ -4,11 +4,17 @@ SELECT pg_advisory_xact_lock(7411037);
 -- lead: whether this process is the one that looks after what is published; until its connection ends.
 SELECT pg_try_advisory_lock(7411038);
 
--- next_version: above all that was published, and above all that stores say they have, should this database be an old copy.
+-- next_version: above all that was published, and above all that NATS was told and that stores say they have, should this database be an old
+-- copy.
 SELECT 1 + greatest(
     coalesce((SELECT max(version) FROM bundle), 0),
+    coalesce((SELECT value::bigint FROM note WHERE key = 'bundles.told'), 0),
     coalesce((SELECT max(substring(body ->> 'bundle' FROM '/([0-9]{1,15})$')::bigint) FROM health), 0)
 );
+
+-- note_told: the highest number that NATS was told and this database does not know of.
+INSERT INTO note (key, value) VALUES ('bundles.told', %(version)s::text) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+WHERE excluded.value::bigint > note.value::bigint;
 
 -- keep_content: once, however often it is published.
 INSERT INTO bundle_content (digest, zip) VALUES (%(digest)s, %(zip)s) ON CONFLICT (digest) DO NOTHING;
