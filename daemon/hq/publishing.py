@@ -121,9 +121,9 @@ class Publisher:
             rows = await (await db.execute(_SQL["history"], {"grp": group})).fetchall()
             if not rows or not rows[0][1]:
                 raise Declined(409, f"{group} has nothing published that could be rolled back: tether hq bundles")
-            before = next((row for row in rows[1:] if row[1] != rows[0][1]), None)
-            digest, release = (before[1], before[2]) if before else ("", "")
-            note = f"back to {group}/{before[0]}" if before else "back to none"
+            before = await (await db.execute(_SQL["before"], {"grp": group, "digest": rows[0][1]})).fetchone()
+            version, digest, release = before or (0, "", "")
+            note = f"back to {group}/{version}" if before else "back to none"
             name = await self._add(db, group, digest, Wanted(group=group, by=by, release=release, note=note))
             await record(
                 db, self._ms(), "bundle.rolled_back", {"bundle": name, "from": f"{group}/{rows[0][0]}"}, actor=by

@@ -42,6 +42,13 @@ UPDATE bundle SET sent_at = NULL WHERE version = (SELECT max(version) FROM bundl
 -- history: words on one group, the newest first.
 SELECT version, digest, release, note, published_by, published_at FROM bundle WHERE grp = %(grp)s ORDER BY version DESC LIMIT 100;
 
+-- before: what a group had before what it has now; not what canaries tried there and was taken back.
+SELECT b.version, b.digest, b.release FROM bundle AS b WHERE b.grp = %(grp)s AND b.digest <> %(digest)s AND NOT EXISTS (
+    SELECT 1 FROM rollout AS r WHERE r.state = 'taken_back' AND b.grp = ANY(r.first_groups) AND b.digest = r.digest
+        AND b.version = (SELECT max(version) FROM bundle WHERE grp = b.grp AND digest = r.digest AND published_at <= r.began_at)
+)
+ORDER BY b.version DESC LIMIT 1;
+
 -- stores: each with its groups and what it says of bundles.
 SELECT s.name, s.grp, s.canary, coalesce(h.body ->> 'bundle', ''), coalesce(h.body ->> 'bundle_problem', ''), h.arrived
 FROM store AS s LEFT JOIN health AS h ON h.store = s.name WHERE s.revoked_at IS NULL ORDER BY s.name;
