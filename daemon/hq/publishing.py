@@ -180,14 +180,14 @@ class Publisher:
         return told
 
     async def _no_canary(self, db: Connection, group: str) -> None:
-        """Raises Declined while something is tried that is to be the group's: it would go out over whatever came before."""
+        """Raises BeingTried while something is tried that is to be the group's: it would go out over whatever came before."""
         if await (await db.execute(_SQL["of_group"], {"grp": group})).fetchone() is not None:
-            raise Declined(
+            raise BeingTried(
                 409, f"a canary for {group} is under way: wait for it, or tether hq rollback --group {group}"
             )
 
     async def _not_tried(self, db: Connection, *groups: str, stores: Sequence[str] = ()) -> None:
-        """What stores try is judged alone: nobody publishes over it, and no other canary runs on them. Raises Declined."""
+        """What stores try is judged alone: nobody publishes over it, and no other canary runs on them. Raises BeingTried."""
         found = await (await db.execute(_SQL["tried_by"], {"groups": list(groups), "stores": list(stores)})).fetchone()
         if found is not None:
             raise BeingTried(
