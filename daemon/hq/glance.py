@@ -57,6 +57,8 @@ def _glance(row: tuple[Any, ...], now: datetime) -> Glance:
         found.append(Trouble("untold", "", untold_since, untold))
     if forks:
         found.append(Trouble("fork", "", fork_since, forks))
+    if joined_at is None:
+        found.append(Trouble("rejoin", "", None))
     if gap_since:
         found.append(Trouble("gap", "", gap_since))
     found.sort(key=lambda each: (RANK[each.kind], each.about))
