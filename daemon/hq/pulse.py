@@ -133,7 +133,8 @@ class Pulse:
 
     async def ask_for_what_is_missed(self, db: Connection, read_at: datetime, patience: float) -> set[str]:
         """`read_at`: when the stream was last found read to its end. The stores that are to send again."""
-        missed = [name for (name,) in await (await db.execute(_SQL["missed"], {"read_at": read_at})).fetchall()]
+        about = {"read_at": read_at, "heard_since": self._now() - timedelta(seconds=SILENT_SECONDS)}
+        missed = [name for (name,) in await (await db.execute(_SQL["missed"], about)).fetchall()]
         if not missed:
             return set()
         values = {"names": missed, "now": self._now(), "patience": patience}

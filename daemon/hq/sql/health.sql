@@ -9,11 +9,12 @@ SELECT h.store, h.epoch, h.seq, a.hash
 FROM unnest(%(store)s::text[], %(epoch)s::text[], %(seq)s::bigint[]) AS h (store, epoch, seq)
 JOIN audit AS a ON a.store = h.store AND a.epoch = h.epoch AND a.seq = h.seq;
 
--- missed: stores that were acknowledged more than the archive has, though NATS has nothing more.
+-- missed: stores that were acknowledged more than the archive has, though NATS has nothing more; those that are there to hear of it.
 SELECT h.store FROM health AS h
 LEFT JOIN chain AS c ON c.store = h.store AND c.epoch = h.body ->> 'epoch'
-WHERE h.arrived < %(read_at)s AND (
+WHERE h.arrived < %(read_at)s AND h.arrived > %(heard_since)s AND (
     (h.body -> 'cursors' ->> 'audit')::bigint > coalesce(c.head_seq, 0)
+JOIN store AS s ON s.name = h.store AND s.revoked_at IS NULL
     OR (h.body -> 'cursors' ->> 'messages')::bigint > coalesce(c.rev, 0)
 );
 
