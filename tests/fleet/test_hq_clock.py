@@ -67,3 +67,15 @@ async def test_who_is_away_or_was_revoked_is_not_asked_again_and_again(database:
         pulse.hear("health.away", pack(Health(**WORD, uplink="up", cursors=Cursors(audit=7))))
         await pulse.write(db)
         assert await pulse.ask_for_what_is_missed(db, now + timedelta(seconds=1), 20.0) == {"away"}
+
+
+async def test_what_two_headquarters_hear_counts_once(database: str) -> None:
+    """A store that is heard half of the time had a full hour; and one process hears the newest word again at its start."""
+    now = datetime(2026, 11, 24, 10, tzinfo=UTC)
+    async with opened(database) as db:
+        for said in range(3):
+            for _ in range(2):
+                pulse = Pulse(lambda said=said: now + timedelta(seconds=30 * said))  # type: ignore[misc]
+                pulse.hear("health.soho", pack(Health(**(WORD | {"at": said}), uplink="up")))
+                await pulse.write(db)
+        assert await (await db.execute("SELECT heard FROM health_hour")).fetchall() == [(3,)]
