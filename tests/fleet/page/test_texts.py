@@ -182,6 +182,17 @@ async def test_what_is_withdrawn_while_canaries_try_something(site: Site) -> Non
     assert "Canaries try something there: wait for it, or roll that back." in refused.words
 
 
+async def test_what_needs_a_release_still_does_when_it_is_changed_on_the_page(site: Site) -> None:
+    await site.store("soho", bundle="")
+    await publishes(site, release="0.2")
+    browser = await site.as_user()
+    await writes(site, "ines", "{{ order.ref }} is ready for you\n")
+    review = await browser.get("/texts/all/review")
+    fields = {"token": review.token, "reviewed": reviewed(review), "canary": "0"}
+    assert (await browser.post("/texts/all/publish", fields)).status == 303
+    assert await site.sql("SELECT release FROM bundle ORDER BY version") == [("0.2",), ("0.2",)]
+
+
 async def test_who_may_publish(site: Site) -> None:
     """A viewer, and a manager of one store, want to write to all stores' customers."""
     await site.store("soho")
