@@ -62,7 +62,8 @@ SELECT store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash F
 
 -- optouts: the fleet's words on consent, the newest first; a manager's own stores', headquarters', and whose nobody can be proved to be.
 SELECT kid, medium, digest, stopped, at, clock_trusted, store, epoch, seq, how, arrived FROM consent
-WHERE arrived < %(below)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s) OR store IN ('headquarters', '')) ORDER BY arrived DESC LIMIT %(limit)s;
+WHERE (arrived, digest) < (%(below)s, %(digest)s::text) AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s) OR store IN ('headquarters', ''))
+ORDER BY arrived DESC, digest DESC LIMIT %(limit)s;
 
 -- optouts_of: what is said of an address, by its digests.
 SELECT c.kid, c.medium, c.digest, c.stopped, c.at, c.clock_trusted, c.store, c.epoch, c.seq, c.how, c.arrived
