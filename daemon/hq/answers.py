@@ -14,6 +14,8 @@ from outbox.chain import START, link
 _SQL = queries("web.sql")
 
 SLICE = 1000
+MESSAGES_MOST, ENTRIES_MOST = 500, 2000
+"""Of one order."""
 StoreState = Literal["ok", "late", "silent", "revoked", "awaited"]
 
 
@@ -87,6 +89,8 @@ class OrderOut(msgspec.Struct, frozen=True):
     ref: str
     messages: list[MessageOut]
     entries: list[EntryOut]
+    truncated: bool
+    """There is more than this, the newest: `?store=` asks for one store's alone."""
 
 
 class ChainVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,17 +196,19 @@ def message_of(row: tuple[Any, ...]) -> MessageOut:
     )  # fmt: skip
 
 
-async def order(db: Connection, ref: str) -> OrderOut | None:
-    found = [message_of(row) for row in await (await db.execute(_SQL["messages_of_order"], {"ref": ref})).fetchall()]
+async def order(db: Connection, ref: str, store: str | None = None) -> OrderOut | None:
+    values = {"ref": ref, "store": store, "messages": MESSAGES_MOST + 1, "entries": ENTRIES_MOST + 1}
+    found = [message_of(row) for row in await (await db.execute(_SQL["messages_of_order"], values)).fetchall()]
     entries = [
         EntryOut(
             store=store, epoch=epoch, seq=seq, at=as_time(at), kind=kind, actor=actor, message_id=message, detail=detail_of(detail)
         )
         for store, epoch, seq, at, kind, actor, message, detail in await (
-            await db.execute(_SQL["entries_of_order"], {"ref": ref})
+            await db.execute(_SQL["entries_of_order"], values)
         ).fetchall()
     ]  # fmt: skip
-    return OrderOut(ref, found, entries) if found or entries else None
+    truncated = len(found) > MESSAGES_MOST or len(entries) > ENTRIES_MOST
+    return OrderOut(ref, found, entries, truncated) if found or entries else None
 
 
 async def verify(db: Connection, store: str | None) -> Verified:

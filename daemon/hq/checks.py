@@ -17,6 +17,7 @@ from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, HqSettings
 from daemon.hq.database import Weather, opened
 from daemon.hq.nats import ServerRefused, as_archive, check_servers
 from daemon.hq.publishing import publish_key
+from daemon.hq.stores import Stores, not_known_since_restore
 from daemon.hq.streams import StreamRefused, ensure
 from daemon.hq.voice import as_store, build_one, check_channels
 from daemon.hq.watch import DISK_LEAST
@@ -161,6 +162,11 @@ async def _stores(settings: HqSettings, clock: Clock, rng: random.Random) -> Seq
     try:
         async with opened(settings.postgres.dsn) as db:
             rows = await answers.stores(db, now)
+            half_known = [
+                each.name
+                for each in await Stores(settings, clock, rng).list(db)
+                if each.heard_at and not (each.joined_at or each.revoked_at)
+            ]
     except psycopg.errors.UndefinedTable:
         return [advice("stores", "the archive was never opened", "start headquarters: tether hq run")]
     except (psycopg.Error, *Weather):
@@ -183,6 +189,7 @@ async def _stores(settings: HqSettings, clock: Clock, rng: random.Random) -> Seq
         for row in rows
         if row.gaps and row.state != "revoked"
     ]
+    found += [problem("stores", str(not_known_since_restore(name)), "do both") for name in half_known]
     found += [
         advice("stores", f"{row.name} is {row.state}", "is its box on, and has it a line?")
         for row in rows

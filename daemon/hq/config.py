@@ -31,6 +31,8 @@ class Hq(Table, frozen=True):
     """By whose clocks weeks begin and mails go out."""
     country: str = "GB"
     """How phone numbers of `[audiences]` are read."""
+    retention: Duration = Duration(180 * 86400)
+    """How long the archive leads from a customer to their messages; stores' own is `[data] retention`."""
 
 
 class Nats(Table, frozen=True):

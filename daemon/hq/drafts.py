@@ -30,10 +30,11 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """`published`: the files that the group has now."""
+    """`published`: the files that the group has now; `release`: the least that a store must have for them."""
 
     group: str
     published: Mapping[str, bytes]
+    release: str
     changes: Mapping[str, Change]
 
     @property
@@ -80,9 +81,10 @@ def shipped(file: str) -> str:
 async def draft_of(db: Connection, group: str) -> Draft:
     """Raises BadBundle for what is published and can't be read."""
     found = await (await db.execute(_SQL["standing"], {"grp": group})).fetchone()
-    published = await content(db, found[0]) if found and found[0] else {}
+    digest, release = found if found is not None and found[0] else ("", "")
+    published = await content(db, digest) if digest else {}
     rows = await (await db.execute(_SQL["of_group"], {"grp": group})).fetchall()
-    return Draft(group, published, {row[0]: Change(*row) for row in rows})
+    return Draft(group, published, release, {row[0]: Change(*row) for row in rows})
 
 
 async def put(db: Connection, now: datetime, draft: Draft, file: str, text: str | None, by: str) -> None:

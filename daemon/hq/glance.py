@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from daemon.hq.database import Connection, as_time, queries
+from daemon.hq.database import Connection, queries
 from daemon.hq.pulse import LATE_SECONDS, SILENT_SECONDS
 from daemon.hq.troubles import GRAVE, RANK, Trouble
 
@@ -38,9 +38,7 @@ class Glance(msgspec.Struct, frozen=True):
 
 async def glance(db: Connection, now: datetime, mine: list[str] | None = None) -> list[Glance]:
     """`mine`: only these; None: all. The worst first."""
-    lately = now - LATELY
-    values = {"mine": mine, "lately": lately, "lately_ms": int(lately.timestamp() * 1000)}
-    rows = await (await db.execute(_SQL["stores"], values)).fetchall()
+    rows = await (await db.execute(_SQL["stores"], {"mine": mine, "lately": now - LATELY})).fetchall()
     return sorted((_glance(row, now) for row in rows), key=lambda each: each.key)
 
 
@@ -56,9 +54,11 @@ def _glance(row: tuple[Any, ...], now: datetime) -> Glance:
         *(Trouble(*each) for each in zip(kinds or (), abouts or (), sinces or (), strict=True)),
     ]
     if untold:
-        found.append(Trouble("untold", "", as_time(untold_since), untold))
+        found.append(Trouble("untold", "", untold_since, untold))
     if forks:
         found.append(Trouble("fork", "", fork_since, forks))
+    if joined_at is None:
+        found.append(Trouble("rejoin", "", None))
     if gap_since:
         found.append(Trouble("gap", "", gap_since))
     found.sort(key=lambda each: (RANK[each.kind], each.about))

@@ -11,7 +11,7 @@ _PATHS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
     ("/v1/stores", "List the stores and how each stands", answers.Stores, ()),
     ("/v1/stores/{store}", "Show one store: its epochs, forks and gaps", answers.StoreDetail, ()),
     ("/v1/messages", "List messages over all stores", answers.Messages, ("store", "state", "order", "limit", "cursor")),
-    ("/v1/orders/{ref}", "Show an order: its messages and its record, over all stores", answers.OrderOut, ()),
+    ("/v1/orders/{ref}", "Show an order: its messages and its record, over all stores", answers.OrderOut, ("store",)),
     ("/v1/audit/verify", "Compute every chain anew", answers.Verified, ("store",)),
 )
 

@@ -39,6 +39,8 @@ _SQL = queries("bundles.sql")
 
 STREAM = "BUNDLE"
 LONGEST_CANARY = timedelta(days=7)
+NUMBERS_END = 10**15
+"""What stream and stores say of numbers is proved by nothing: one of more digits counts for none."""
 
 
 class BeingTried(Declined):
@@ -119,9 +121,9 @@ class Publisher:
             rows = await (await db.execute(_SQL["history"], {"grp": group})).fetchall()
             if not rows or not rows[0][1]:
                 raise Declined(409, f"{group} has nothing published that could be rolled back: tether hq bundles")
-            before = next((row for row in rows[1:] if row[1] != rows[0][1]), None)
-            digest, release = (before[1], before[2]) if before else ("", "")
-            note = f"back to {group}/{before[0]}" if before else "back to none"
+            before = await (await db.execute(_SQL["before"], {"grp": group, "digest": rows[0][1]})).fetchone()
+            version, digest, release = before or (0, "", "")
+            note = f"back to {group}/{version}" if before else "back to none"
             name = await self._add(db, group, digest, Wanted(group=group, by=by, release=release, note=note))
             await record(
                 db, self._ms(), "bundle.rolled_back", {"bundle": name, "from": f"{group}/{rows[0][0]}"}, actor=by
@@ -178,14 +180,14 @@ class Publisher:
         return told
 
     async def _no_canary(self, db: Connection, group: str) -> None:
-        """Raises Declined while something is tried that is to be the group's: it would go out over whatever came before."""
+        """Raises BeingTried while something is tried that is to be the group's: it would go out over whatever came before."""
         if await (await db.execute(_SQL["of_group"], {"grp": group})).fetchone() is not None:
-            raise Declined(
+            raise BeingTried(
                 409, f"a canary for {group} is under way: wait for it, or tether hq rollback --group {group}"
             )
 
     async def _not_tried(self, db: Connection, *groups: str, stores: Sequence[str] = ()) -> None:
-        """What stores try is judged alone: nobody publishes over it, and no other canary runs on them. Raises Declined."""
+        """What stores try is judged alone: nobody publishes over it, and no other canary runs on them. Raises BeingTried."""
         found = await (await db.execute(_SQL["tried_by"], {"groups": list(groups), "stores": list(stores)})).fetchone()
         if found is not None:
             raise BeingTried(
@@ -237,12 +239,17 @@ class Publisher:
         return len(rows)
 
     async def see_that_nats_has_all(self, db: Connection, line: NatsConnection) -> None:
-        """Its stream may have been lost, or made anew."""
-        for one in await standings(db):
-            found = await line.newest(STREAM, f"bundle.{one.group}")
-            if one.sent_at is not None and (found is None or version_claimed(found.body) < one.version):
-                log.warning("NATS lost what was published; it is told again", group=one.group)
-                await db.execute(_SQL["send_again"], {"grp": one.group})
+        """Its stream may have been lost, or made anew; or this database is an older copy, and stores have heard of more than it knows."""
+        standing = {one.group: one for one in await standings(db)}
+        shared = {group for store in await stores(db) for group in store.groups if group != store.name}
+        for group in sorted({ALL, CANARY, *shared, *standing}):
+            one, found = standing.get(group), await line.newest(STREAM, f"bundle.{group}")
+            told = 0 if found is None else version_claimed(found.body)
+            if one is not None and one.sent_at is not None and told < one.version:
+                log.warning("NATS lost what was published; it is told again", group=group)
+                await db.execute(_SQL["send_again"], {"grp": group})
+            elif (one.version if one is not None else 0) < told < NUMBERS_END:
+                await db.execute(_SQL["note_told"], {"version": told})
 
     async def _add(self, db: Connection, group: str, digest: str, wanted: Wanted) -> str:
         (version,) = (await (await db.execute(_SQL["next_version"])).fetchone()) or (1,)

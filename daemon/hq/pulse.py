@@ -72,8 +72,9 @@ class Pulse:
         try:
             async with db.transaction():
                 await db.execute(_INGEST["know_store"], {"names": values["store"]})
+                known: dict[str, int] = dict(await (await db.execute(_SQL["words"], values)).fetchall())
                 await db.execute(_SQL["keep"], values)
-                await self._keep_hours(db, rows)
+                await self._keep_hours(db, [(store, word) for store, word in rows if word[1].at != known.get(store)])
                 await self._keep_troubles(db, rows)
                 return await self._forks(db, waiting)
         except BaseException:
@@ -81,7 +82,7 @@ class Pulse:
             raise
 
     async def _keep_hours(self, db: Connection, rows: Rows) -> None:
-        """What the week's charts are drawn from; of hours that nobody looks at any more, nothing."""
+        """What the week's charts are drawn from, of words that no other process counted; of hours that nobody looks at any more, nothing."""
         hour = self._now().replace(minute=0, second=0, microsecond=0)
         words = [(store, health) for store, (_, health) in rows]
         values = {
@@ -133,7 +134,8 @@ class Pulse:
 
     async def ask_for_what_is_missed(self, db: Connection, read_at: datetime, patience: float) -> set[str]:
         """`read_at`: when the stream was last found read to its end. The stores that are to send again."""
-        missed = [name for (name,) in await (await db.execute(_SQL["missed"], {"read_at": read_at})).fetchall()]
+        about = {"read_at": read_at, "heard_since": self._now() - timedelta(seconds=SILENT_SECONDS)}
+        missed = [name for (name,) in await (await db.execute(_SQL["missed"], about)).fetchall()]
         if not missed:
             return set()
         values = {"names": missed, "now": self._now(), "patience": patience}

@@ -43,6 +43,14 @@ class Declined(Exception):
         self.status = status
 
 
+def not_known_since_restore(name: str) -> Declined:
+    """It is heard by a key that this database does not have."""
+    return Declined(
+        409,
+        f"headquarters' archive is older than the joining of {name}: tether hq store add {name}, and tether fleet join CODE on its box",
+    )
+
+
 class StoreRow(msgspec.Struct, frozen=True):
     name: str
     group: str
@@ -151,6 +159,8 @@ class Stores:
             found = await (await db.execute(_SQL["one"], {"name": name})).fetchone()
             if found is None:
                 raise Declined(404, f"no store {name!r} is in this fleet: tether hq store list")
+            if not found[2] and found[6]:
+                raise not_known_since_restore(name)
             key, region = found[2], found[1] if groups.region is None else groups.region
             canary = found[4] if groups.canary is None else groups.canary
             # A claim of a later date than its key's revocation would let a stolen box in again.

@@ -8,9 +8,12 @@ import msgspec
 
 from daemon.fleet.wire import Health
 
-Kind: TypeAlias = Literal["silent", "late", "line_down", "untold", "channel", "disk", "clock", "fork", "gap", "bundle"]
-"""silent: nothing heard for 10 minutes. late: for 90 seconds. untold: customers who were not told. channel: paused or not set up. gap: a
-part of its record is missing, or can't be read. bundle: what was published is not in force there."""
+Kind: TypeAlias = Literal[
+    "silent", "late", "line_down", "untold", "channel", "disk", "clock", "fork", "rejoin", "gap", "bundle"
+]
+"""silent: nothing heard for 10 minutes. late: for 90 seconds. untold: customers who were not told. channel: paused or not set up. rejoin: it
+joined after the backup from which this database was restored. gap: a part of its record is missing, or can't be read. bundle: what was
+published is not in force there."""
 RANK: Mapping[Kind, int] = {kind: n for n, kind in enumerate(get_args(Kind))}
 GRAVE: frozenset[Kind] = frozenset({"silent", "line_down", "untold", "fork"})
 DISK_LEAST = 256 * 2**20

@@ -274,7 +274,7 @@ def _cursor(text: str | None) -> tuple[int, str, str] | None:
 
 
 async def _order(services: Services, db: Connection, request: web.Request) -> answers.OrderOut:
-    found = await answers.order(db, request.match_info["ref"])
+    found = await answers.order(db, request.match_info["ref"], request.query.get("store"))
     if found is None:
         raise Problem(404, "no store told of an order with that number")
     return found

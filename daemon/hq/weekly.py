@@ -1,4 +1,5 @@
-"""The owner's mail of the week: how messages fared at each store, beside the week before; and the weeks counted that the page shows."""
+"""What is done once in a while, by one of several processes: the owner's mail of the week (how messages fared at each store, beside the week
+before), the weeks counted that the page shows, and persons forgotten in time."""
 
 import asyncio
 from collections import defaultdict
@@ -14,6 +15,7 @@ from daemon.hq.config import HqSettings
 from daemon.hq.database import Pool, Weather
 from daemon.hq.figures import Span, Week, Why, monday_of, weeks, whys
 from daemon.hq.kept_figures import keep
+from daemon.hq.retention import forget_persons
 from daemon.hq.voice import PgNotes
 from daemon.wire.durations import spoken
 from outbox.clock import Clock
@@ -29,7 +31,7 @@ Mail = Callable[[str, str, str], Awaitable[bool]]
 
 
 class WeeklyMail:
-    """`run` mails and counts until `stop`; what is due goes out once."""
+    """`run` mails, counts and forgets until `stop`; what is due goes out once."""
 
     def __init__(self, settings: HqSettings, pool: Pool, clock: Clock, mail: Mail, leads: Callable[[], bool]) -> None:
         """`leads`: whether this process, of several, is the one that tells people."""
@@ -44,10 +46,10 @@ class WeeklyMail:
             try:
                 if self._leads():
                     await self.look()
+                    now, hq = datetime.fromtimestamp(self._clock.now() / 1000, UTC), self._settings.hq
                     async with self._pool.connection() as db:
-                        await keep(
-                            db, datetime.fromtimestamp(self._clock.now() / 1000, UTC), self._settings.hq.timezone
-                        )
+                        await keep(db, now, hq.timezone)
+                        await forget_persons(db, now, timedelta(seconds=hq.retention))
             except (*Weather, PoolTimeout) as error:
                 log.warning("the week's mail can't be made yet", reason=str(error).strip())
 

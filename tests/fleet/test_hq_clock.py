@@ -1,4 +1,4 @@
-"""Headquarters' own clock: the months it files by, and what it heard while it was ahead."""
+"""Headquarters' own clock, and what it hears by it: the months it files by, what it heard while it was ahead, and what another heard too."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -52,3 +52,30 @@ async def test_a_clock_that_was_ahead_keeps_no_store_from_being_asked_again(data
             pulse.hear("health.soho", pack(Health(**WORD, uplink="up", cursors=Cursors(audit=7))))
             await pulse.write(db)
             assert await pulse.ask_for_what_is_missed(db, now + timedelta(seconds=1), 20.0) == {"soho"}
+
+
+async def test_who_is_away_or_was_revoked_is_not_asked_again_and_again(database: str) -> None:
+    """NATS' folders were emptied, and two stores had been acknowledged more than the archive has: one's box is off, the other is sold."""
+    now = datetime(2026, 11, 24, 10, tzinfo=UTC)
+    async with opened(database) as db:
+        pulse = Pulse(lambda: now)
+        for store, heard in (("away", now - timedelta(hours=1)), ("sold", now), ("soho", now)):
+            pulse.hear(f"health.{store}", pack(Health(**WORD, uplink="up", cursors=Cursors(audit=7))), heard)
+        await pulse.write(db)
+        await db.execute("UPDATE store SET revoked_at = now() WHERE name = 'sold'")
+        assert await pulse.ask_for_what_is_missed(db, now + timedelta(seconds=1), 20.0) == {"soho"}
+        pulse.hear("health.away", pack(Health(**WORD, uplink="up", cursors=Cursors(audit=7))))
+        await pulse.write(db)
+        assert await pulse.ask_for_what_is_missed(db, now + timedelta(seconds=1), 20.0) == {"away"}
+
+
+async def test_what_two_headquarters_hear_counts_once(database: str) -> None:
+    """A store that is heard half of the time had a full hour; and one process hears the newest word again at its start."""
+    now = datetime(2026, 11, 24, 10, tzinfo=UTC)
+    async with opened(database) as db:
+        for said in range(3):
+            for _ in range(2):
+                pulse = Pulse(lambda said=said: now + timedelta(seconds=30 * said))  # type: ignore[misc]
+                pulse.hear("health.soho", pack(Health(**(WORD | {"at": said}), uplink="up")))
+                await pulse.write(db)
+        assert await (await db.execute("SELECT heard FROM health_hour")).fetchall() == [(3,)]

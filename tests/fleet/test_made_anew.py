@@ -15,14 +15,17 @@ from daemon.hq.answers import stores
 from daemon.hq.archiver import Archiver
 from daemon.hq.database import opened
 from daemon.hq.ledger import Ledger
-from daemon.hq.streams import WORD_MOST, ask, wanted
+from daemon.hq.streams import WORD_MOST, ask, ensure, wanted
+from tests.fleet import test_publishing
 from tests.fleet.test_archive import verified
 from tests.fleet.test_consent import blocked, pair, told
+from tests.fleet.test_publishing import Press
 from tests.support.busy import until
 from tests.support.fleet_world import Store, World
 from tests.support.outbox_box import PHONE
 
 pytestmark = pytest.mark.engines
+press = test_publishing.press
 
 
 async def test_a_stream_of_consent_that_is_made_anew_under_headquarters_is_noticed(
@@ -215,3 +218,19 @@ async def test_while_only_a_copy_of_postgresql_answers_the_archive_waits(fleet: 
     await fleet.sql(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     await fleet.await_archived(soho)
     assert await verified(fleet) == (await soho.head())[1]
+
+
+async def test_an_archive_restored_to_before_a_withdrawal_numbers_on(press: Press) -> None:
+    """Stores have heard that it is withdrawn, and have none: they would take a number from before for old."""
+    await press.store("soho", "london")
+    await press.publish()
+    await press.publish("london")
+    await press.publisher.withdraw(press.db, "london", "maria")
+    async with press.fleet.as_hq() as line:
+        await ensure(line, press.fleet.clock, replicas=3)
+        assert await press.publisher.send(press.db, line) == 3
+        await press.fleet.sql("DELETE FROM bundle WHERE version > 1")
+        for _ in range(2):
+            await press.publisher.see_that_nats_has_all(press.db, line)
+        assert await press.publisher.send(press.db, line) == 0
+    assert await press.publish("london") == ["london/4"]

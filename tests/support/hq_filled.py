@@ -41,7 +41,7 @@ _MESSAGES = """
 INSERT INTO message (store, id, epoch_n, rev, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, due_at, arrived, who)
     SELECT 'store-' || s, 'm' || n, 1, n, 'B-' || n / 8,
         CASE WHEN (n + n / {stores}) % 200 = 7 THEN 'failed' WHEN (n + n / {stores}) % 100 = 3 THEN 'expired' ELSE 'delivered' END, 'twilio', '', 'order.ready', 'customer', '+44…0123', 1,
-        at, at, {now}, to_timestamp({now} / 1000),
+        at, at, {now}, to_timestamp(at / 1000),
         ARRAY[CASE WHEN n % {rare} = 5 THEN '{who}' ELSE md5((n / 30)::text) END::uuid]
     FROM generate_series(1, {stores}) AS s, LATERAL (SELECT k::bigint * {stores} + s AS n FROM generate_series(0, {each} - 1) AS k) AS k,
         LATERAL (SELECT {now} - n * {apart} - CASE WHEN s = {gone} THEN {years} ELSE 0 END AS at) AS t;

@@ -60,15 +60,13 @@ def without_repeats(found: Sequence[Optout]) -> list[Optout]:
 
 
 async def show(visit: Visit) -> web.StreamResponse:
-    below = _below(visit)
-    rows = await (
-        await visit.db.execute(_SQL["optouts"], {"below": below, "mine": visit.user.mine, "limit": SHOWN + 1})
-    ).fetchall()
+    values = {"below": _below(visit), "digest": visit.asked("digest"), "mine": visit.user.mine, "limit": SHOWN + 1}
+    rows = await (await visit.db.execute(_SQL["optouts"], values)).fetchall()
     found = [optout_of(row) for row in rows[:SHOWN]]
     return visit.shown(
         "optouts.html.j2",
         optouts=without_repeats(found),
-        following=found[-1].arrived.isoformat() if len(rows) > SHOWN else "",
+        following=found[-1] if len(rows) > SHOWN else None,
         media=[medium for medium in MEDIA if any(medium in reached for reached in REACHED_BY.values())],
     )
 

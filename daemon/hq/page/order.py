@@ -13,22 +13,41 @@ from daemon.hq.page.story import Line, entry_of, in_words, reason_of, state_in_w
 
 _SQL = queries("pages.sql")
 
+MESSAGES_MOST, ENTRIES_MOST = 200, 2000
+"""Of an order a page has the newest, and says so where there are more: tills that count from one each day give a number out again and again."""
+
 
 async def show(visit: Visit) -> web.StreamResponse:
     return visit.shown("order.html.j2", **await _order(visit))
 
 
 async def _order(visit: Visit) -> dict[str, Any]:
-    """Raises Refusal where there is nothing that is theirs to see."""
-    ref = visit.request.match_info["ref"]
-    values = {"ref": ref, "text": ref, "mine": visit.user.mine}
+    """Over all stores that are theirs to see, or at the one that is asked for. Raises Refusal where there is nothing."""
+    ref, store = visit.request.match_info["ref"], visit.asked("store")
+    mine = [visit.store(store)] if store else visit.user.mine
+    values = {"ref": ref, "text": ref, "mine": mine, "messages": MESSAGES_MOST + 1, "entries": ENTRIES_MOST + 1}
     messages = [message_of(row) for row in await (await visit.db.execute(_SQL["by_order"], values)).fetchall()]
     rows = await (await visit.db.execute(_SQL["record_of_order"], values)).fetchall()
     lines = in_words([entry_of(row) for row in rows], visit.words)
     if not messages and not lines:
         raise Refusal(404, "not_there")
     stores = list(dict.fromkeys([*(line.entry.store for line in lines), *(each.store for each in messages)]))
-    return {"ref": ref, "messages": messages, "stores": {name: _of(name, lines) for name in stores}, **_words(visit)}
+    there_is_more = len(messages) > MESSAGES_MOST or len(rows) > ENTRIES_MOST
+    return {
+        "ref": ref,
+        "store": store,
+        "messages": messages,
+        "stores": {name: _of(name, lines) for name in stores},
+        "there_is_more": there_is_more,
+        "told_by": await stores_of(visit, ref) if there_is_more and not store else [],
+        **_words(visit),
+    }
+
+
+async def stores_of(visit: Visit, ref: str) -> list[str]:
+    """Where an order of that number is to be found, as far as they may see."""
+    values = {"ref": ref, "mine": visit.user.mine}
+    return [name for (name,) in await (await visit.db.execute(_SQL["stores_of_order"], values)).fetchall()]
 
 
 def _of(store: str, lines: Sequence[Line]) -> list[Line]:
@@ -52,10 +71,16 @@ async def message(visit: Visit) -> web.StreamResponse:
     if found is None:
         raise Refusal(404, "not_there")
     shown: MessageOut = message_of(found)
-    values = {"ref": shown.order_ref, "store": store}
-    rows = await (await visit.db.execute(_SQL["record_of_store_order"], values)).fetchall()
-    entries = [entry for entry in map(entry_of, rows) if entry.message_id in (shown.id, "")]
-    return visit.shown("message.html.j2", message=shown, lines=in_words(entries, visit.words), **_words(visit))
+    values = {
+        "ref": shown.order_ref,
+        "store": store,
+        "id": shown.id,
+        "at": shown.created_at,
+        "entries": ENTRIES_MOST,
+    }
+    rows = await (await visit.db.execute(_SQL["record_of_message"], values)).fetchall()
+    lines = in_words([entry_of(row) for row in rows], visit.words)
+    return visit.shown("message.html.j2", message=shown, lines=lines, **_words(visit))
 
 
 async def export(visit: Visit) -> web.StreamResponse:

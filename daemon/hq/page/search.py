@@ -9,6 +9,7 @@ from daemon.hq.answers import message_of
 from daemon.hq.database import queries
 from daemon.hq.page.frame import Page, Visit
 from daemon.hq.page.optouts import as_seen, optout_of, without_repeats
+from daemon.hq.page.order import MESSAGES_MOST, stores_of
 from daemon.hq.page.person import digests_of, is_number_without_country, may_be_address, read_address, words_on
 from daemon.hq.page.story import reason_of, state_in_words, type_in_words
 
@@ -25,7 +26,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     typed = read_address(text)
     if visit.form and text and not may_be_address(text):
         return visit.went(f"/search?q={quote(text, safe='')}")
-    values = {"text": text, "mine": visit.user.mine}
+    values = {"text": text, "mine": visit.user.mine, "messages": MESSAGES_MOST + 1}
     messages, optouts = [], []
     if typed is not None:
         keys = visit.services.settings.consent_keys
@@ -40,14 +41,15 @@ async def show(visit: Visit) -> web.StreamResponse:
     elif text:
         for query in ("by_order", "by_id"):
             messages += [message_of(row) for row in await (await visit.db.execute(_SQL[query], values)).fetchall()]
-    orders = list(dict.fromkeys((each.order_ref, each.store) for each in messages))
+    there_is_more = len(messages) > MESSAGES_MOST
     return visit.shown(
         "search.html.j2",
         text=text,
         typed=typed,
         no_country=typed is None and is_number_without_country(text),
         messages=messages,
-        orders=orders,
+        there_is_more=there_is_more,
+        told_by=await stores_of(visit, text) if there_is_more and typed is None else [],
         optouts=optouts,
         reason=lambda message: reason_of(message, visit.words.language),
         state=lambda state: state_in_words(state, visit.words.language),

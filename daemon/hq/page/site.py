@@ -83,7 +83,11 @@ class _Site:
                 return self._ask_who(request, page)
             form = await read_form(request, session.secret, page.most)
             async with self._frame.services.pool.connection() as db:
-                return await self._show(Visit(self._frame, request, page, session, db, words, form))
+                # Their rights may have been taken while the form came in.
+                session = await self._door.admit(request, db)
+                if session is not None:
+                    return await self._show(Visit(self._frame, request, page, session, db, words, form))
+            return self._ask_who(request, page)
 
         return answer
 

@@ -22,7 +22,7 @@ WEEK = timedelta(days=7)
 async def show(visit: Visit) -> web.StreamResponse:
     name = visit.store(visit.request.match_info["store"])
     now, db = visit.now, visit.db
-    since = {"store": name, "since": now - WEEK, "since_ms": int((now - WEEK).timestamp() * 1000)}
+    since = {"store": name, "since": now - WEEK}
     found = await (await db.execute(_SQL["store"], since)).fetchone()
     if found is None:
         raise Refusal(404, "no_store")

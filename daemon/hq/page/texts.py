@@ -213,7 +213,8 @@ async def publish(visit: Visit) -> web.StreamResponse:
     canary = timedelta(minutes=int(minutes[:6])) if minutes.isdecimal() and int(minutes[:6]) > 0 else None
     if wrong := await _wrong(draft.files):
         return await _reviewed(visit, draft, wrong, 422)
-    wanted = Wanted(group=draft.group, by=visit.user.name, note=visit.form.get("note", "")[:200], canary=canary)
+    note = visit.form.get("note", "")[:200]
+    wanted = Wanted(group=draft.group, by=visit.user.name, release=draft.release, note=note, canary=canary)
     try:
         async with visit.db.transaction():
             now = await _draft(visit)

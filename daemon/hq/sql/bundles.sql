@@ -4,11 +4,17 @@ SELECT pg_advisory_xact_lock(7411037);
 -- lead: whether this process is the one that looks after what is published; until its connection ends.
 SELECT pg_try_advisory_lock(7411038);
 
--- next_version: above all that was published, and above all that stores say they have, should this database be an old copy.
+-- next_version: above all that was published, and above all that NATS was told and that stores say they have, should this database be an old
+-- copy.
 SELECT 1 + greatest(
     coalesce((SELECT max(version) FROM bundle), 0),
+    coalesce((SELECT value::bigint FROM note WHERE key = 'bundles.told'), 0),
     coalesce((SELECT max(substring(body ->> 'bundle' FROM '/([0-9]{1,15})$')::bigint) FROM health), 0)
 );
+
+-- note_told: the highest number that NATS was told and this database does not know of.
+INSERT INTO note (key, value) VALUES ('bundles.told', %(version)s::text) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+WHERE excluded.value::bigint > note.value::bigint;
 
 -- keep_content: once, however often it is published.
 INSERT INTO bundle_content (digest, zip) VALUES (%(digest)s, %(zip)s) ON CONFLICT (digest) DO NOTHING;
@@ -35,6 +41,13 @@ UPDATE bundle SET sent_at = NULL WHERE version = (SELECT max(version) FROM bundl
 
 -- history: words on one group, the newest first.
 SELECT version, digest, release, note, published_by, published_at FROM bundle WHERE grp = %(grp)s ORDER BY version DESC LIMIT 100;
+
+-- before: what a group had before what it has now; not what canaries tried there and was taken back.
+SELECT b.version, b.digest, b.release FROM bundle AS b WHERE b.grp = %(grp)s AND b.digest <> %(digest)s AND NOT EXISTS (
+    SELECT 1 FROM rollout AS r WHERE r.state = 'taken_back' AND b.grp = ANY(r.first_groups) AND b.digest = r.digest
+        AND b.version = (SELECT max(version) FROM bundle WHERE grp = b.grp AND digest = r.digest AND published_at <= r.began_at)
+)
+ORDER BY b.version DESC LIMIT 1;
 
 -- stores: each with its groups and what it says of bundles.
 SELECT s.name, s.grp, s.canary, coalesce(h.body ->> 'bundle', ''), coalesce(h.body ->> 'bundle_problem', ''), h.arrived

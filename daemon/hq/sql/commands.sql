@@ -1,5 +1,6 @@
--- joined: whether that store is of the fleet.
-SELECT name FROM store WHERE name = %(store)s AND joined_at IS NOT NULL AND revoked_at IS NULL;
+-- joined: whether that store, of the fleet, joined as far as this database knows.
+SELECT joined_at IS NOT NULL FROM store WHERE name = %(store)s AND revoked_at IS NULL
+    AND (joined_at IS NOT NULL OR EXISTS (SELECT 1 FROM health WHERE health.store = name));
 
 -- lock: one gives at a time.
 SELECT pg_advisory_xact_lock(7411040);

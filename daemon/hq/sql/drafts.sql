@@ -14,5 +14,5 @@ DELETE FROM draft WHERE grp = %(grp)s;
 -- groups: in which anything is being written.
 SELECT DISTINCT grp FROM draft;
 
--- standing: the digest of what is published to a group.
-SELECT digest FROM bundle WHERE grp = %(grp)s ORDER BY version DESC LIMIT 1;
+-- standing: what is published to a group, and the least release for it.
+SELECT digest, release FROM bundle WHERE grp = %(grp)s ORDER BY version DESC LIMIT 1;

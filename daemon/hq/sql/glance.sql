@@ -3,8 +3,8 @@ SELECT s.name, s.grp, s.joined_at, s.revoked_at, h.arrived, u.n, u.since, f.n, f
 FROM store AS s
 LEFT JOIN health AS h ON h.store = s.name
 LEFT JOIN LATERAL (
-    SELECT count(*) AS n, min(updated_at) AS since FROM message
-    WHERE store = s.name AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND updated_at > %(lately_ms)s
+    SELECT count(*) AS n, min(arrived) AS since FROM message
+    WHERE store = s.name AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND arrived > %(lately)s
 ) AS u ON true
 LEFT JOIN (SELECT store, count(*) AS n, min(first_seen) AS since FROM open_fork WHERE last_seen > %(lately)s GROUP BY store) AS f ON f.store = s.name
 LEFT JOIN (

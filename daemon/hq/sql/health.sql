@@ -1,3 +1,6 @@
+-- words: by its moment the newest word of each of these stores, held until the commit.
+SELECT store, at FROM health WHERE store = ANY(%(store)s) ORDER BY store FOR UPDATE;
+
 -- keep: how stores are, the newest word of each; one that came while our clock was ahead is none.
 INSERT INTO health (store, arrived, at, body)
 SELECT * FROM unnest(%(store)s::text[], %(arrived)s::timestamptz[], %(at)s::bigint[], %(body)s::jsonb[])
@@ -9,10 +12,11 @@ SELECT h.store, h.epoch, h.seq, a.hash
 FROM unnest(%(store)s::text[], %(epoch)s::text[], %(seq)s::bigint[]) AS h (store, epoch, seq)
 JOIN audit AS a ON a.store = h.store AND a.epoch = h.epoch AND a.seq = h.seq;
 
--- missed: stores that were acknowledged more than the archive has, though NATS has nothing more.
+-- missed: stores that were acknowledged more than the archive has, though NATS has nothing more; those that are there to hear of it.
 SELECT h.store FROM health AS h
+JOIN store AS s ON s.name = h.store AND s.revoked_at IS NULL
 LEFT JOIN chain AS c ON c.store = h.store AND c.epoch = h.body ->> 'epoch'
-WHERE h.arrived < %(read_at)s AND (
+WHERE h.arrived < %(read_at)s AND h.arrived > %(heard_since)s AND (
     (h.body -> 'cursors' ->> 'audit')::bigint > coalesce(c.head_seq, 0)
     OR (h.body -> 'cursors' ->> 'messages')::bigint > coalesce(c.rev, 0)
 );

@@ -28,7 +28,7 @@ ON CONFLICT (store, epoch) DO UPDATE SET first_seq = excluded.first_seq, head_se
 -- add_entries: what `COPY` writes.
 COPY audit (store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash, arrived) FROM STDIN (FORMAT BINARY);
 
--- keep_messages: how messages stand, unless something newer is known.
+-- keep_messages: how messages stand, unless something newer is known. What is only told anew arrived when it first did.
 INSERT INTO message (store, id, epoch_n, rev, order_ref, state, channel, reason_code, type, recipient, address, attempts,
     created_at, updated_at, due_at, parts, price, who, told_at, reason_args, arrived)
 SELECT store, id, epoch_n, rev, order_ref, state, channel, reason_code, type, recipient, address, attempts,
@@ -43,7 +43,8 @@ ON CONFLICT (store, id) DO UPDATE SET epoch_n = excluded.epoch_n, rev = excluded
     state = excluded.state, channel = excluded.channel, reason_code = excluded.reason_code, type = excluded.type,
     recipient = excluded.recipient, address = excluded.address, attempts = excluded.attempts, created_at = excluded.created_at,
     updated_at = excluded.updated_at, due_at = excluded.due_at, parts = excluded.parts, price = excluded.price,
-    who = excluded.who, told_at = excluded.told_at, reason_args = excluded.reason_args, arrived = excluded.arrived
+    who = excluded.who, told_at = excluded.told_at, reason_args = excluded.reason_args,
+    arrived = CASE WHEN (excluded.state, excluded.updated_at) = (message.state, message.updated_at) THEN message.arrived ELSE excluded.arrived END
 WHERE (excluded.epoch_n, excluded.rev) > (message.epoch_n, message.rev);
 
 -- note_fork: the same entry with other content.

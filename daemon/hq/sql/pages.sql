@@ -13,18 +13,25 @@ WHERE store = %(store)s AND hour > %(since)s ORDER BY hour;
 -- past_troubles: what was wrong with a store, the newest first.
 SELECT kind, about, since, ended FROM trouble WHERE store = %(store)s AND since > %(since)s ORDER BY since DESC LIMIT 50;
 
--- untold: a store's customers who were not told, the newest first.
+-- untold: a store's customers who were not told, what was heard last first.
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
-FROM message WHERE store = %(store)s AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND updated_at > %(since_ms)s
-ORDER BY updated_at DESC LIMIT 50;
+FROM message WHERE store = %(store)s AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND arrived > %(since)s
+ORDER BY arrived DESC, updated_at DESC LIMIT 50;
 
 -- newest_of_store: a store's messages, the newest first.
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE store = %(store)s ORDER BY created_at DESC LIMIT 20;
 
--- by_order: messages of an order's number, over all stores.
+-- by_order: messages of an order's number, over all stores; the newest first.
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
-FROM message WHERE order_ref = %(text)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s)) ORDER BY store, created_at DESC LIMIT 200;
+FROM message WHERE order_ref = %(text)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s)) ORDER BY created_at DESC LIMIT %(messages)s;
+
+-- stores_of_order: which stores told of an order's number.
+SELECT name FROM store AS s
+WHERE (%(mine)s::text[] IS NULL OR name = ANY(%(mine)s))
+    AND (EXISTS (SELECT 1 FROM message WHERE order_ref = %(ref)s AND store = s.name)
+        OR EXISTS (SELECT 1 FROM audit WHERE order_ref = %(ref)s AND order_ref <> '' AND store = s.name))
+ORDER BY name;
 
 -- by_id: a message by its own number.
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
@@ -33,26 +40,30 @@ FROM message WHERE id = %(text)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(
 -- by_person: what was told to an address, by its digests; the newest first.
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE who && %(digests)s::uuid[] AND who <> '{}' AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s))
-ORDER BY created_at DESC LIMIT 200;
+ORDER BY created_at DESC LIMIT %(messages)s;
 
 -- one: a message.
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
 FROM message WHERE store = %(store)s AND id = %(id)s;
 
--- record_of_order: what stores put on record of an order, each in its order, whatever its clock said: by epoch and number.
-SELECT a.store, a.epoch, a.seq, a.at, a.kind, a.actor, a.order_ref, a.message_id, a.detail, a.hash
-FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch
-WHERE a.order_ref = %(ref)s AND a.order_ref <> '' AND (%(mine)s::text[] IS NULL OR a.store = ANY(%(mine)s))
-ORDER BY a.store, c.n, a.seq LIMIT 2000;
+-- record_of_order: what stores put on record of an order, the newest of it, each in its order, whatever its clock said: by epoch and number.
+SELECT store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash FROM (
+    SELECT a.*, c.n FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch
+    WHERE a.order_ref = %(ref)s AND a.order_ref <> '' AND (%(mine)s::text[] IS NULL OR a.store = ANY(%(mine)s))
+    ORDER BY a.arrived DESC, c.n DESC, a.seq DESC LIMIT %(entries)s
+) AS newest ORDER BY store, n, seq;
 
--- record_of_store_order: the same of one store.
-SELECT a.store, a.epoch, a.seq, a.at, a.kind, a.actor, a.order_ref, a.message_id, a.detail, a.hash
-FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch
-WHERE a.order_ref = %(ref)s AND a.order_ref <> '' AND a.store = %(store)s ORDER BY c.n, a.seq LIMIT 2000;
+-- record_of_message: what its store put on record of a message, and of its order what is nearest to it: tills may give a number out each day.
+SELECT store, epoch, seq, at, kind, actor, order_ref, message_id, detail, hash FROM (
+    SELECT a.*, c.n FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch
+    WHERE a.order_ref = %(ref)s AND a.order_ref <> '' AND a.store = %(store)s AND a.message_id IN (%(id)s, '')
+    ORDER BY a.message_id DESC, abs(a.at - 1000 * extract(epoch FROM %(at)s::timestamptz)) LIMIT %(entries)s
+) AS nearest ORDER BY n, seq;
 
 -- optouts: the fleet's words on consent, the newest first; a manager's own stores', headquarters', and whose nobody can be proved to be.
 SELECT kid, medium, digest, stopped, at, clock_trusted, store, epoch, seq, how, arrived FROM consent
-WHERE arrived < %(below)s AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s) OR store IN ('headquarters', '')) ORDER BY arrived DESC LIMIT %(limit)s;
+WHERE (arrived, digest) < (%(below)s, %(digest)s::text) AND (%(mine)s::text[] IS NULL OR store = ANY(%(mine)s) OR store IN ('headquarters', ''))
+ORDER BY arrived DESC, digest DESC LIMIT %(limit)s;
 
 -- optouts_of: what is said of an address, by its digests.
 SELECT c.kid, c.medium, c.digest, c.stopped, c.at, c.clock_trusted, c.store, c.epoch, c.seq, c.how, c.arrived

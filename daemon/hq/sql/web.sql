@@ -27,13 +27,18 @@ WHERE (%(store)s::text IS NULL OR store = %(store)s) AND (%(state)s::text IS NUL
     AND (created_at, store, id) < (%(at)s, %(after_store)s, %(after_id)s)
 ORDER BY created_at DESC, store DESC, id DESC LIMIT %(limit)s;
 
--- messages_of_order: of an order, over all stores.
-SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
-FROM message WHERE order_ref = %(ref)s ORDER BY store, created_at, id LIMIT 500;
+-- messages_of_order: of an order, over all stores or at one, the newest of them.
+SELECT * FROM (
+    SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
+    FROM message WHERE order_ref = %(ref)s AND (%(store)s::text IS NULL OR store = %(store)s) ORDER BY created_at DESC LIMIT %(messages)s
+) AS newest ORDER BY store, created_at, id;
 
--- entries_of_order: the record of an order, over all stores, of each by epoch and number.
-SELECT a.store, a.epoch, a.seq, a.at, a.kind, a.actor, a.message_id, a.detail
-FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch WHERE a.order_ref = %(ref)s ORDER BY a.store, c.n, a.seq LIMIT 2000;
+-- entries_of_order: the record of an order, over all stores or at one, the newest of it, of each by epoch and number.
+SELECT store, epoch, seq, at, kind, actor, message_id, detail FROM (
+    SELECT a.*, c.n FROM audit AS a JOIN chain AS c ON c.store = a.store AND c.epoch = a.epoch
+    WHERE a.order_ref = %(ref)s AND a.order_ref <> '' AND (%(store)s::text IS NULL OR a.store = %(store)s)
+    ORDER BY a.arrived DESC, c.n DESC, a.seq DESC LIMIT %(entries)s
+) AS newest ORDER BY store, n, seq;
 
 -- record: a store's epoch in its order up to its head, for computing its chain anew. What comes meanwhile lies beyond.
 SELECT seq, at, kind, actor, order_ref, message_id, detail, hash FROM audit

@@ -5,6 +5,7 @@ import hashlib
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from itertools import islice
 
 import aiohttp
@@ -15,7 +16,9 @@ from daemon.fleet.wire import Health, pack
 from daemon.hq import tokens
 from daemon.hq.answers import Verified
 from daemon.hq.checks import examine
+from daemon.hq.commands import give
 from daemon.hq.pulse import Pulse
+from daemon.hq.stores import Declined, Groups
 from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
 from tests.support.hq_page import Site
@@ -140,6 +143,21 @@ async def test_a_shop_that_was_closed_rings_no_alarm_for_ever(site: Site, clock:
     found = await examine(site.services.settings, clock, random.Random())
     summaries = [each.summary for each in found if "or its messages" in each.summary]
     assert summaries == ["lyon: some of its record or its messages is missing, or can't be read"]
+
+
+async def test_a_store_that_joined_after_the_backup_that_was_restored(site: Site, clock: FakeClock) -> None:
+    """Its word comes in by NATS, which knows its key; PostgreSQL knows no key of it, and was told of no group."""
+    await site.hear("paris")
+    page = await (await site.as_user()).get("/")
+    assert "join anew It joined after the backup that was restored here" in page.words
+    async with site.services.pool.connection() as db:
+        with pytest.raises(Declined, match="tether hq store add paris"):
+            await site.services.stores.regroup(db, "paris", Groups(region="france"), by="maria")
+        with pytest.raises(Declined, match="tether hq store add paris"):
+            await give(db, site.services.now(), "paris", "doctor", by="maria", lasting=timedelta(minutes=5))
+    assert await site.sql("SELECT grp FROM store") == [("",)]
+    found = await examine(site.services.settings, clock, random.Random())
+    assert [each.level for each in found if "tether hq store add paris" in each.summary] == ["problem"]
 
 
 async def test_who_has_all_computed_anew_again_and_again_keeps_nobody_out(

@@ -1,14 +1,18 @@
 """Who gets in, and who doesn't. Real passwords, real cookies, a real PostgreSQL."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from daemon.hq.page.attempts import NAME_MOST, PLACE_MOST
+from daemon.hq.page.sessions import token_of
 from daemon.hq.passwords import is_right
+from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
 from tests.support.headquarters import headquarters
 from tests.support.hq_page import Browser, Site, page_site
@@ -201,6 +205,31 @@ async def test_rights_are_taken_at_once(site: Site) -> None:
     assert (await browser.get("/")).status == 200
     await site.sql("DELETE FROM hq_user WHERE name = 'noor'")
     assert (await browser.get("/")).status == 303
+
+
+async def test_rights_that_are_taken_while_a_form_comes_in(site: Site, clock: FakeClock) -> None:
+    """Somebody who is let go holds a text back by its last byte, until they are."""
+    secret = await site.session("noor")
+    ((began,),) = await site.sql("SELECT seen FROM hq_session")
+    clock.step(3600)
+
+    async def is_let_in() -> bool:
+        return await site.sql("SELECT 1 FROM hq_session WHERE seen > %s", began) != []
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield f"token={token_of(secret)}&what=save&file=routes.toml&text=".encode()
+        await until(is_let_in)
+        await site.sql("DELETE FROM hq_user WHERE name = 'noor'")
+        yield b"x"
+
+    headers = {"Cookie": f"tether-session={secret}", "Content-Type": "application/x-www-form-urlencoded"}
+    async with (
+        aiohttp.ClientSession(site.url, headers=headers) as http,
+        http.post("/texts/all/edit", data=slowly()) as answer,
+    ):
+        assert answer.status == 403
+        assert "You are logged out" in await answer.text()
+    assert await site.sql("SELECT file FROM draft") == []
 
 
 @pytest.mark.usefixtures("maria")

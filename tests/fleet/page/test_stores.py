@@ -104,3 +104,20 @@ async def test_a_page_that_is_open_keeps_nobody_logged_in(site: Site, clock: Fak
     assert await site.sql("SELECT seen FROM hq_session") == [(seen,)]
     assert (await browser.get("/")).status == 200
     assert await site.sql("SELECT seen FROM hq_session") != [(seen,)]
+
+
+async def test_who_was_not_told_counts_from_when_it_was_heard(site: Site, clock: FakeClock) -> None:
+    """A box had no time for a morning and thought it Friday evening; another thought it 2030 for an hour."""
+    for store, off in (("soho", -60), ("camden", 5 * 365)):
+        at = clock.now() + off * 24 * 3_600_000
+        await site.store(store)
+        await site.message(store, f"{store}-m1", state="failed", created_at=at, updated_at=at)
+    browser = await site.as_user()
+    page = await browser.get("/")
+    assert page.words.count("1 message did not reach its customer since 24 Nov, 10:15 UTC") == 2
+    assert "soho-m1" in (await browser.get("/stores/soho")).text.split("newest")[0]
+    clock.step(25 * 3600)
+    for store in ("soho", "camden"):
+        await site.hear(store)
+    await site.message("camden", "camden-m1", state="failed", created_at=at, updated_at=at, to="")
+    assert "did not reach" not in (await browser.get("/")).words, "though it is told anew, as its customer is forgotten"

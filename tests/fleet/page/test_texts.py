@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from daemon.hq.config import Hq, HqSettings, Nats, Publish
 from daemon.hq.config import Postgres as PostgresTable
 from daemon.hq.database import opened
 from daemon.hq.published import content
+from daemon.hq.publishing import Publisher, Wanted
 from daemon.hq.record import latest
 from tests.fleet.test_bundle_format import KEY
 from tests.support.fake_clock import FakeClock
@@ -158,6 +160,37 @@ async def test_the_preview_follows_what_is_typed_in_every_language_and_medium(si
         assert f'lang="{language}"' in answer.text
     broken = await browser.post("/texts/all/preview", asked | {"text": "{{ nobody }}"})
     assert "nobody" in broken.words
+
+
+async def publishes(site: Site, release: str = "", canary: timedelta | None = None) -> None:
+    """By the command line."""
+    wanted = Wanted(group="all", by="ines", release=release, canary=canary)
+    async with opened(site.services.settings.postgres.dsn) as db:
+        text = f"{{{{ order.ref }}}} is ready{'!' if canary else ''}\n"
+        await Publisher(site.services.settings, site.services.now).publish(db, {READY: text.encode()}, wanted)
+
+
+async def test_what_is_withdrawn_while_canaries_try_something(site: Site) -> None:
+    await site.store("soho", bundle="")
+    await site.sql("UPDATE store SET canary = true")
+    await publishes(site)
+    await publishes(site, canary=timedelta(minutes=30))
+    browser = await site.as_user()
+    page = await browser.get("/texts")
+    refused = await browser.post("/texts/all/rollback", {"token": page.token, "what": "withdraw"})
+    assert refused.status == 409
+    assert "Canaries try something there: wait for it, or roll that back." in refused.words
+
+
+async def test_what_needs_a_release_still_does_when_it_is_changed_on_the_page(site: Site) -> None:
+    await site.store("soho", bundle="")
+    await publishes(site, release="0.2")
+    browser = await site.as_user()
+    await writes(site, "ines", "{{ order.ref }} is ready for you\n")
+    review = await browser.get("/texts/all/review")
+    fields = {"token": review.token, "reviewed": reviewed(review), "canary": "0"}
+    assert (await browser.post("/texts/all/publish", fields)).status == 303
+    assert await site.sql("SELECT release FROM bundle ORDER BY version") == [("0.2",), ("0.2",)]
 
 
 async def test_who_may_publish(site: Site) -> None:
