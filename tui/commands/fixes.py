@@ -19,6 +19,7 @@ from tui.screens.write import WriteBox
 from tui.service.client import ServiceError
 from tui.shop.session import Session
 from tui.shop.state import is_telling
+from tui.shop.story import UNDONE
 from tui.wording.words import UNTOLD, WARN
 
 
@@ -43,8 +44,11 @@ class Fixes:
         await self._help(order)
 
     async def fix_message(self, message: Message) -> None:
-        order = self._session.shop.orders.get(message.order_ref)
-        if order is None or not is_telling(message) or message.state not in UNTOLD | {"cancelled"}:
+        """Help where this message's news did not arrive: by the newest that tells it, if it was tried another way since."""
+        shop = self._session.shop
+        order, message = shop.orders.get(message.order_ref), shop.tried_since(message) or message
+        is_untold = message.state in UNTOLD | {"cancelled"} and message.reason_code != UNDONE
+        if order is None or not is_telling(message) or not is_untold:
             self._session.say(self._t("{ref}: nothing about this order needs help.", ref=message.order_ref), WARN)
             return
         await self._help(order, message)

@@ -12,13 +12,15 @@ from textual.widgets import Input
 from daemon.wire.messages import Attempt, Message, MessageDetail
 from tui.i18n import text
 from tui.screens.listing import ListPage
+from tui.screens.order import RETRYABLE
 from tui.service.client import ServiceError
 from tui.shop.revisions import Part
+from tui.shop.story import UNDONE
 from tui.terminal.work import run_newest
 from tui.widgets.field import Field
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wording.words import DIM, STRONG, WARN
+from tui.wording.words import BY_A_PERSON, DIM, STRONG, WARN
 
 FILTERS = {
     "waiting": text("waiting"),
@@ -133,10 +135,21 @@ class OutboxPage(ListPage[Message]):
         return [columns(width, *cells)]
 
     def _next(self, message: Message, now: int) -> str:
-        """When it is tried next; else why it stands as it does, in short."""
+        """When it is tried next; else what was done since, or why it stands as it does, in short."""
         if message.state == "queued" and message.due_at and message.due_at > now:
             return self.times.until(message.due_at, now)
-        return self.words.short_reason(message)
+        since = self._tried_since(message)
+        return self._how(since) if since is not None else self.words.short_reason(message)
+
+    def _tried_since(self, message: Message) -> Message | None:
+        """By what the news of one that did not arrive was tried, or told by staff, since."""
+        return self.session.shop.tried_since(message) if message.state in RETRYABLE else None
+
+    def _how(self, since: Message) -> str:
+        """ "✓ phoned by Kim 10:15", "· waiting 10:15"."""
+        told = f"{self.words.glyphs.done} {self.words.short_reason(since)}"
+        how = told if since.reason_code in BY_A_PERSON else self.words.state(since.state).words
+        return f"{how} {self.times.brief(since.created_at, self.session.now())}"
 
     def detail(self, width: int) -> list[Line]:
         message = self.current
@@ -161,6 +174,8 @@ class OutboxPage(ListPage[Message]):
             parts.append(self.t("Next try {when}.", when=self.times.until(message.due_at, now)))
         if message.state == "queued" and message.expires_at:
             parts.append(self.t("Of use until {time}.", time=self.times.at(message.expires_at, now)))
+        if (since := self._tried_since(message)) is not None:
+            parts.append(self.t("Since then: {how}.", how=self._how(since)))
         return f"{state}: {' '.join(parts)}" if parts else state
 
     def _attempt(self, attempt: Attempt, width: int) -> list[Line]:
@@ -251,13 +266,20 @@ class OutboxPage(ListPage[Message]):
             self.counter.act(self.counter.fixes.fix_message(self.current))
 
     def action_retry(self) -> None:
-        self.counter.act(self._then_unmark(self.counter.flows.retry))
+        self.counter.act(self._then_unmark(partial(self._but_told, self.counter.flows.retry)))
 
     def action_other_channel(self) -> None:
-        self.counter.act(self._then_unmark(self.counter.flows.other_channel))
+        self.counter.act(self._then_unmark(partial(self._but_told, self.counter.flows.other_channel)))
 
     def action_cancel(self) -> None:
         self.counter.act(self._then_unmark(self.counter.flows.cancel))
+
+    async def _but_told(self, flow: Callable[[Sequence[Message]], Awaitable[bool]], chosen: Sequence[Message]) -> bool:
+        """Do it but for what its customer would hear twice, and for news of a step that was taken back."""
+        wanted = [each for each in chosen if each.reason_code != UNDONE and self._tried_since(each) is None]
+        if chosen and not wanted:
+            self.session.say(self.t("Told or tried again since, or taken back: nothing is sent again."), WARN)
+        return await flow(wanted)
 
     async def _then_unmark(self, flow: Callable[[Sequence[Message]], Awaitable[bool]]) -> None:
         """What is done with them, and no key meant for another has them again."""
