@@ -61,9 +61,10 @@ class Reader:
             return verb, ""
         if verb and verb != STOP:
             return "step", verb
-        if is_address(what):
-            return "contact", what
         promised = self._promised(what)
+        is_spaced = " " in what  # "24.12. 17.00" is no number, "24.12.17.00" may be one
+        if is_address(what) and not (promised and is_spaced):
+            return "contact", what
         return ("promise", promised) if promised else ("", "")
 
 
