@@ -60,15 +60,14 @@ class Fixes:
         if help is not None:
             await self._do(order, help)
 
-    async def address_first(self, order: Order) -> bool:
-        """Before something is sent to somebody who can't be reached: take an address down. Whether anything changed."""
+    async def address_first(self, order: Order, status: str) -> None:
+        """Before they are told of that status ("": in own words) whom nothing reaches: take an address down."""
         if not self._session.may_act():
-            return False
-        help = await self._app.push_screen_wait(FixBox(order, tells=False))
-        if help is None:
-            return False
-        await self._do(order, help)
-        return help.kind in {"contact", "allow"}
+            return
+        about = self._session.words.status(status) if status else self._t("own words")
+        help = await self._app.push_screen_wait(FixBox(order, about=about))
+        if help is not None:
+            await self._do(order, help)
 
     async def _do(self, order: Order, help: Help) -> None:
         ref, t = order.ref, self._t

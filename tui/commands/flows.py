@@ -66,7 +66,7 @@ class Flows:
         step = await self._app.push_screen_wait(NextStepBox(order, status))
         while step is not None and step.address_first:
             stood = self._app.screen
-            await self._fixes.address_first(order)
+            await self._fixes.address_first(order, status)
             if self._app.screen is not stood:  # they do something else by now
                 return
             step = await self._app.push_screen_wait(NextStepBox(order, status))
@@ -120,7 +120,7 @@ class Flows:
         self._not_sent.pop((order.ref, status), None)
         while draft is not None and draft.address_first:
             stood = self._app.screen
-            await self._fixes.address_first(order)
+            await self._fixes.address_first(order, status or draft.template)
             if self._app.screen is not stood:
                 self._not_sent[order.ref, status] = draft.text
                 return None
