@@ -76,6 +76,12 @@ async def test_an_address_of_the_other_kind_is_no_wrong_address(typed: str, turn
         assert counter.posted("/optouts") == []
 
 
+async def test_by_a_name_without_its_accents() -> None:
+    async with opened() as counter:
+        await at_box(counter, "zoe")
+        await counter.see("B-1047", "Zoë")
+
+
 @pytest.mark.parametrize("typed", ["Gita", "99"])
 async def test_what_is_neither_is_not_noted(typed: str) -> None:
     async with opened() as counter:

@@ -47,6 +47,26 @@ async def test_finding() -> None:
         await counter.see("6 shown")
 
 
+@pytest.mark.parametrize(
+    ("language", "typed", "shown"),
+    [
+        ("en", "kofi", "1 shown"),
+        ("en", "zoe", "1 shown"),
+        ("en", "no phone", "1 shown"),
+        ("en", "0123", "5 shown"),
+        ("de", "telefon fehlt", "1 gezeigt"),
+        ("de", "e-mail", "2 gezeigt"),
+        ("de", "team", "1 gezeigt"),
+        ("de", "in arbeit", "1 gezeigt"),
+    ],
+)
+async def test_what_stands_in_a_row_finds_it(language: str, typed: str, shown: str) -> None:
+    async with opened(language=language) as counter:
+        await counter.press("2", "slash")
+        await counter.type(typed)
+        await counter.see(shown)
+
+
 async def test_one_is_sent_again() -> None:
     async with opened() as counter:
         await counter.press("2", "f")

@@ -17,6 +17,7 @@ from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
+from tui.wording.folding import fold
 from tui.wording.words import DIM, STRONG, WARN
 
 MEDIA = ("sms", "email", "chat", "push", "all")
@@ -81,7 +82,7 @@ class SilenceBox(Box[Silence | None]):
         typed = self.query_one("#who", Input).value
         if not self._medium:
             self.query_one(Choice).show("email" if "@" in typed else "sms")
-        needle = typed.strip().casefold()
+        needle = fold(typed.strip())
         orders = sorted(self.session.shop.orders.values(), key=newest_order) if needle else []
         self._found[:] = [order for order in orders if matches(order, needle)][:MOST_FOUND]
         rows = self.query_one(Rows)

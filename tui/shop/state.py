@@ -19,6 +19,7 @@ from tui.shop.revisions import Part, Tracked
 from tui.shop.story import UNDONE
 from tui.shop.talk import BY_HAND
 from tui.shop.view import Rank, View
+from tui.wording.folding import fold
 from tui.wording.stages import stage_of
 from tui.wording.words import BY_A_PERSON
 
@@ -62,15 +63,16 @@ def tells_again(later: Message, message: Message) -> bool:
 
 
 def matches(order: Order, needle: str) -> bool:
-    """Whether what staff typed means this order: part of its number, its customer's name, address or telephone number."""
+    """Whether what staff typed (`fold`ed) means this order: part of its number, its customer's name, address or telephone number."""
     who = order.customer
-    return needle in order.ref.casefold() or any(
-        needle in (part or "").casefold() for part in (who.name, who.phone, who.email)
-    )
+    return any(needle in fold(part or "") for part in (order.ref, who.name, who.phone, who.email))
 
 
-def outbox_filter(name: str, needle: str, midnight: int) -> Callable[[Message], bool]:
-    """The outbox's filters by their key's word: all | waiting | failed | unknown | today; and what was typed."""
+def outbox_filter(
+    name: str, needle: str, midnight: int, said_of: Callable[[Message], str]
+) -> Callable[[Message], bool]:
+    """The outbox's filters by their key's word: all | waiting | failed | unknown | today; and what was typed, in what is said of each
+    (both `fold`ed)."""
     states = {"waiting": WAITING, "failed": frozenset({"failed", "expired"}), "unknown": frozenset({"unknown"})}.get(
         name
     )
@@ -80,7 +82,7 @@ def outbox_filter(name: str, needle: str, midnight: int) -> Callable[[Message], 
             return False
         if name == "today" and message.created_at < midnight:
             return False
-        return not needle or needle in f"{message.order_ref} {message.to} {message.channel} {message.reason}".casefold()
+        return not needle or needle in said_of(message)
 
     return keep
 
@@ -239,12 +241,12 @@ class Shop:
         """What is known is to be said in other words, or by another clock: all of it looks different now."""
         self.revisions.update(Part)
 
-    def sift_outbox(self, name: str, needle: str) -> None:
+    def sift_outbox(self, name: str, needle: str, said_of: Callable[[Message], str]) -> None:
         """Have only those in the outbox: by a filter's name, of what began today by the day that it is now, and by what was typed."""
         sifted = (name, needle, self.midnight if name == "today" else 0)
         if sifted != self._sifted:
             self._sifted = sifted
-            self.outbox.fill(self.messages.values(), outbox_filter(name, needle, self.midnight))
+            self.outbox.fill(self.messages.values(), outbox_filter(name, needle, self.midnight, said_of))
 
     def learn_clock(self, kept_until: Callable[[int], int]) -> None:
         """Until when (ms) what is promised for a moment, or for a day, is kept by the shop's clock."""
