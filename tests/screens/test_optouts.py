@@ -76,6 +76,15 @@ async def test_an_address_of_the_other_kind_is_no_wrong_address(typed: str, turn
         assert counter.posted("/optouts") == []
 
 
+async def test_app_messages_go_to_no_address_that_anybody_types() -> None:
+    """It was noted, and held for nobody."""
+    async with opened() as counter:
+        await at_box(counter, "07700 900777")
+        await counter.press("tab", "tab", *["right"] * 3, "shift+tab", "shift+tab", "enter")
+        await counter.see("[app]", "App messages are stopped by an order")
+        assert counter.posted("/optouts") == []
+
+
 async def test_by_a_name_without_its_accents() -> None:
     async with opened() as counter:
         await at_box(counter, "zoe")

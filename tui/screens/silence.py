@@ -24,6 +24,7 @@ MEDIA = ("sms", "email", "chat", "push", "all")
 MOST_FOUND = 6
 FEWEST_DIGITS = 6
 OTHER_KIND = text("A text goes to a number, an e-mail to a mail address.")
+BY_ORDER = text("App messages are stopped by an order: type the name on it, or its number.")
 NO_ADDRESS = text("This can be no telephone number or e-mail address. Is a digit missing?")
 
 
@@ -131,4 +132,6 @@ def _amiss(medium: str, typed: str) -> str:
     """Why nothing of that medium goes there; "" where something may."""
     if not looks_like_address(typed):
         return NO_ADDRESS
+    if medium == "push":
+        return BY_ORDER
     return OTHER_KIND if medium == ("sms" if "@" in typed else "email") else ""
