@@ -28,7 +28,7 @@ FIRST_MORNING_HOUR = 7
 _TIME = re.compile(
     r"(?P<day>.*?)(?:^|(?<=\s)|(?<=\.))(?:"
     r"(?P<hour>\d{1,2})(?:\s?[:.h]\s?(?P<minute>[0-5]\d))?(?:\s?(?P<half>[ap])\.?m?\.?)?(?P<clock>\s?(?:h|uhr|heures?|horas?|o'clock))?"
-    r"|(?P<four>\d{4})|(?P<noon>[^\W\d]+))"
+    r"|(?!(?<=\.)20)(?P<four>\d{4})|(?P<noon>[^\W\d]+))"
 )
 _LENGTH = re.compile(r"(?P<many>\d+(?:[.,]\d+)?)\s?(?P<unit>[^\W\d]+)(?:\s?(?P<rest>\d{1,2})(?:\s?[^\W\d]+)?)?")
 _DATE = re.compile(r"(?P<first>\d{1,2})(?P<mark>[./])(?P<second>\d{1,2})(?:\.|(?P=mark)(?P<year>(?:20)?\d{2}))?")
