@@ -236,6 +236,12 @@ class Views:
             database_bytes=size,
         )
 
+    async def count_failed(self, since: int, *, own_words: str) -> int:
+        """How many messages made at or after that moment (ms) failed, and whose recipient was not told the same since. `own_words`: the
+        trigger of what people write themselves."""
+        found: int = await self._store.value(_SQL["count_failed"], since=since, own_words=own_words)
+        return found
+
     async def _past(self) -> "_Past":
         """Counting what is over reads all of it: it may take one part in a hundred of the time, no more."""
         began = self._store.clock.monotonic()

@@ -103,6 +103,7 @@ class Glance(Answer, frozen=True, kw_only=True):
     uplink: Uplink = field(default_factory=Uplink)
     waiting: int = 0
     failed: int = 0
+    """Of the last day, and not told another way since."""
     unknown: int = 0
     replies: int = 0
     calls: int = 0

@@ -1,6 +1,7 @@
 """From an event to its story: what the HTTP face shows is what is on record."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -139,6 +140,45 @@ async def test_call_list_and_glance(face: Face, box: Outbox) -> None:
     assert (await face.get("/v1/call-list", as_="desk")).json["items"] == []
     story = (await face.get("/v1/orders/B-1042")).json["timeline"]
     assert [each["actor"] for each in story if each.get("type") == "staff.told"] == ["desk"]
+
+
+async def test_what_was_told_since_counts_as_no_failure_any_more(face: Face, box: Outbox) -> None:
+    """The header was red for a day, and who saw it sent again what somebody had told by then."""
+    await fail(face, box)
+    assert await failed(face) == 1
+    await face.post("/v1/orders/B-1042/contact", {"phone": "07700 900456", "id": "k-1"}, as_="desk")
+    assert await failed(face) == 0
+    await face.post("/v1/orders/B-1042/undo", {"event_id": "k-1"}, as_="desk")
+    assert await failed(face) == 1
+    await face.post("/v1/orders/B-1042/told", {"how": "in_person", "id": "t-1"}, as_="desk")
+    await face.post("/v1/events", event(id="e-2", type="order.completed"), as_="till-2")
+    assert await failed(face) == 0
+
+
+async def test_that_it_was_told_which_is_taken_back_is_a_failure_again(face: Face, box: Outbox) -> None:
+    await fail(face, box)
+    await face.post("/v1/orders/B-1042/told", {"how": "in_person", "id": "t-1"}, as_="desk")
+    await face.post("/v1/orders/B-1042/undo", {"event_id": "t-1"}, as_="desk")
+    assert await failed(face) == 1
+
+
+async def test_a_second_refund_is_other_news_than_the_one_that_failed(face: Face, box: Outbox) -> None:
+    await fail(face, box, type="refund.issued")
+    again = event(id="e-2", type="refund.issued", data={"amount": "5.00"})
+    assert len((await face.post("/v1/events", again, as_="till-2")).json["messages"]) == 1
+    assert await failed(face) == 1
+
+
+async def fail(face: Face, box: Outbox, **about: Any) -> None:
+    """Tell of an order by a message that no channel takes."""
+    await face.post("/v1/events", event(**about), as_="till-2")
+    refusal = Rejected(Scope.RECIPIENT, "21614", "not a mobile number")
+    failed = Transition(state=State.FAILED, reason=Reason("no channel took it"))
+    await box.spool.settle(await attempt(box, await only_message(face)), refusal, failed)
+
+
+async def failed(face: Face) -> int:
+    return int((await face.get("/v1/status")).json["failed"])
 
 
 async def test_an_order_with_several_failures_is_on_the_call_list_with_the_newest(face: Face, box: Outbox) -> None:

@@ -155,6 +155,24 @@ async def test_a_step_says_before_enter_that_nobody_will_be_told_and_offers_a_wa
         await counter.see("B-1040 is now: ready. Sam will be told in")
 
 
+@pytest.mark.parametrize(("key", "about"), [("n", "READY"), ("m", "OWN WORDS")])
+async def test_before_they_are_written_to_an_address_is_taken_down_and_nobody_is_said_to_know(
+    key: str, about: str
+) -> None:
+    """It was noted that he was told of what had been before; and who left it on the call list found no call there, and the step not taken."""
+    async with opened(mute_shop(), size=(120, 40)) as counter:
+        await counter.press(key)
+        if key == "m":
+            await counter.see("Say who you are")
+            await counter.type("Is pink fine")
+        await counter.see("Sam will NOT be told.", "reach them", passing=0.1)
+        await counter.press(*["f"] if key == "n" else ["enter", "enter"])
+        await counter.see("kept with the order", f"B-1040 Sam is to be told: {about}")
+        await counter.pilot.pause(0.1)
+        for offer in ("I phoned", "I told them myself", "call list"):
+            assert offer not in counter.text
+
+
 async def test_a_step_for_somebody_who_cannot_be_told_promises_nothing_afterwards() -> None:
     async with opened(mute_shop()) as counter:
         await counter.press("n")

@@ -38,6 +38,59 @@ async def test_by_the_name_on_an_order_whose_number_the_screen_does_not_know() -
         assert body == {"medium": "sms", "order_ref": "B-1039", "reason": "asked at the counter"}
 
 
+async def test_a_mail_address_wants_no_more_mail_until_something_else_is_chosen() -> None:
+    """The text that stood there went with a mail address, which was said to be none."""
+    async with opened() as counter:
+        await at_box(counter, "ada@example.com")
+        await counter.see("[e-mail]")
+        await counter.press(*["backspace"] * 20)
+        await counter.see("[text]")
+        await counter.type("ada@example.com")
+        await counter.press("enter")
+        await counter.see("It is noted: no more of that.")
+        (body,) = counter.posted("/optouts")
+        assert body == {"medium": "email", "address": "ada@example.com", "reason": "asked at the counter"}
+
+
+async def test_by_the_line() -> None:
+    async with opened() as counter:
+        await counter.press("slash")
+        await counter.type("stop ada@example.com")
+        await counter.press("enter")
+        await counter.see("[e-mail]")
+        await counter.press("enter")
+        await counter.see("It is noted: no more of that.")
+        assert [body["medium"] for body in counter.posted("/optouts")] == ["email"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "turns"),
+    [("ada@example.com", ["left"]), ("07700 900777", ["right"])],
+    ids=["no more texts", "no more mails"],
+)
+async def test_an_address_of_the_other_kind_is_no_wrong_address(typed: str, turns: list[str]) -> None:
+    async with opened() as counter:
+        await at_box(counter, typed)
+        await counter.press("tab", "tab", *turns, "shift+tab", "shift+tab", "enter")
+        await counter.see("A text goes to a number, an e-mail to a mail address.")
+        assert counter.posted("/optouts") == []
+
+
+async def test_app_messages_go_to_no_address_that_anybody_types() -> None:
+    """It was noted, and held for nobody."""
+    async with opened() as counter:
+        await at_box(counter, "07700 900777")
+        await counter.press("tab", "tab", *["right"] * 3, "shift+tab", "shift+tab", "enter")
+        await counter.see("[app]", "App messages are stopped by an order")
+        assert counter.posted("/optouts") == []
+
+
+async def test_by_a_name_without_its_accents() -> None:
+    async with opened() as counter:
+        await at_box(counter, "zoe")
+        await counter.see("B-1047", "Zoë")
+
+
 @pytest.mark.parametrize("typed", ["Gita", "99"])
 async def test_what_is_neither_is_not_noted(typed: str) -> None:
     async with opened() as counter:

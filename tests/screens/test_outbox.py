@@ -1,9 +1,11 @@
 """The outbox: what is in it, why, and what one can do about it."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.counter import opened
-from tests.support.sample_shop import NOW, moment
+from tests.support.sample_shop import MINUTE, NOW, SampleShop, moment
 from tui.app import CounterApp
 
 
@@ -43,6 +45,26 @@ async def test_finding() -> None:
         await counter.see("2 shown")
         await counter.press("enter", "escape")
         await counter.see("6 shown")
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "shown"),
+    [
+        ("en", "kofi", "1 shown"),
+        ("en", "zoe", "1 shown"),
+        ("en", "no phone", "1 shown"),
+        ("en", "0123", "5 shown"),
+        ("de", "telefon fehlt", "1 gezeigt"),
+        ("de", "e-mail", "2 gezeigt"),
+        ("de", "team", "1 gezeigt"),
+        ("de", "in arbeit", "1 gezeigt"),
+    ],
+)
+async def test_what_stands_in_a_row_finds_it(language: str, typed: str, shown: str) -> None:
+    async with opened(language=language) as counter:
+        await counter.press("2", "slash")
+        await counter.type(typed)
+        await counter.see(shown)
 
 
 async def test_one_is_sent_again() -> None:
@@ -86,6 +108,91 @@ async def test_trouble_with_one_of_many_is_said_and_the_others_go_on() -> None:
         await counter.see("2 shown")
         await counter.press("space", "space", "x", "enter")
         await counter.see("1/2 stopped.")
+
+
+def told_since(shop: SampleShop, **message: Any) -> SampleShop:
+    """Kofi's "ready" failed, and somebody helped since."""
+    shop.add_message("B-1039", "order.ready", now=NOW - MINUTE, **({"state": "delivered"} | message))
+    return shop
+
+
+async def test_what_was_told_another_way_since_says_so_and_is_not_sent_again() -> None:
+    """Its customer would hear it twice."""
+    async with opened(told_since(SampleShop.ordinary()), size=(120, 40)) as counter:
+        await counter.press("2", "f")
+        await counter.see("✗ failed     10:00   ✓ told 10:14", "Since then:")
+        await counter.press("r")
+        await counter.see("Told or tried again since, or taken back: nothing is sent again.")
+        await counter.pass_time(10)
+        await counter.press("v")
+        await counter.see("Told or tried again since, or taken back: nothing is sent again.")
+        await counter.press("p")
+        await counter.see("B-1039: nothing about this order needs help.")
+        assert not counter.service.posts
+
+
+async def test_who_phoned_since_stands_there_until_it_is_taken_back() -> None:
+    shop = told_since(SampleShop.ordinary())
+    phoned = {"reason": "phoned by Kim", "reason_code": "phoned", "reason_args": {"who": "Kim"}, "via": []}
+    newest = shop.messages["m00007"]
+    newest |= phoned
+    async with opened(shop, size=(120, 40)) as counter:
+        await counter.press("2", "f")
+        await counter.see("✓ phoned by Kim 10:14")
+        back = shop.add_message("B-1039", "order.ready", now=NOW, state="cancelled", reason="undone")
+        counter.service.tell("message", back | {"via": []})
+        await counter.see("✗ failed", "no phone")
+        await counter.press("r")
+        await counter.see("They will be sent again: 1, about B-1039.")
+
+
+async def test_of_several_only_what_nobody_told_since_is_sent_again() -> None:
+    shop = told_since(SampleShop.ordinary(), text="Kofi, they are ready.")
+    shop.add_message("B-1044", "order.confirmed", now=NOW, state="failed", reason="no usable phone for Twilio")
+    async with opened(shop) as counter:
+        await counter.press("2", "f")
+        await counter.see("2 shown")
+        await counter.press("space", "space", "r")
+        await counter.see("They will be sent again: 1, about B-1044.")
+
+
+async def test_a_second_refund_says_nothing_of_the_first_which_did_not_arrive() -> None:
+    shop = SampleShop.empty()
+    shop.add_order("B-1", "order.completed", "done", now=NOW, name="Sam")
+    for state in ("failed", "delivered"):
+        shop.add_message("B-1", "refund.issued", now=NOW, state=state)
+    async with opened(shop) as counter:
+        await counter.press("2", "f", "r")
+        await counter.see("They will be sent again: 1, about B-1.")
+
+
+async def test_what_a_step_taken_back_would_have_told_is_not_sent_again() -> None:
+    async with opened() as counter:
+        await counter.press("n")
+        await counter.see("making → READY")
+        await counter.press("enter")
+        await counter.see("u undo")
+        await counter.press("u")
+        await counter.see("B-1040: taken back.")
+        await counter.press("2")
+        await counter.see("stopped")
+        for key, said in (("r", "nothing is sent again"), ("p", "B-1040: nothing about this order needs help.")):
+            await counter.press("home", key)
+            await counter.see(said)
+        assert [path for _, path, _, _ in counter.service.posts] == [
+            "/v1/orders/B-1040/status",
+            "/v1/orders/B-1040/undo",
+        ]
+
+
+async def test_help_for_what_failed_twice_is_about_the_newer_try() -> None:
+    shop = told_since(SampleShop.ordinary(), state="failed", reason="no usable phone for Twilio")
+    async with opened(shop) as counter:
+        await counter.press("2", "f", "end", "p")
+        await counter.see("kept with the order")
+        await counter.press("down", "enter")
+        await counter.until(lambda: counter.posted("/contact"))
+        assert counter.posted("/contact")[0]["message_id"] == "m00007"
 
 
 async def test_a_message_that_moves_out_of_the_filter_goes_and_a_new_one_comes() -> None:

@@ -167,7 +167,7 @@ def test_filters() -> None:
     some = [message("m1", state="queued"), message("m2", state="failed", at=NOW - DAY), message("m3", state="unknown")]
 
     def kept(name: str, needle: str = "") -> list[str]:
-        return [each.id for each in some if outbox_filter(name, needle, NOW)(each)]
+        return [each.id for each in some if outbox_filter(name, needle, NOW, lambda each: each.order_ref.lower())(each)]
 
     assert kept("all") == ["m1", "m2", "m3"]
     assert kept("waiting") == ["m1"]

@@ -125,6 +125,8 @@ def test_money_in_the_shops_form(store: Store, amount: str | None, said: str) ->
         ("tomorrow 10:00", "2026-11-25T10:00:00+00:00"),
         ("24.12. 10:00", "2026-12-24T10:00:00+00:00"),
         ("3/1 10:00", "2027-01-03T10:00:00+00:00"),
+        ("3.1.27 10:00", "2027-01-03T10:00:00+00:00"),
+        ("24.12.1730", "2026-12-24T17:30:00+00:00"),
         ("31.2. 10:00", None),
         ("someday 10:00", None),
         ("25:00", None),
@@ -170,7 +172,7 @@ WRITTEN = {
 }  # fmt: skip
 """By language, what people write on Tuesday, 24 November 2026 at 10:15, and which time that is."""
 NOT_TIMES = ("", "soon", "5", "17", "1730", "tomorrow", "in 2", "in two", "25:00", "13pm", "30.2. 10:00", "99/99 9:00", "in 9999h",
-             "B-1042", "noor", "mo", "10:60", "٣:٠٠", "in 99999999999999999999 h")  # fmt: skip
+             "B-1042", "noor", "mo", "24.12.2026", "24.12.2025 17:00", "10:60", "٣:٠٠", "in 99999999999999999999 h")  # fmt: skip
 
 
 @pytest.mark.parametrize("language", WRITTEN)

@@ -1,6 +1,6 @@
 """Two people at one order: what a box says is true while it stands there, and nobody is told twice because both were quick."""
 
-from tests.support.counter import opened
+from tests.support.counter import Counter, opened
 from tests.support.sample_shop import NOW, SampleShop
 from tests.support.typist import Typist
 from tui.line.tempo import Tempo
@@ -44,6 +44,38 @@ async def test_a_step_in_own_words_that_a_colleague_took_meanwhile_is_not_taken_
         await counter.press("enter", "enter")
         await counter.see("B-1040 is ready already: nothing was done.")
         assert not counter.posted("/status")
+
+
+async def test_a_refund_that_a_colleague_told_of_meanwhile_is_not_told_again() -> None:
+    """It moves no order: its customer would read twice that the money comes back."""
+    async with opened(size=(120, 40)) as counter:
+        await refund(counter)
+        counter.service.change_order("B-1040", after_sale="refund.issued")
+        await counter.see("B-1040 is now: refunded.")
+        await counter.press("enter")
+        await counter.see("B-1040 is refunded already: nothing was done.")
+        assert not counter.posted("/status")
+
+
+async def test_nor_in_own_words() -> None:
+    async with opened(size=(120, 40)) as counter:
+        await refund(counter)
+        await counter.see("have news")
+        await counter.press("e")
+        await counter.see("send")
+        counter.service.change_order("B-1040", after_sale="refund.issued")
+        await counter.see("B-1040 is now: refunded.")
+        await counter.press("enter", "enter")
+        await counter.see("B-1040 is refunded already: nothing was done.")
+        assert not counter.posted("/status")
+
+
+async def refund(counter: Counter) -> None:
+    """Open the box of B-1040's refund."""
+    await counter.press("s")
+    await counter.see("B-1040 is now", "refunded")
+    await counter.press("end", "enter")
+    await counter.see("making → REFUNDED")
 
 
 async def test_own_words_for_a_step_stand_beside_where_a_colleague_moved_the_order() -> None:

@@ -48,6 +48,7 @@ HOT = {
         "messages_by_id",
         "attempts",
         "exceptional",
+        "count_failed",
         "messages_of_order_page",
     ),
     "forget.sql": ("orders_of", "sent_of", "attempts_of"),

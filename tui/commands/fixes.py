@@ -19,6 +19,7 @@ from tui.screens.write import WriteBox
 from tui.service.client import ServiceError
 from tui.shop.session import Session
 from tui.shop.state import is_telling
+from tui.shop.story import UNDONE
 from tui.wording.words import UNTOLD, WARN
 
 
@@ -43,8 +44,11 @@ class Fixes:
         await self._help(order)
 
     async def fix_message(self, message: Message) -> None:
-        order = self._session.shop.orders.get(message.order_ref)
-        if order is None or not is_telling(message) or message.state not in UNTOLD | {"cancelled"}:
+        """Help where this message's news did not arrive: by the newest that tells it, if it was tried another way since."""
+        shop = self._session.shop
+        order, message = shop.orders.get(message.order_ref), shop.tried_since(message) or message
+        is_untold = message.state in UNTOLD | {"cancelled"} and message.reason_code != UNDONE
+        if order is None or not is_telling(message) or not is_untold:
             self._session.say(self._t("{ref}: nothing about this order needs help.", ref=message.order_ref), WARN)
             return
         await self._help(order, message)
@@ -56,15 +60,14 @@ class Fixes:
         if help is not None:
             await self._do(order, help)
 
-    async def address_first(self, order: Order) -> bool:
-        """Before something is sent to somebody who can't be reached: take an address down. Whether anything changed."""
+    async def address_first(self, order: Order, status: str) -> None:
+        """Before they are told of that status ("": in own words) whom nothing reaches: take an address down."""
         if not self._session.may_act():
-            return False
-        help = await self._app.push_screen_wait(FixBox(order, tells=False))
-        if help is None:
-            return False
-        await self._do(order, help)
-        return help.kind in {"contact", "allow"}
+            return
+        about = self._session.words.status(status) if status else self._t("own words")
+        help = await self._app.push_screen_wait(FixBox(order, about=about))
+        if help is not None:
+            await self._do(order, help)
 
     async def _do(self, order: Order, help: Help) -> None:
         ref, t = order.ref, self._t

@@ -23,6 +23,7 @@ from tui.screens.new_order import NewOrderBox
 from tui.screens.next_step import NextStepBox
 from tui.screens.write import Draft, WriteBox
 from tui.shop.session import Session
+from tui.wording.stages import stands_at
 from tui.wording.words import BAD, GOOD, WARN
 
 
@@ -66,7 +67,7 @@ class Flows:
         step = await self._app.push_screen_wait(NextStepBox(order, status))
         while step is not None and step.address_first:
             stood = self._app.screen
-            await self._fixes.address_first(order)
+            await self._fixes.address_first(order, status)
             if self._app.screen is not stood:  # they do something else by now
                 return
             step = await self._app.push_screen_wait(NextStepBox(order, status))
@@ -85,7 +86,7 @@ class Flows:
     def _is_taken(self, order: Order, status: str) -> bool:
         """Whether somebody else took that step since the order was looked at: its customer is told once."""
         now = self._session.shop.orders.get(order.ref)
-        if now is None or now.status != status or order.status == status:
+        if now is None or stands_at(now, status) != status or stands_at(order, status) == status:
             return False
         word = self._session.words.status(status)
         self._session.say(self._t("{ref} is {status} already: nothing was done.", ref=order.ref, status=word), WARN)
@@ -120,7 +121,7 @@ class Flows:
         self._not_sent.pop((order.ref, status), None)
         while draft is not None and draft.address_first:
             stood = self._app.screen
-            await self._fixes.address_first(order)
+            await self._fixes.address_first(order, status or draft.template)
             if self._app.screen is not stood:
                 self._not_sent[order.ref, status] = draft.text
                 return None

@@ -14,6 +14,7 @@ MOST = 200
 """Orders that are listed at most."""
 _PHONE = re.compile(r"[+(]?[0-9][0-9 ()./-]{5,24}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_DATE = re.compile(r"\d{1,2}(?P<mark>[./])\d{1,2}(?P=mark)20\d\d\b")
 _LEAST_DIGITS, _MOST_DIGITS = 7, 15
 
 
@@ -61,9 +62,10 @@ class Reader:
             return verb, ""
         if verb and verb != STOP:
             return "step", verb
-        if is_address(what):
-            return "contact", what
         promised = self._promised(what)
+        is_spaced = " " in what  # "24.12. 17.00" is no number, "24.12.17.00" may be one
+        if is_address(what) and not (promised and is_spaced):
+            return "contact", what
         return ("promise", promised) if promised else ("", "")
 
 
@@ -71,7 +73,7 @@ def is_address(typed: str) -> bool:
     """Whether it is written like a telephone number or an e-mail address."""
     digits = sum(character.isdigit() for character in typed)
     phone = _PHONE.fullmatch(typed) is not None and _LEAST_DIGITS <= digits <= _MOST_DIGITS
-    return phone or _EMAIL.fullmatch(typed) is not None
+    return (phone and _DATE.match(typed) is None) or _EMAIL.fullmatch(typed) is not None
 
 
 def find(typed: str, orders: Mapping[str, Order]) -> Sequence[Order]:

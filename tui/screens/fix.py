@@ -47,7 +47,7 @@ class Offer(NamedTuple):
 
 
 class FixBox(Box[Help | None]):
-    """An address is typed, or one of the offers chosen. Before a step (`tells` false) an address is only kept."""
+    """An address is typed, or one of the offers chosen. Before something is sent (`about`) an address is only kept."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "do_it", text("do it"), key_display="enter"),
@@ -56,13 +56,14 @@ class FixBox(Box[Help | None]):
         Binding("up", "up", show=False, priority=True),  # the list would keep it
     ]
 
-    def __init__(self, order: Order, message: Message | None = None, *, tells: bool = True) -> None:
-        """`message`: the one that did not reach them; None: the newest about where the order stands."""
+    def __init__(self, order: Order, message: Message | None = None, *, about: str = "") -> None:
+        """`message`: the one that did not reach them; None: the newest about where the order stands. `about`: what is to be sent to them
+        next, in staff's words."""
         super().__init__()
         self._order = order
         self._message = message
         self._message_id = message.id if message else ""
-        self._tells = tells
+        self._about = about
         self._ways: Ways | None = None
         self._offers: list[Offer] = []
         self._preview: Preview | None = None
@@ -72,7 +73,7 @@ class FixBox(Box[Help | None]):
 
     def heading(self) -> str:
         name = self._order.customer.name or self.t("the customer")
-        status = news(self.session, self._order, self._message).upper()
+        status = (self._about or news(self.session, self._order, self._message)).upper()
         return self.t("{ref} {name} is to be told: {status}", ref=self._order.ref, name=name, status=status)
 
     def body(self) -> Iterable[Widget]:
@@ -101,7 +102,11 @@ class FixBox(Box[Help | None]):
         self.look()
 
     def _found(self) -> list[Offer]:
-        t, ways = self.t, self._ways or Ways()
+        ways = self._ways or Ways()
+        return [*([] if self._about else self._tellings(ways)), *self._askings(ways)]
+
+    def _tellings(self, ways: Ways) -> list[Offer]:
+        t = self.t
         untold = self._message or self._order.told
         tried = untold.channel if untold else ""
         offers = [
@@ -110,23 +115,26 @@ class FixBox(Box[Help | None]):
                 t("send it by {medium} to {to}", medium=self.words.medium(way.medium), to=way.to),
             )
             for way in sorted(ways.ways, key=lambda way: tried in way.via)
-            if way.state == "open" and self._tells
+            if way.state == "open"
         ]
         if ways.phone:
             offers.append(Offer(Help("phone"), t("I phoned: {phone}", phone=ways.phone)))
-        offers += [
+        return [
+            *offers,
             Offer(Help("in_person"), t("I told them myself")),
             Offer(Help("calls"), t("leave it on the call list")),
         ]
-        offers += [
+
+    def _askings(self, ways: Ways) -> list[Offer]:
+        """That they ask for it again who had asked for silence."""
+        return [
             Offer(
                 Help("allow", {"medium": way.medium}),
-                t("they ask for {medium} again: note their words", medium=self.words.medium(way.medium)),
+                self.t("they ask for {medium} again: note their words", medium=self.words.medium(way.medium)),
             )
             for way in ways.ways
             if way.state == "opted_out" and way.medium in {"sms", "email"}
         ]
-        return offers
 
     def _why(self, width: int) -> list[Line]:
         t, untold = self.t, self._message or self._order.told
@@ -164,7 +172,7 @@ class FixBox(Box[Help | None]):
         body: dict[str, Any] = {"email" if "@" in typed else "phone": typed}
         if self._message_id:
             body["message_id"] = self._message_id
-        return body if self._tells else body | {"tell": False}
+        return body | {"tell": False} if self._about else body
 
     @on(Input.Changed)
     def _check_soon(self) -> None:
@@ -219,7 +227,7 @@ class FixBox(Box[Help | None]):
         """To what was typed, else by the way that is chosen. In the field itself it is a letter."""
         chosen = self.query_one(Rows).current
         if self._typed:
-            run_newest(self, partial(self._take, words=self._tells), "check")
+            run_newest(self, partial(self._take, words=not self._about), "check")
         elif chosen is not None and chosen.help.kind == "contact":
             self._choose(chosen, words=True)
         else:

@@ -18,7 +18,7 @@ from tui.terminal.work import run_newest
 from tui.widgets.foot import Key
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
-from tui.wording.stages import STAGE_WORDS, stage_of
+from tui.wording.stages import STAGE_WORDS, moved_to, stage_of
 from tui.wording.words import DIM, STRONG, WARN
 
 
@@ -51,8 +51,8 @@ class NextStepBox(Box[Step | None]):
         self._silent = False
         self._preview: Preview | None = None
         self._trouble = ""
-        self._moved = False
-        """Whether somebody else moved the order while the box stood there."""
+        self._moved = ""
+        """The status that somebody else set while the box stood there."""
 
     def heading(self) -> str:
         return f"{self._order.ref}  {self._order.customer.name or ''}".strip()
@@ -67,9 +67,9 @@ class NextStepBox(Box[Step | None]):
     def catch_up(self) -> None:
         """What stands here anew is to be seen before Enter does it."""
         order = self.session.shop.orders.get(self._order.ref)
-        if order is None or order.status == self._order.status:
+        if order is None or not (moved := moved_to(self._order, order, self._status)):
             return
-        self._order, self._moved, self._preview, self._trouble = order, True, None, ""
+        self._order, self._moved, self._preview, self._trouble = order, moved, None, ""
         self.shown_at = float("inf")
         self.call_after_refresh(self._note_shown)
         run_newest(self, self._ask, "ask")
@@ -90,7 +90,7 @@ class NextStepBox(Box[Step | None]):
             [],
         ]
         if self._moved:
-            status = self.words.status(self._order.status)
+            status = self.words.status(self._moved)
             lines.insert(0, [Span(t("{ref} is now: {status}.", ref=self._order.ref, status=status), WARN)])
         if self._silent:
             return [*lines, [Span(t("Silently: nobody will be told."), WARN)], []]

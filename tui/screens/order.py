@@ -15,9 +15,7 @@ from tui.screens.summary import Summary
 from tui.service.client import Refused, ServiceError
 from tui.shop.queue import SILENT
 from tui.shop.revisions import Part
-from tui.shop.state import newest_message
 from tui.shop.story import UNDONE, Folded, Row, condense, fold
-from tui.shop.talk import BY_HAND
 from tui.terminal.tidy import forget_drawing
 from tui.terminal.work import run_newest
 from tui.widgets.paint import Line, Span
@@ -102,13 +100,11 @@ class OrderPage(ListPage[Row]):
         """This order's messages that stand so: the chosen one if it does, else all but those that staff chose not to send. `last`: but for
         those whose news was tried another way since, or told by staff."""
         chosen = self.current.message_id if isinstance(self.current, Entry) else ""
-        mine = (each for each in self.session.shop.messages.values() if each.order_ref == self.ref)
-        kept = sorted((each for each in mine if each.reason_code != UNDONE), key=newest_message)
-        found = [each for each in kept if each.state in states]
+        shop = self.session.shop
+        found = [each for each in shop.messages_of(self.ref) if each.state in states and each.reason_code != UNDONE]
         if picked := [each for each in found if each.id == chosen]:
             return picked
-        newest = {_news(each): each.id for each in reversed(kept)}
-        return [each for each in found if each.reason_code != SILENT and (not last or newest[_news(each)] == each.id)]
+        return [each for each in found if each.reason_code != SILENT and not (last and shop.tried_since(each))]
 
     # ------------------------------------------------------------ what it shows
 
@@ -170,13 +166,6 @@ class OrderPage(ListPage[Row]):
 
     async def action_calls(self) -> None:
         await self.counter.action_go("calls")
-
-
-def _news(message: Message) -> tuple[str, ...]:
-    """What it tells whom; own words are told once each."""
-    if message.trigger == BY_HAND:
-        return (message.id,)
-    return (message.recipient or message.audience, message.trigger, message.template)
 
 
 def _key(row: Row) -> str:

@@ -12,13 +12,16 @@ from textual.widgets import Input
 from daemon.wire.messages import Attempt, Message, MessageDetail
 from tui.i18n import text
 from tui.screens.listing import ListPage
+from tui.screens.order import RETRYABLE
 from tui.service.client import ServiceError
 from tui.shop.revisions import Part
+from tui.shop.story import UNDONE
 from tui.terminal.work import run_newest
 from tui.widgets.field import Field
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
-from tui.wording.words import DIM, STRONG, WARN
+from tui.wording.folding import fold
+from tui.wording.words import BY_A_PERSON, DIM, STRONG, WARN
 
 FILTERS = {
     "waiting": text("waiting"),
@@ -73,13 +76,27 @@ class OutboxPage(ListPage[Message]):
         )
 
     def below(self) -> Iterable[Widget]:
-        yield Field(id="outbox-find", placeholder=self.t("order, address, channel, reason"), classes="hidden")
+        yield Field(id="outbox-find", placeholder=self.t("order, name, address, way, reason"), classes="hidden")
 
     def on_mount(self) -> None:
         self._sift()
 
     def _sift(self) -> None:
-        self.session.shop.sift_outbox(self._filter, self._needle)
+        self.session.shop.sift_outbox(self._filter, self._needle, self._finder())
+
+    def _finder(self) -> Callable[[Message], str]:
+        """What a row can be found by: whose it is, where it goes, and what else stands there, in the words that it is shown in."""
+        told: dict[tuple[str, ...], str] = {}
+
+        def said_of(message: Message) -> str:
+            """Of 20,000 messages, few are not like another."""
+            alike = (message.template, message.channel, message.state, message.reason)
+            if alike not in told:
+                words = (self._what(message), self.words.way(message.channel), self.words.state(message.state).words)
+                told[alike] = fold(" ".join((*words, self.words.short_reason(message), self.words.reason(message))))
+            return f"{fold(f'{message.order_ref} {self._whom(message)} {message.to}')} {told[alike]}"
+
+        return said_of
 
     # ------------------------------------------------------------ what it shows
 
@@ -105,14 +122,10 @@ class OutboxPage(ListPage[Message]):
 
     def _line(self, message: Message, width: int) -> list[Line]:
         state, now = self.words.state(message.state), self.session.now()
-        order = self.session.shop.orders.get(message.order_ref)
-        name = (
-            order.customer.name if order and message.audience == "customer" else self.words.audience(message.audience)
-        )
         if width < NARROW:
             cells = [
                 Cell(message.order_ref, 7, STRONG),
-                Cell(name or message.to, 8),
+                Cell(self._whom(message), 8),
                 Cell(self.words.way(message.channel), 8),
                 Cell(state.words, 13, state.tone),
                 Cell(self._next(message, now) or self.times.brief(message.created_at, now), 0, DIM),
@@ -120,11 +133,8 @@ class OutboxPage(ListPage[Message]):
             return [columns(width, *cells)]
         cells = [
             Cell(message.order_ref, 8, STRONG),
-            Cell(name or message.to, 10 if width < 100 else 18),
-            Cell(
-                self.words.status(message.template) if message.template else self.t("own words"),
-                14 if width < 100 else 20,
-            ),
+            Cell(self._whom(message), 10 if width < 100 else 18),
+            Cell(self._what(message), 14 if width < 100 else 20),
             Cell(self.words.way(message.channel), 9),
             Cell(state.words, 12, state.tone),
             Cell(self.times.brief(message.created_at, now), 7, DIM),
@@ -132,11 +142,32 @@ class OutboxPage(ListPage[Message]):
         ]
         return [columns(width, *cells)]
 
+    def _whom(self, message: Message) -> str:
+        order = self.session.shop.orders.get(message.order_ref)
+        name = (
+            order.customer.name if order and message.audience == "customer" else self.words.audience(message.audience)
+        )
+        return name or message.to
+
+    def _what(self, message: Message) -> str:
+        return self.words.status(message.template) if message.template else self.t("own words")
+
     def _next(self, message: Message, now: int) -> str:
-        """When it is tried next; else why it stands as it does, in short."""
+        """When it is tried next; else what was done since, or why it stands as it does, in short."""
         if message.state == "queued" and message.due_at and message.due_at > now:
             return self.times.until(message.due_at, now)
-        return self.words.short_reason(message)
+        since = self._tried_since(message)
+        return self._how(since) if since is not None else self.words.short_reason(message)
+
+    def _tried_since(self, message: Message) -> Message | None:
+        """By what the news of one that did not arrive was tried, or told by staff, since."""
+        return self.session.shop.tried_since(message) if message.state in RETRYABLE else None
+
+    def _how(self, since: Message) -> str:
+        """ "✓ phoned by Kim 10:15", "· waiting 10:15"."""
+        told = f"{self.words.glyphs.done} {self.words.short_reason(since)}"
+        how = told if since.reason_code in BY_A_PERSON else self.words.state(since.state).words
+        return f"{how} {self.times.brief(since.created_at, self.session.now())}"
 
     def detail(self, width: int) -> list[Line]:
         message = self.current
@@ -161,6 +192,8 @@ class OutboxPage(ListPage[Message]):
             parts.append(self.t("Next try {when}.", when=self.times.until(message.due_at, now)))
         if message.state == "queued" and message.expires_at:
             parts.append(self.t("Of use until {time}.", time=self.times.at(message.expires_at, now)))
+        if (since := self._tried_since(message)) is not None:
+            parts.append(self.t("Since then: {how}.", how=self._how(since)))
         return f"{state}: {' '.join(parts)}" if parts else state
 
     def _attempt(self, attempt: Attempt, width: int) -> list[Line]:
@@ -223,7 +256,7 @@ class OutboxPage(ListPage[Message]):
 
     @on(Input.Changed, "#outbox-find")
     def _find(self, event: Input.Changed) -> None:
-        self._needle = event.value.strip().casefold()
+        self._needle = fold(event.value.strip())
         self._refilter()
 
     @on(Input.Submitted, "#outbox-find")
@@ -251,13 +284,20 @@ class OutboxPage(ListPage[Message]):
             self.counter.act(self.counter.fixes.fix_message(self.current))
 
     def action_retry(self) -> None:
-        self.counter.act(self._then_unmark(self.counter.flows.retry))
+        self.counter.act(self._then_unmark(partial(self._but_told, self.counter.flows.retry)))
 
     def action_other_channel(self) -> None:
-        self.counter.act(self._then_unmark(self.counter.flows.other_channel))
+        self.counter.act(self._then_unmark(partial(self._but_told, self.counter.flows.other_channel)))
 
     def action_cancel(self) -> None:
         self.counter.act(self._then_unmark(self.counter.flows.cancel))
+
+    async def _but_told(self, flow: Callable[[Sequence[Message]], Awaitable[bool]], chosen: Sequence[Message]) -> bool:
+        """Do it but for what its customer would hear twice, and for news of a step that was taken back."""
+        wanted = [each for each in chosen if each.reason_code != UNDONE and self._tried_since(each) is None]
+        if chosen and not wanted:
+            self.session.say(self.t("Told or tried again since, or taken back: nothing is sent again."), WARN)
+        return await flow(wanted)
 
     async def _then_unmark(self, flow: Callable[[Sequence[Message]], Awaitable[bool]]) -> None:
         """What is done with them, and no key meant for another has them again."""

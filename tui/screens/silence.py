@@ -17,11 +17,14 @@ from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.widgets.rows import Rows
+from tui.wording.folding import fold
 from tui.wording.words import DIM, STRONG, WARN
 
 MEDIA = ("sms", "email", "chat", "push", "all")
 MOST_FOUND = 6
 FEWEST_DIGITS = 6
+OTHER_KIND = text("A text goes to a number, an e-mail to a mail address.")
+BY_ORDER = text("App messages are stopped by an order: type the name on it, or its number.")
 NO_ADDRESS = text("This can be no telephone number or e-mail address. Is a digit missing?")
 
 
@@ -44,7 +47,8 @@ class SilenceBox(Box[Silence | None]):
     ]
     title_ = text("asked not to be written to")
 
-    def __init__(self, typed: str = "", medium: str = MEDIA[0], trouble: str = "") -> None:
+    def __init__(self, typed: str = "", medium: str = "", trouble: str = "") -> None:
+        """`medium`: what was chosen before; "": what goes with what is typed."""
         super().__init__()
         self._typed = typed
         self._medium = medium
@@ -56,7 +60,7 @@ class SilenceBox(Box[Silence | None]):
         yield Field(value=self._typed, id="who", select_on_focus=False)
         yield Rows(self._found, key=lambda order: order.ref, draw=self._line, cursor_sign=self.words.glyphs.cursor)
         options = [(each, self.words.medium(each) if each != "all" else self.t("everything")) for each in MEDIA]
-        yield Choice(self.t("no more"), options, chosen=MEDIA.index(self._medium))
+        yield Choice(self.t("no more"), options, chosen=MEDIA.index(self._medium or MEDIA[0]))
         yield Lines(self._said, id="said")
 
     def on_mount(self) -> None:
@@ -70,9 +74,16 @@ class SilenceBox(Box[Silence | None]):
     def _said(self, width: int) -> list[Line]:
         return [[], *([Span(part, WARN)] for part in wrap(self.t(self._trouble), width))] if self._trouble else [[]]
 
+    @on(Choice.Changed)
+    def _note_choice(self, changed: Choice.Changed) -> None:
+        self._medium = changed.choice.value
+
     @on(Input.Changed)
     def _look(self) -> None:
-        needle = self.query_one("#who", Input).value.strip().casefold()
+        typed = self.query_one("#who", Input).value
+        if not self._medium:
+            self.query_one(Choice).show("email" if "@" in typed else "sms")
+        needle = fold(typed.strip())
         orders = sorted(self.session.shop.orders.values(), key=newest_order) if needle else []
         self._found[:] = [order for order in orders if matches(order, needle)][:MOST_FOUND]
         rows = self.query_one(Rows)
@@ -88,13 +99,13 @@ class SilenceBox(Box[Silence | None]):
         typed = self.query_one("#who", Input).value.strip()
         if self.query_one(Rows).has_focus and (order := self.query_one(Rows).current) is not None:
             self.answer(Silence(medium, ref=order.ref))
-        elif looks_like_address(typed):
-            self.answer(Silence(medium, address=typed))
-        elif self._found:
+        elif self._found and not looks_like_address(typed):
             self.action_down()
-        else:
-            self._trouble = NO_ADDRESS
+        elif amiss := _amiss(medium, typed):
+            self._trouble = amiss
             self.look()
+        else:
+            self.answer(Silence(medium, address=typed))
 
     def action_down(self) -> None:
         rows = self.query_one(Rows)
@@ -115,3 +126,12 @@ def looks_like_address(typed: str) -> bool:
     """Whether the service should be asked: a mail address, or digits as of a telephone."""
     digits = sum(each.isdigit() for each in typed)
     return "@" in typed or (digits >= FEWEST_DIGITS and all(each in "+-()/. 0123456789" for each in typed))
+
+
+def _amiss(medium: str, typed: str) -> str:
+    """Why nothing of that medium goes there; "" where something may."""
+    if not looks_like_address(typed):
+        return NO_ADDRESS
+    if medium == "push":
+        return BY_ORDER
+    return OTHER_KIND if medium == ("sms" if "@" in typed else "email") else ""

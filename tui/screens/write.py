@@ -24,7 +24,7 @@ from tui.widgets.foot import Key
 from tui.widgets.lines import Lines
 from tui.widgets.paint import Line, Span, wrap
 from tui.widgets.press import Press
-from tui.wording.stages import STATUS_WORDS
+from tui.wording.stages import STATUS_WORDS, moved_to
 from tui.wording.words import DIM, WARN
 
 PREVIEW_AFTER = 0.25
@@ -107,8 +107,8 @@ class WriteBox(Box[Draft | None]):
         """Whose text stands there."""
         self._filled = ""
         """That text as it came."""
-        self._moved = False
-        """Whether somebody else moved the order while the box stood there."""
+        self._moved = ""
+        """The status that somebody else set while the box stood there."""
 
     def heading(self) -> str:
         name = self._order.customer.name or self.t("the customer")
@@ -136,9 +136,9 @@ class WriteBox(Box[Draft | None]):
     def catch_up(self) -> None:
         """That the order stands elsewhere by now is to be seen before Enter sends the words."""
         order = self.session.shop.orders.get(self._order.ref)
-        if order is None or order.status == self._order.status:
+        if order is None or not (moved := moved_to(self._order, order, self._status)):
             return
-        self._order, self._moved = order, True
+        self._order, self._moved = order, moved
         self.shown_at = float("inf")
         self.call_after_refresh(self._note_shown)
         self._ask_soon()
@@ -260,7 +260,7 @@ class WriteBox(Box[Draft | None]):
     def _stands(self, width: int) -> list[Line]:
         if not self._moved:
             return []
-        status = self.words.status(self._order.status)
+        status = self.words.status(self._moved)
         now = self.t("{ref} is now: {status}.", ref=self._order.ref, status=status)
         return [[Span(part, WARN)] for part in wrap(now, width)]
 

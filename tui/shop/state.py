@@ -16,10 +16,16 @@ from daemon.wire.service import Channel, Glance, Uplink
 from daemon.wire.sources import Kept
 from daemon.wire.stages import STAGES
 from tui.shop.revisions import Part, Tracked
+from tui.shop.story import UNDONE
+from tui.shop.talk import BY_HAND
 from tui.shop.view import Rank, View
+from tui.wording.folding import fold
 from tui.wording.stages import stage_of
+from tui.wording.words import BY_A_PERSON
 
 WAITING = frozenset({"queued", "sending", "held"})
+SAID_BY_STAFF = BY_A_PERSON | {UNDONE}
+"""Reasons of what stands for a message that staff told the customer themselves, or took that back."""
 NEVER = 1 << 60
 
 
@@ -44,16 +50,29 @@ def is_telling(message: Message) -> bool:
     return (message.recipient or message.audience) == "customer"
 
 
+def tells_again(later: Message, message: Message) -> bool:
+    """Whether another event told the same recipient the same. A second refund is other news than the first, a step taken again is not; and
+    staff's own words about either, written or said, stand for its text."""
+    whom = [(each.order_ref, each.recipient or each.audience, each.trigger) for each in (later, message)]
+    if whom[0] != whom[1] or message.trigger == BY_HAND or later.event_id == message.event_id:
+        return False
+    if later.reason_code in SAID_BY_STAFF:
+        return True
+    is_again = later.manual or message.trigger.startswith("order.")
+    return is_again and (later.template == message.template or not (later.template and message.template))
+
+
 def matches(order: Order, needle: str) -> bool:
-    """Whether what staff typed means this order: part of its number, its customer's name, address or telephone number."""
+    """Whether what staff typed (`fold`ed) means this order: part of its number, its customer's name, address or telephone number."""
     who = order.customer
-    return needle in order.ref.casefold() or any(
-        needle in (part or "").casefold() for part in (who.name, who.phone, who.email)
-    )
+    return any(needle in fold(part or "") for part in (order.ref, who.name, who.phone, who.email))
 
 
-def outbox_filter(name: str, needle: str, midnight: int) -> Callable[[Message], bool]:
-    """The outbox's filters by their key's word: all | waiting | failed | unknown | today; and what was typed."""
+def outbox_filter(
+    name: str, needle: str, midnight: int, said_of: Callable[[Message], str]
+) -> Callable[[Message], bool]:
+    """The outbox's filters by their key's word: all | waiting | failed | unknown | today; and what was typed, in what is said of each
+    (both `fold`ed)."""
     states = {"waiting": WAITING, "failed": frozenset({"failed", "expired"}), "unknown": frozenset({"unknown"})}.get(
         name
     )
@@ -63,7 +82,7 @@ def outbox_filter(name: str, needle: str, midnight: int) -> Callable[[Message], 
             return False
         if name == "today" and message.created_at < midnight:
             return False
-        return not needle or needle in f"{message.order_ref} {message.to} {message.channel} {message.reason}".casefold()
+        return not needle or needle in said_of(message)
 
     return keep
 
@@ -112,7 +131,8 @@ class Shop:
         self.arrivals: list[Reply] = []
         """Customers who wrote just now that they are outside: whoever rings the bell empties it."""
         self._rung: set[str] = set()
-        self._newest: dict[str, Message] = {}
+        self._of_order: dict[str, tuple[str, ...]] = {}
+        """By order, the ids of its messages."""
         self._fresh: set[str] | None = None
         self._unseen: set[str] = set()
 
@@ -130,6 +150,9 @@ class Shop:
                 self._place_order(order, None)
             if (message := self.messages.pop(gone, None)) is not None:
                 self._place_message(message, None)
+                self._of_order[message.order_ref] = tuple(
+                    each for each in self._of_order[message.order_ref] if each != gone
+                )
         self._fresh, self._unseen = None, set()
         self.note_loaded({Part.ORDERS, Part.MESSAGES})
 
@@ -192,18 +215,38 @@ class Shop:
             self.revisions[Part.STORIES] += 1
         return {Part.STORIES} if ref else set()
 
+    # ------------------------------------------------------------ one order's messages
+
+    def messages_of(self, ref: str) -> list[Message]:
+        """The newest first."""
+        return sorted((self.messages[each] for each in self._of_order.get(ref, ())), key=newest_message)
+
+    def tried_since(self, message: Message) -> Message | None:
+        """The newest by which its news was tried another way since, or was told by staff; what was taken back is none."""
+        taken_back = False
+        for each in self.messages_of(message.order_ref):
+            if newest_message(each) >= newest_message(message):
+                break
+            if not tells_again(each, message):
+                continue
+            if each.reason_code == UNDONE:
+                taken_back = taken_back or not each.via
+            elif each.via or not taken_back:
+                return each
+        return None
+
     # ------------------------------------------------------------ what the lists select
 
     def retell(self) -> None:
         """What is known is to be said in other words, or by another clock: all of it looks different now."""
         self.revisions.update(Part)
 
-    def sift_outbox(self, name: str, needle: str) -> None:
+    def sift_outbox(self, name: str, needle: str, said_of: Callable[[Message], str]) -> None:
         """Have only those in the outbox: by a filter's name, of what began today by the day that it is now, and by what was typed."""
         sifted = (name, needle, self.midnight if name == "today" else 0)
         if sifted != self._sifted:
             self._sifted = sifted
-            self.outbox.fill(self.messages.values(), outbox_filter(name, needle, self.midnight))
+            self.outbox.fill(self.messages.values(), outbox_filter(name, needle, self.midnight, said_of))
 
     def learn_clock(self, kept_until: Callable[[int], int]) -> None:
         """Until when (ms) what is promised for a moment, or for a day, is kept by the shop's clock."""
@@ -251,12 +294,11 @@ class Shop:
             view.put(old, new)
 
     def _keep_message(self, message: Message) -> None:
-        self._place_message(self.messages.get(message.id), message)
+        old = self.messages.get(message.id)
+        self._place_message(old, message)
         self.messages[message.id] = message
-        if is_telling(message):
-            newest = self._newest.get(message.order_ref)
-            if newest is None or newest_message(message) <= newest_message(newest):
-                self._newest[message.order_ref] = message
+        if old is None:
+            self._of_order[message.order_ref] = (*self._of_order.get(message.order_ref, ()), message.id)
 
     def _place_message(self, old: Message | None, new: Message | None) -> None:
         self.revisions[Part.MESSAGES] += 1
@@ -266,7 +308,9 @@ class Shop:
     def _tell_order(self, message: Message) -> bool:
         """Whether the customer of its order has been told is what this message, its newest, says."""
         order = self.orders.get(message.order_ref)
-        if order is None or message.trigger != order.status or self._newest.get(order.ref) is not message:
+        if order is None or message.trigger != order.status:
+            return False
+        if next(filter(is_telling, self.messages_of(order.ref)), None) is not message:
             return False
         told = Told(
             message_id=message.id,

@@ -28,10 +28,10 @@ FIRST_MORNING_HOUR = 7
 _TIME = re.compile(
     r"(?P<day>.*?)(?:^|(?<=\s)|(?<=\.))(?:"
     r"(?P<hour>\d{1,2})(?:\s?[:.h]\s?(?P<minute>[0-5]\d))?(?:\s?(?P<half>[ap])\.?m?\.?)?(?P<clock>\s?(?:h|uhr|heures?|horas?|o'clock))?"
-    r"|(?P<four>\d{4})|(?P<noon>[^\W\d]+))"
+    r"|(?!(?<=\.)20)(?P<four>\d{4})|(?P<noon>[^\W\d]+))"
 )
 _LENGTH = re.compile(r"(?P<many>\d+(?:[.,]\d+)?)\s?(?P<unit>[^\W\d]+)(?:\s?(?P<rest>\d{1,2})(?:\s?[^\W\d]+)?)?")
-_DATE = re.compile(r"(?P<first>\d{1,2})(?P<mark>[./])(?P<second>\d{1,2})\.?")
+_DATE = re.compile(r"(?P<first>\d{1,2})(?P<mark>[./])(?P<second>\d{1,2})(?:\.|(?P=mark)(?P<year>(?:20)?\d{2}))?")
 _NAMED = re.compile(r"(?P<day>\d{1,2})\.?\s?(?P<month>[^\W\d]+)\.?")
 
 
@@ -109,7 +109,8 @@ class Clock:
         if found := _DATE.fullmatch(day):
             first, second = int(found["first"]), int(found["second"])
             american = self._month_first and found["mark"] == "/"
-            return _date(at, here, *((second, first) if american else (first, second)))
+            on = _date(at, here, *((second, first) if american else (first, second)))
+            return on if found["year"] is None or on.year % 100 == int(found["year"][-2:]) else None
         found = _NAMED.fullmatch(day)
         month = _place(found["month"], self._months) if found else None
         return None if found is None or month is None else _date(at, here, int(found["day"]), month + 1)

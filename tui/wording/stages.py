@@ -39,3 +39,14 @@ STATUS_WORDS = {
 def stage_of(order: Order) -> Stage:
     """The stage that the service names. One that this release does not know stands with what is made: it is not done."""
     return standing(order.stage)
+
+
+def stands_at(order: Order, status: str) -> str:
+    """The newest status of that one's kind: of returns and refunds, which move no order, or else where it stands."""
+    return order.after_sale if status.startswith(("return.", "refund.")) else order.status
+
+
+def moved_to(before: Order, now: Order, status: str) -> str:
+    """What somebody set meanwhile that whoever is about to set that status should know of; "" for nothing."""
+    kinds = (status, now.status)
+    return next((stands_at(now, each) for each in kinds if stands_at(now, each) != stands_at(before, each)), "")

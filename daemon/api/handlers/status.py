@@ -3,6 +3,7 @@
 from typing import Any
 
 from daemon.api.handlers.replies import to_call
+from daemon.api.handlers.staff import MESSAGE
 from daemon.api.plumbing import present
 from daemon.api.plumbing.route import Call, NoQuery, Scope, get, post
 from daemon.api.plumbing.services import Services
@@ -37,7 +38,7 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
         version=services.version,
         uplink=present.uplink(await services.engine.board.uplink()),
         waiting=sum(figures.messages.get(state, 0) for state in WAITING),
-        failed=await _count_lately(services, State.FAILED, now),
+        failed=await services.box.views.count_failed(now - DAY_MS, own_words=MESSAGE),
         unknown=figures.messages.get(State.UNKNOWN, 0),
         replies=figures.unread_replies,
         calls=len(await to_call(services)),
@@ -60,14 +61,6 @@ async def _restored(services: Services) -> Restored | None:
 async def confirm_restore(call: Call[NoQuery, None]) -> Confirmed:
     freed = await call.services.engine.restored.confirm(call.caller.actor)
     return Confirmed(freed is not None, freed or 0)
-
-
-async def _count_lately(services: Services, state: State, now: int) -> int:
-    """Those of the last day: older ones are no news at a glance."""
-    page = await services.box.views.messages(
-        states=(state,), channel=None, order_ref=None, recipient=None, since=now - DAY_MS, limit=500, cursor=None
-    )
-    return len(page.items)
 
 
 async def _modem(services: Services) -> dict[str, Any] | None:
