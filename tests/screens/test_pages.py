@@ -243,6 +243,17 @@ async def test_a_list_that_can_be_put_nowhere_is_said_and_the_screen_stays(
         await counter.see("The list could not be printed, nor written to a file: Not a directory", "+447700900456")
 
 
+async def test_a_screen_that_only_shows_puts_no_numbers_on_paper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("tui.terminal.printing.shutil.which", lambda name: None)
+    async with opened(read_only=True) as counter:
+        await counter.press("5", "p")
+        await counter.see("This screen only shows: nothing was done.")
+        assert not list(tmp_path.iterdir())
+
+
 async def test_a_printer_gets_the_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     printer = tmp_path / "lp"
     printer.write_text(f"#!/bin/sh\n/bin/cat > {tmp_path}/paper\n")

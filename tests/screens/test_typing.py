@@ -183,6 +183,29 @@ async def test_a_name_spelt_slowly_on_now_decides_nothing(name: str, pace: float
         assert not counter.service.posts
 
 
+@pytest.mark.parametrize("pace", [0.2, 0.9])
+async def test_a_name_spelt_on_the_call_list_prints_nothing(pace: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet with whole telephone numbers can't be called back from the printer."""
+    printed: list[str] = []
+
+    async def paper(sheet: str, file_name: str) -> None:
+        printed.append(sheet)
+
+    monkeypatch.setattr("tui.screens.calls.print_out", paper)
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await _at_rest_on(counter, "5")
+        await typist.rest()
+        await _slowly(typist, "paul", pace)
+        await counter.until(lambda: counter.app.omnibox.text == "paul")
+        await typist.rest()
+        assert not printed
+        counter.app.omnibox.clear()
+        await typist.types("p", [1])
+        await typist.rest()
+        await counter.see("The list is at the printer.")
+
+
 async def test_a_name_spelt_slowly_takes_no_step_back() -> None:
     async with opened(shop(), tempo=Tempo()) as counter:
         typist = Typist(counter)
