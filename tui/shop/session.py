@@ -98,8 +98,8 @@ class Session:
         self.undoables: list[Undoable] = []
         self.under_way: list[str] = []
         """What was asked of the service and has no answer yet, in staff's words."""
-        self._unsure: dict[str, str] = {}
-        """By the action's id: what may be done or not, and is asked again."""
+        self._awaited: dict[str, str] = {}
+        """By the action's id, in staff's words: an answer that takes long, and why."""
         self._rng = rng
         self._performer = Performer(client, clock, rng)
         self._noticed = noticed
@@ -201,8 +201,8 @@ class Session:
             return Notice(failure.text, BAD, failure.until)
         if self._notice is None and (failed := self._alarm.standing) is not None:
             return Notice(self._untold(failed), BAD, NEVER)
-        if self._notice is None and self._unsure:
-            return Notice(self._asking_again(next(reversed(self._unsure.values()))), WARN, NEVER)
+        if self._notice is None and self._awaited:
+            return Notice(next(reversed(self._awaited.values())), WARN, NEVER)
         return self._notice
 
     def _untold(self, message: Message) -> str:
@@ -244,6 +244,8 @@ class Session:
         action, key = Action(call=call, id=self._new_id(), name=name), f"{call.path} {name}"
         practised = mission_of(call, self.shop) if self.training else ""
         self.under_way.append(name)
+        if call.seconds is not None:
+            self._await(action, self.t("No answer yet: {name}. It may take minutes.", name=name))
         try:
             answer = await self._performer.perform(action, self._say_unsure)
         except ServiceError as error:
@@ -251,7 +253,7 @@ class Session:
             return None
         finally:
             self.under_way.remove(name)
-            self._unsure.pop(action.id, None)
+            self._awaited.pop(action.id, None)
         self._failures.done(key)
         if done:
             self.say(done, GOOD)
@@ -341,11 +343,11 @@ class Session:
         self._noticed()
 
     def _say_unsure(self, action: Action) -> None:
-        self._unsure[action.id] = action.name
-        self.say(self._asking_again(action.name), WARN)
+        self._await(action, self.t("No answer yet: {name}. Asking again; it is not done twice.", name=action.name))
 
-    def _asking_again(self, name: str) -> str:
-        return self.t("No answer yet: {name}. Asking again; it is not done twice.", name=name)
+    def _await(self, action: Action, said: str) -> None:
+        self._awaited[action.id] = said
+        self.say(said, WARN)
 
     def _new_id(self) -> str:
         return f"counter-{self._rng.getrandbits(80):020x}"
