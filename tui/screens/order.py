@@ -51,7 +51,7 @@ class OrderPage(ListPage[Row]):
         self._shows_backstage = False
         self._story: OrderDetail | None = None
         self._trouble = ""
-        self._seen = -1
+        self._seen: tuple[int, int] | None = None
         self._newest = 0
         """Which row the newest moment is in."""
 
@@ -62,9 +62,9 @@ class OrderPage(ListPage[Row]):
     # ------------------------------------------------------------ reading
 
     def show(self, parts: Set[Part]) -> None:
-        touches = self.session.shop.touches.get(self.ref, 0)
-        if touches != self._seen or Part.LINK in parts:
-            self._seen = touches
+        told_of = self.session.shop.told_of(self.ref)
+        if told_of != self._seen or Part.LINK in parts:
+            self._seen = told_of
             run_newest(self, self._read, "read")
         super().show(parts)
 
@@ -72,7 +72,12 @@ class OrderPage(ListPage[Row]):
         try:
             story = await self.session.client.order(self.ref)
         except Refused as error:
-            self._trouble = self.t("There is no order {ref}.", ref=self.ref) if error.status == 404 else str(error)
+            self._trouble = str(error)
+            if error.status == 404:
+                self._trouble = self.t("There is no order {ref}.", ref=self.ref)
+                self._story = None
+                self._rows.clear()
+                self.rows.refill()
         except ServiceError as error:
             self._trouble = self.t("It can't be read now: {why}", why=self.t(str(error)))
         else:

@@ -59,6 +59,12 @@ class Feed:
         self._look = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
         self._complete = False
+        self._is_stale = False
+
+    def read_anew(self) -> None:
+        """Have everything read soon: what the service keeps no longer is gone then."""
+        self._is_stale = True
+        self._look.set()
 
     def look_again(self) -> None:
         """Have the glance and the short lists read soon."""
@@ -67,7 +73,7 @@ class Feed:
     async def run(self) -> None:
         """Follow the service until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_looking())
+            group.create_task(self._keep_looking(group))
             async with aclosing(self._live.signals()) as signals:
                 async for signal in signals:
                     self._take(signal, group)
@@ -125,6 +131,7 @@ class Feed:
     def _load(self, group: asyncio.TaskGroup) -> None:
         if self._loading is not None:
             self._loading.cancel()
+        self._is_stale = False
         self._loading = group.create_task(self._load_until_done())
 
     async def _load_until_done(self) -> None:
@@ -165,19 +172,25 @@ class Feed:
 
     # ------------------------------------------------------------ what the stream does not carry
 
-    async def _keep_looking(self) -> None:
+    async def _keep_looking(self, group: asyncio.TaskGroup) -> None:
         while True:
             await self._clock.wait(self._look, GLANCE_EVERY)
             if self._complete and self._shop.link.state == "up":
                 self._look.clear()
-                try:
-                    await self._read_glance()
-                    await self._read_lists()
-                    said = ""
-                except ServiceError as error:
-                    said = str(error)
-                self._set_link(self._shop.link.state, said)
+                if self._is_stale:
+                    self._load(group)
+                else:
+                    await self._look_once()
             await self._clock.sleep(GLANCE_PAUSE)
+
+    async def _look_once(self) -> None:
+        try:
+            await self._read_glance()
+            await self._read_lists()
+            said = ""
+        except ServiceError as error:
+            said = str(error)
+        self._set_link(self._shop.link.state, said)
 
     async def _read_glance(self) -> None:
         glance = await self._client.glance()

@@ -139,19 +139,21 @@ class Session:
         self.shop.kept = [each for each in self.shop.kept if each.id != kept.id]
         self._tell({Part.GLANCE})
 
-    def learn_store(self) -> bool:
-        """Take the shop's zone, currency and channel titles as they are known now. True when a new day began by it."""
-        if self.times.store != self.shop.glance.store:
+    def learn_store(self) -> None:
+        """Take the shop's zone, currency and channel titles as they are known now, and see whether a day of it has turned: then all is read
+        anew, while nobody is there."""
+        is_known = self.times.store == self.shop.glance.store
+        if not is_known:
             self.times = Times(self.t, self.shop.glance.store)
             self.shop.learn_clock(self.times.kept_until)
             self.shop.retell()
         if self.words.learn_titles(self.shop.channels):
             self.shop.retell()
-        midnight = self.times.midnight(self.now())
-        if midnight == self.shop.midnight:
-            return False
-        self.shop.start_day(midnight)
-        return True
+        before, midnight = self.shop.midnight, self.times.midnight(self.now())
+        if midnight != before:
+            self.shop.start_day(midnight)
+            if before and is_known:
+                self.feed.read_anew()
 
     def name_of(self, ref: str) -> str:
         """The customer's name, or what stands for it."""

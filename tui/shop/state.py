@@ -94,7 +94,8 @@ class Shop:
         self.optouts = ()
         self.kept = ()
         self.touches: dict[str, int] = {}
-        """How often each order was told of since the screen runs: who shows one reads it again when this grows."""
+        """How often each order was told of since everything was read."""
+        self._readings = 0
         self.loaded: set[Part] = set()
         """The parts that were read whole at least once."""
         self.alarms: list[Message] = []
@@ -130,7 +131,10 @@ class Shop:
                 self._place_order(order, None)
             if (message := self.messages.pop(gone, None)) is not None:
                 self._place_message(message, None)
+        self._newest = {ref: newest for ref, newest in self._newest.items() if newest.id in self.messages}
         self._fresh, self._unseen = None, set()
+        self._readings, self.touches = self._readings + 1, {}
+        self.revisions[Part.STORIES] += 1
         self.note_loaded({Part.ORDERS, Part.MESSAGES})
 
     def note_loaded(self, parts: Set[Part]) -> None:
@@ -191,6 +195,10 @@ class Shop:
             self.touches[ref] = self.touches.get(ref, 0) + 1
             self.revisions[Part.STORIES] += 1
         return {Part.STORIES} if ref else set()
+
+    def told_of(self, ref: str) -> tuple[int, int]:
+        """Another than before when that order was told of, or everything was read anew: who shows its story reads it again."""
+        return self._readings, self.touches.get(ref, 0)
 
     # ------------------------------------------------------------ what the lists select
 
