@@ -85,8 +85,8 @@ class Feed:
                 self.look_again()
                 if not (resumed and self._complete):
                     self._load(group)
-            case Gone(reason):
-                self._set_link("away", reason)
+            case Gone(reason, refused=refused):
+                self._set_link("refused" if refused else "away", reason)
             case StreamEvent(name="reset"):
                 self._load(group)
             case StreamEvent(name, data):
