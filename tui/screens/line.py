@@ -157,7 +157,7 @@ class LinePage(ListPage[Channel]):
         return any(each.what == "database" for each in self.session.shop.glance.trouble)
 
     def shown_keys(self) -> Sequence[Key]:
-        keys = super().shown_keys()
+        keys = super().shown_keys() if self.session.shop.glance.administers else [self.tail]
         return [Key("k", text("known"), "screen.known"), *keys] if self._was_recovered() else keys
 
     # ------------------------------------------------------------ acting

@@ -239,6 +239,14 @@ class Session:
             self.say(self.t("This screen only shows: nothing was done."), WARN)
         return not self.read_only
 
+    def may_administer(self) -> bool:
+        """False where that is the owner's to do, and where `may_act` is; it says so."""
+        if not self.may_act():
+            return False
+        if not self.shop.glance.administers:
+            self.say(self.t("Only the owner may do that."), WARN)
+        return self.shop.glance.administers
+
     async def do(self, call: Act, *, name: str, done: str = "") -> bytes | None:
         """Have it done and say so. None: it was not done, or nobody knows; that was said too."""
         if not self.may_act():
