@@ -102,9 +102,7 @@ class Client:
             if address.socket
             else aiohttp.TCPConnector(limit_per_host=8)
         )
-        async with aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar()
-        ) as session:
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
             yield cls(address, session, clock, rng, actor)
 
     # ------------------------------------------------------------ reads
@@ -190,9 +188,7 @@ class Client:
 
     # ------------------------------------------------------------ actions and the stream
 
-    async def act(
-        self, method: str, path: str, body: Body | None, key: str, *, seconds: float | None = None
-    ) -> bytes:
+    async def act(self, method: str, path: str, body: Body | None, key: str, *, seconds: float | None = None) -> bytes:
         """Ask for something to be done, once. `key` names the intention, the same whenever it is asked again; `seconds`: how long the answer
         may take, where that is longer than for others."""
         return await self._exchange(method, path, body=body, headers={"Idempotency-Key": key}, seconds=seconds)

@@ -201,11 +201,19 @@ class Feed:
     async def _read_lists(self) -> None:
         shop = self._shop
         shop.channels = {channel.name: channel for channel in await self._client.channels()}
-        shop.replies = {reply.id: reply async for page in self._some("/v1/replies", Reply) for reply in page}
+        shop.replies = await self._replies()
         shop.calls = {call.message_id: call async for page in self._some("/v1/call-list", Call) for call in page}
         shop.kept = await self._client.kept()
         shop.note_loaded({Part.CHANNELS, Part.REPLIES, Part.CALLS})
         self._tell({Part.CHANNELS, Part.REPLIES, Part.CALLS})
 
-    def _some(self, path: str, kind: type[T]) -> AsyncIterator[Sequence[T]]:
-        return self._client.pages(path, kind, most=SHORT_LIST)
+    async def _replies(self) -> dict[str, Reply]:
+        """The newest, and those from before that nobody has read."""
+        found = {reply.id: reply async for page in self._some("/v1/replies", Reply) for reply in page}
+        if self._shop.glance.replies > sum(not reply.read for reply in found.values()):
+            unread = self._some("/v1/replies", Reply, (("unread", "true"),))
+            found |= {reply.id: reply async for page in unread for reply in page}
+        return found
+
+    def _some(self, path: str, kind: type[T], query: Query = ()) -> AsyncIterator[Sequence[T]]:
+        return self._client.pages(path, kind, query, most=SHORT_LIST)
