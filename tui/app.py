@@ -328,7 +328,7 @@ class CounterApp(App[int]):
                 t(word), t("go there ({key})", key=number), lambda page=page: self.call_later(self.action_go, page)
             )
         if self.page is not None:
-            for key in self.page.shown_keys():
+            for key in self.page.offered_keys():
                 yield SystemCommand(
                     t(key.does),
                     t("key {key}", key=key.key),

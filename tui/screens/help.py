@@ -57,7 +57,7 @@ class HelpBox(Box[None]):
     def _lines(self, width: int) -> list[Line]:
         t = self.t
         lines: list[Line] = [[Span(t("here"), STRONG)]]
-        for key in self._page.shown_keys():
+        for key in self._page.offered_keys():
             lines += self._pair(Cell(f"  {key.key}", KEYS, "accent"), t(key.does), width, DIM)
         lines += [[], [Span(t("everywhere"), STRONG)]]
         for pressed, does in EVERYWHERE:
@@ -71,9 +71,10 @@ class HelpBox(Box[None]):
     def _pair(self, head: Cell, told: str, width: int, tone: str = "") -> list[Line]:
         """What a key or a word is, in as many lines as it takes."""
         first, *rest = wrap(told, max(20, width - head.width - 1))
+        below = Cell("", head.width)
         return [
             columns(width, head, Cell(first, 0, tone)),
-            *(columns(width, head._replace(text=""), Cell(part, 0, tone)) for part in rest),
+            *(columns(width, below, Cell(part, 0, tone)) for part in rest),
         ]
 
     def action_scroll(self, by: int) -> None:

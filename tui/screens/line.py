@@ -160,6 +160,9 @@ class LinePage(ListPage[Channel]):
         keys = super().shown_keys() if self.session.shop.glance.administers else [self.tail]
         return [Key("k", text("known"), "screen.known"), *keys] if self._was_recovered() else keys
 
+    def offered_keys(self) -> Sequence[Key]:
+        return self.shown_keys()
+
     # ------------------------------------------------------------ acting
 
     def action_pause(self) -> None:
