@@ -38,7 +38,7 @@ class OrderPage(ListPage[Row]):
         Binding("f", "fix", text("reach them")),
         Binding("r", "resend", text("send again")),
         Binding("h", "hold", text("hold")),
-        Binding("x", "stop", text("stop waiting")),
+        Binding("x", "stop", text("stop what waits")),
         Binding("s", "status", text("other status")),
         Binding("c", "calls", text("call list")),
         Binding("escape", "back", text("back"), key_display="esc"),
@@ -75,7 +75,7 @@ class OrderPage(ListPage[Row]):
             self._trouble = str(error)
             if error.status == 404:
                 self._trouble = self.t("There is no order {ref}.", ref=self.ref)
-                self._story = None
+                self._story, self._newest = None, 0
                 self._rows.clear()
                 self.rows.refill()
         except ServiceError as error:
