@@ -15,7 +15,7 @@ from outbox.rows import encode
 
 START = bytes(32)
 
-ChangeKind: TypeAlias = Literal["order", "message", "attempt", "receipt", "channel", "uplink", "reply"]
+ChangeKind: TypeAlias = Literal["order", "message", "attempt", "receipt", "channel", "uplink", "reply", "person"]
 
 
 def link(
@@ -29,7 +29,7 @@ class Change(msgspec.Struct, frozen=True):
     """Something became different, committed. `seq` is the audit's number.
 
     `key` names the thing within its kind: an order's ref, a message's id (of attempts and receipts too), a channel's name,
-    a reply's number; "" for the uplink.
+    a reply's number; "" for the uplink, and for a person: they were forgotten, and nothing tells who it was.
     """
 
     seq: int
@@ -39,7 +39,7 @@ class Change(msgspec.Struct, frozen=True):
 
 def change(seq: int, kind: str, order_ref: str, message_id: str, detail: str) -> Change | None:
     """What an entry of the audit means to those who watch; None: nothing they show."""
-    about = _ABOUT.get(kind.partition(".")[0])
+    about = _ABOUT.get(kind) or _ABOUT.get(kind.partition(".")[0])
     match about:
         case None:
             return None
@@ -51,7 +51,7 @@ def change(seq: int, kind: str, order_ref: str, message_id: str, detail: str) ->
             return Change(seq, about, message_id) if message_id else None
         case "channel" | "reply":
             return Change(seq, about, _field(detail, about))
-        case "uplink":
+        case "uplink" | "person":
             return Change(seq, about, "")
 
 
@@ -64,8 +64,9 @@ _ABOUT: Mapping[str, ChangeKind] = {
     "channel": "channel",
     "uplink": "uplink",
     "reply": "reply",
+    "person.forgotten": "person",
 }
-"""What the first part of an entry's kind is about."""
+"""What an entry's kind, or the first part of it, is about."""
 
 
 def _field(detail: str, name: str) -> str:

@@ -323,12 +323,12 @@ class CounterApp(App[int]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the command palette offers: where to go, what this page can do, how it looks."""
         t = self.session.t
-        for number, (page, word) in enumerate(TABS, 1):
+        for number, (page, word) in enumerate((("now", text("now")), *TABS)):
             yield SystemCommand(
                 t(word), t("go there ({key})", key=number), lambda page=page: self.call_later(self.action_go, page)
             )
         if self.page is not None:
-            for key in self.page.shown_keys():
+            for key in self.page.offered_keys():
                 yield SystemCommand(
                     t(key.does),
                     t("key {key}", key=key.key),

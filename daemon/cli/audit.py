@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from outbox.audit import Verification
     from outbox.heads import Compared, End
 
-VERIFY_SECONDS = 600.0
-"""A record of years is read through."""
-
 audit = typer.Typer(no_args_is_help=True, help="The record: prove that it holds; export it.")
 app.add_typer(audit, name="audit", epilog="Example: tether audit verify")
 
@@ -82,7 +79,7 @@ def _of_the_database(settings: "Settings", head: Path | None) -> Proof:
     from daemon.appliance.ownership import as_owner_of
     from daemon.keys.keyring import known
     from daemon.upkeep.heads import compared, told, words_of
-    from daemon.wire.record import Chain
+    from daemon.wire.record import VERIFY_SECONDS, Chain
     from outbox.heads import Standing
 
     chain = read(got(settings, "/v1/audit/verify", seconds=VERIFY_SECONDS), Chain)

@@ -61,6 +61,7 @@ def tui(
                     training=training or demo,
                     language=language,
                     theme=theme,
+                    actor=name,
                     certificate=_certificate(settings),
                 )
             )

@@ -40,6 +40,10 @@ class Head(Answer, frozen=True):
     """None: the record is empty."""
 
 
+VERIFY_SECONDS = 600.0
+"""How long it may take to say whether the chain holds: a record of years is read through."""
+
+
 class Chain(Answer, frozen=True):
     """Whether the record's chain holds."""
 

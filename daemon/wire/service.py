@@ -7,6 +7,7 @@ import msgspec
 from msgspec import field
 
 from daemon.wire.modem import Modem
+from daemon.wire.scopes import Scope
 from daemon.wire.sources import Source
 from daemon.wire.values import Answer, When, Word, one_of, read_value
 
@@ -123,6 +124,13 @@ class Glance(Answer, frozen=True, kw_only=True):
     """Event types that no route names, and how many of each came since the start."""
     restored: Restored | None = None
     """The backup that took the database's place, until staff have confirmed it: automatic texts to customers wait."""
+    scopes: Sequence[Word] | None = None
+    """What whoever asks may do; null: an earlier release, which does not say."""
+
+    @property
+    def administers(self) -> bool:
+        """Whether whoever asked may do what is the owner's, as far as is known."""
+        return self.scopes is None or Scope.ADMIN in self.scopes
 
     @property
     def radio(self) -> Modem | None:

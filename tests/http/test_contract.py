@@ -177,6 +177,12 @@ async def test_status_says_what_needs_a_person(face: Face) -> None:
     assert glance["unrouted"] == {"order.redy": 3}
 
 
+@pytest.mark.parametrize(("caller", "scopes"), [("screen", ["read"]), ("desk", ["staff"]), ("owner", ["admin"])])
+async def test_status_says_what_who_asks_may_do(face: Face, caller: str, scopes: list[str]) -> None:
+    """A screen offers no key that is refused."""
+    assert (await face.get("/v1/status", as_=caller)).json["scopes"] == scopes
+
+
 async def test_staff_say_that_they_have_seen_what_was_saved(face: Face) -> None:
     assert (await face.post("/v1/status/seen", {}, as_="screen")).status == 403
     answer = await face.post("/v1/status/seen", {}, as_="desk")

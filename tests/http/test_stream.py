@@ -180,6 +180,18 @@ async def test_client_far_behind_is_told_to_read_anew(face: Face, monkeypatch: p
         assert (await reader.next()).name == "reset"
 
 
+async def test_client_is_told_to_read_anew_when_somebody_is_forgotten(face: Face, store: SmallStore) -> None:
+    """What it shows of them is nowhere else any more."""
+    async with following(face) as reader:
+        await store.box.audit.append("person.exported", actor="Mia")
+        await face.post("/v1/events", event())
+        assert [(await reader.next()).name for _ in range(2)] == ["order", "message"]
+        await store.box.people.forget("ada@example.com", actor="Mia")
+        told = ""
+        while told != "reset":
+            told = (await while_time_passes(store, reader.next())).name
+
+
 async def test_heartbeat_while_it_is_quiet(face: Face, store: SmallStore) -> None:
     async with following(face) as reader:
         for _ in range(2):

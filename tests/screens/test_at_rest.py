@@ -23,6 +23,16 @@ async def test_an_idle_board_is_looked_at_once_a_minute_and_what_is_the_same_is_
         assert glass.writes == writes + 1
 
 
+async def test_what_the_service_keeps_no_longer_is_gone_by_the_next_day() -> None:
+    async with opened() as counter:
+        await counter.see("B-1036")
+        del counter.service.shop.orders["B-1036"]
+        await counter.pass_time(12 * 3600)
+        await counter.see("B-1036")
+        await counter.pass_time(2 * 3600)
+        await counter.until(lambda: "B-1036" not in counter.text, passing=1)
+
+
 async def test_what_closed_boxes_leave_is_collected_when_their_page_stands_again() -> None:
     """Not while the next one opens, where it would hold up the key."""
     boxes = []

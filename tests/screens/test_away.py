@@ -291,7 +291,19 @@ async def test_a_token_that_is_not_good_is_said() -> None:
         service.token = "another"
 
     async with opened(prepare=closed) as counter:
-        await counter.see("no token, or an unknown one", passing=1)
+        await counter.see("NO ACCESS", "no token, or an unknown one", passing=1)
+
+
+async def test_a_token_that_is_taken_away_is_no_service_that_is_away() -> None:
+    """Staff looked for a dead box."""
+    async with opened() as counter:
+        await counter.see("line up")
+        counter.service.token = "another"
+        for stream in counter.service._streams:
+            stream.put_nowait(None)
+        await counter.see("NO ACCESS", passing=1)
+        counter.service.token = ""
+        await counter.see("line up", passing=1)
 
 
 async def test_what_this_screen_can_not_read_is_said_and_the_rest_goes_on() -> None:

@@ -190,6 +190,35 @@ async def test_what_may_not_be_repeated_is_left_open() -> None:
         assert len(service.posts) == 1
 
 
+async def test_what_takes_long_is_waited_for_and_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A modem's test takes minutes, and so does reading a record of years."""
+    monkeypatch.setattr("tui.service.client.TOTAL", 0.05)
+    asked: list[None] = []
+
+    async def slowly() -> None:
+        asked.append(None)
+        await asyncio.sleep(0.2)
+
+    async with connected() as (service, client, clock):
+        service.delay = slowly
+        trial = Action(call=channel_acts.try_channel("twilio", "+447700900123"), id="k3", name="test Twilio")
+        answer = await Performer(client, clock, random.Random(1)).perform(trial, lambda each: None)
+        assert b"lets us in" in answer
+        assert (await client.verify()).ok
+        assert len(asked) == 2
+        with pytest.raises(Lost):
+            await Performer(client, clock, random.Random(1)).perform(
+                Action(call=message_acts.retry("m00003"), id="k4", name="send again"), lambda each: None
+            )
+
+
+async def test_a_record_that_can_not_be_read_now_is_not_read_three_times() -> None:
+    async with connected() as (service, client, _):
+        service.refuse["/v1/audit/verify"] = (503, "another is reading it")
+        with pytest.raises(Busy, match="another is reading it"):
+            await client.verify()
+
+
 async def test_after_a_lost_answer_a_service_that_is_away_is_waited_for() -> None:
     async with connected() as (service, client, clock):
         service.lose = 1

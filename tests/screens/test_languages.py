@@ -9,6 +9,7 @@ import pytest
 
 import tui
 from tests.support.counter import opened
+from tests.support.sample_shop import SampleShop
 from tests.support.texts import marked_texts
 from tui.i18n import LANGUAGES, Texts, choose, table
 
@@ -69,6 +70,26 @@ async def test_the_board_in_each_language(language: str, words: tuple[str, ...])
         await counter.see(Texts(language)("what the words mean"))
 
 
+@pytest.mark.parametrize(
+    ("language", "nothing", "no_mail"),
+    [
+        ("en", "nothing at all", "no e-mail"),
+        ("es", "nada", "sin correo"),
+        ("fr", "plus rien", "rien par e-mail"),
+        ("de", "gar nichts", "nichts per E-Mail"),
+    ],
+)
+async def test_an_opt_out_says_what_is_not_wanted(language: str, nothing: str, no_mail: str) -> None:
+    shop = SampleShop.ordinary()
+    shop.optouts = {
+        medium: {**shop.optouts["o1"], "id": medium, "address": f"a…@{medium}.example", "medium": medium}
+        for medium in ("all", "email")
+    }
+    async with opened(shop, language=language, size=(100, 30)) as counter:
+        await counter.press("6")
+        await counter.see(nothing, no_mail)
+
+
 @pytest.mark.parametrize("language", OTHERS)
 async def test_all_pages_can_be_seen_from_everywhere_at_80_cells(language: str) -> None:
     async with opened(language=language) as counter:
@@ -77,3 +98,12 @@ async def test_all_pages_can_be_seen_from_everywhere_at_80_cells(language: str) 
             tabs = counter.text.splitlines()[1]
             assert all(f" {each} " in tabs for each in "1234567"), tabs
             assert "…" not in tabs
+
+
+@pytest.mark.parametrize("language", OTHERS)
+async def test_no_line_of_the_help_is_cut(language: str) -> None:
+    async with opened(language=language, size=(80, 60)) as counter:
+        await counter.press("question_mark")
+        await counter.see("^c ^c")
+        said = Texts(language)("take the last step back, while its time runs").split()
+        assert [word for word in said if word not in counter.text] == []

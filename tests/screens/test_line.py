@@ -106,6 +106,15 @@ async def test_another_time() -> None:
         assert (change["status"], change["promised_at"]) == ("order.changed", "2026-11-24T11:00:00+00:00")
 
 
+async def test_a_time_for_an_order_that_had_none() -> None:
+    shop = SampleShop.ordinary()
+    shop.orders["B-1043"]["promised_at"] = None
+    async with opened(shop) as counter:
+        await typed(counter, "lin 11:00")
+        await counter.press("enter")
+        await counter.see("B-1043  Lin", "Promised for 11:00. It is noted; the customer is not told.")
+
+
 async def test_a_number_for_a_customer() -> None:
     async with opened() as counter:
         await typed(counter, "noor 07700 900123")

@@ -36,6 +36,42 @@ async def test_it_has_what_needs_a_person_with_the_worst_first() -> None:
         assert order_of_things(counter) == ["untold", "reply", "late", "unsure", "kept", "channel", "trouble"]
 
 
+@pytest.mark.parametrize("scopes", [["staff"], ["admin"], None])
+async def test_what_is_the_owners_to_decide_is_said_to_be_theirs(scopes: list[str] | None) -> None:
+    """It asked first, and then the service refused it, whenever somebody tried."""
+    shop = SampleShop.empty()
+    shop.scopes = scopes
+    shop.channels["twilio"] |= {"state": "paused", "reason": "the credit is used up"}
+    async with opened(shop, size=(120, 40)) as counter:
+        await counter.press("0")
+        await counter.see("the credit is used up")
+        if scopes == ["staff"]:
+            await counter.see("tell the owner")
+            assert "s resume" not in counter.text
+            await counter.press("s")
+            await counter.see("Only the owner may do that.")
+            for keys in ("3p", "3t", "3s"):
+                await counter.app.action_go("board")
+                counter.app.session.hush()
+                await counter.press(*keys)
+                await counter.see("Only the owner may do that.")
+            assert not any(key in counter.text for key in ("p pause", "s resume", "t test"))
+        else:
+            await counter.see("s resume")
+            await counter.press("s", "enter")
+            await counter.until(lambda: counter.posted("/resume"))
+
+
+async def test_a_reply_that_nobody_read_is_there_however_many_came_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.shop.feed.SHORT_LIST", 1)
+    shop = SampleShop.ordinary()
+    shop.replies["r1"]["read"] = True
+    shop.add_reply("B-1043", "blue, please", now=NOW - 3 * MINUTE)
+    async with opened(shop, size=(120, 40)) as counter:
+        await counter.press("0")
+        await counter.see("“blue, please”")
+
+
 async def test_each_is_decided_by_one_key_down_to_nothing() -> None:
     shop = full_shop()
     shop.trouble = []

@@ -53,6 +53,29 @@ async def test_an_order_that_does_not_exist_says_so() -> None:
         await counter.see("No order is chosen.")
 
 
+async def test_an_order_that_is_gone_is_not_shown_as_if_nothing_had_happened() -> None:
+    async with opened() as counter:
+        counter.app.open_order("B-1043")
+        await counter.see("B-1043  Lin  CONFIRMED", "placed   webshop")
+        del counter.service.shop.orders["B-1043"]
+        counter.service.tell("reset", {})
+        await counter.see("There is no order B-1043.")
+        assert "Lin" not in counter.text
+        assert "placed" not in counter.text
+
+
+async def test_who_was_forgotten_meanwhile_is_not_shown_any_more() -> None:
+    """Nobody tells of it but that all is to be read again: the order is as it was, but for whose it is and what was said."""
+    shop = SampleShop.ordinary()
+    shop.add_reply("B-1043", "please in pink", now=NOW)
+    async with opened(shop) as counter:
+        counter.app.open_order("B-1043")
+        await counter.see("B-1043  Lin  CONFIRMED", "Lin: “please in pink”")
+        shop.replies.clear()
+        counter.service.tell("reset", {})
+        await counter.until(lambda: "pink" not in counter.text)
+
+
 async def test_hold_and_release() -> None:
     async with opened() as counter:
         counter.app.open_order("B-1043")

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
+from textual.binding import Binding
 
 from daemon.wire.customers import Call
 from tests.support.counter import opened
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import NOW, SampleShop, moment
 from tui.screens.calls import call_sheet
-from tui.terminal.printing import print_out
+from tui.widgets.glance import TABS
 
 # ---------------------------------------------------------------- the line
 
@@ -252,15 +253,15 @@ async def test_a_list_that_can_be_put_nowhere_is_said_and_the_screen_stays(
         await counter.see("The list could not be printed, nor written to a file: Not a directory", "+447700900456")
 
 
-async def test_a_printer_gets_the_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    printer = tmp_path / "lp"
-    printer.write_text(f"#!/bin/sh\n/bin/cat > {tmp_path}/paper\n")
-    printer.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert await print_out("hello", "x.txt", tmp_path) is None
-    assert (tmp_path / "paper").read_text() == "hello"
-    printer.write_text("#!/bin/sh\nexit 1\n")
-    assert await print_out("hello", "x.txt", tmp_path) == tmp_path / "x.txt"
+async def test_a_screen_that_only_shows_puts_no_numbers_on_paper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("tui.terminal.printing.shutil.which", lambda name: None)
+    async with opened(read_only=True) as counter:
+        await counter.press("5", "p")
+        await counter.see("This screen only shows: nothing was done.")
+        assert not list(tmp_path.iterdir())
 
 
 def test_the_sheet() -> None:
@@ -329,7 +330,16 @@ async def test_help_tells_the_keys_of_the_page_and_what_words_mean() -> None:
 
 
 async def test_every_action_is_a_command_too() -> None:
-    async with opened(size=(100, 30)) as counter:
+    shop = SampleShop.ordinary()
+    shop.trouble = [{"what": "database", "why": "some of it was damaged"}]
+    async with opened(shop, size=(100, 30)) as counter:
+        for mode in counter.app.MODES:
+            await counter.app.action_go(mode)
+            page = counter.app.screen
+            offered = {command.title for command in counter.app.get_system_commands(page)}
+            own = {each.description for each in page.BINDINGS if isinstance(each, Binding) and each.description}
+            assert {*own, "now", *(word for _, word in TABS)} <= offered
+        await counter.app.action_go("board")
         await counter.command("new order")
         await counter.see("take it in")
 

@@ -30,6 +30,7 @@ ORDERS = {
         order("B-1050", "Noor", updated=5),
         order("B-1043", "Lin"),
         order("B-1047", "Zoë"),
+        order("B-1048", "Łukasz Bjørn Æbelø"),
         order("B-1060", "Stop Motion Ltd"),
         order("B-1061", "Ready Freddie", updated=1),
     )
@@ -51,6 +52,9 @@ def read(typed: str, language: str = "en") -> tuple[str, list[str], str]:
         ("b-1042", "open", ["B-1042"], ""),
         ("noor", "open", ["B-1050", "B-1042", "B-0977"], ""),
         ("zoe", "open", ["B-1047"], ""),
+        ("lukasz", "open", ["B-1048"], ""),
+        ("bjorn aebelo", "open", ["B-1048"], ""),
+        ("łukasz", "open", ["B-1048"], ""),
         ("noor ready", "step", ["B-1050", "B-1042"], "order.ready"),
         ("b-1042 out", "step", ["B-1042"], "order.out_for_delivery"),
         ("B-1042 COLLECTED", "step", ["B-1042"], "order.completed"),

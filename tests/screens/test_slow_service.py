@@ -52,3 +52,23 @@ async def test_other_words_to_a_number_that_is_still_looked_at_hold_no_key_up() 
         answers.set()
         await counter.see("are ready to collect")
         assert has_gone_up
+
+
+async def test_a_test_that_takes_minutes_says_so_until_it_has_its_verdict() -> None:
+    """Who sees nothing of it tests once more, and pays for another text."""
+    async with opened() as counter:
+        await counter.press("3", "t")
+        await counter.see("to (may be empty)")
+        go_on = asyncio.Event()
+
+        async def slowly() -> None:
+            await go_on.wait()
+
+        counter.service.delay = slowly
+        await counter.press("enter")
+        await counter.see("No answer yet: test Twilio. It may take minutes.")
+        await counter.pass_time(60)
+        assert "No answer yet: test Twilio. It may take minutes." in counter.text
+        go_on.set()
+        await counter.see("Twilio works. Twilio lets us in")
+        assert len(counter.posted("/test")) == 1

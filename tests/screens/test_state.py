@@ -265,6 +265,24 @@ def test_reading_again_drops_what_is_gone() -> None:
     assert {Part.ORDERS, Part.MESSAGES} <= shop.loaded
 
 
+def test_reading_again_lets_go_of_all_that_is_gone() -> None:
+    shop = Shop()
+    shop.begin_load()
+    shop.change_order(order("B-1", "ready", status="order.ready"))
+    shop.change_message(message("m1", state="sent"))
+    shop.end_load()
+    before = shop.told_of("B-1")
+    shop.begin_load()
+    shop.end_load()
+    assert shop.told_of("B-1") != before, "who shows its story reads that again"
+    assert not shop.touches
+    shop.change_order(order("B-1", "ready", status="order.ready"))
+    shop.change_message(message("m2", state="delivered", at=NOW - HOUR))
+    told = shop.orders["B-1"].told
+    assert told is not None
+    assert told.message_id == "m2", "the one before is gone"
+
+
 def test_uplink_and_replies_are_kept() -> None:
     shop = Shop()
     assert shop.change_uplink(Uplink(state=Word("down"))) == {Part.GLANCE}

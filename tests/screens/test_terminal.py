@@ -21,6 +21,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
 from tui.run import run_tui
+from tui.terminal.printing import print_out
 
 
 class Terminal:
@@ -180,3 +181,14 @@ async def test_what_is_typed_or_scanned_is_text_at_any_speed(others: int, tmp_pa
                     await terminal.brings(f"]C0B-1036{end}", "OUT FOR DELIVERY")
             assert not service.posts, "what was typed did something"
             await terminal.leave(process)
+
+
+async def test_a_printer_gets_the_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    printer = tmp_path / "lp"
+    printer.write_text(f"#!/bin/sh\n/bin/cat > {tmp_path}/paper\n")
+    printer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert await print_out("hello", "x.txt", tmp_path) is None
+    assert (tmp_path / "paper").read_text() == "hello"
+    printer.write_text("#!/bin/sh\nexit 1\n")
+    assert await print_out("hello", "x.txt", tmp_path) == tmp_path / "x.txt"

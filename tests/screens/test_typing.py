@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from textual.events import Paste
 from textual.widgets import TextArea
 
+from daemon.wire.record import Chain
 from tests.support.counter import Counter, opened
 from tests.support.sample_shop import NOW, SampleShop
 from tests.support.typist import Typist
@@ -181,6 +182,55 @@ async def test_a_name_spelt_slowly_on_now_decides_nothing(name: str, pace: float
         await counter.until(lambda: counter.app.omnibox.text == name)
         await typist.rest()
         assert not counter.service.posts
+
+
+@pytest.mark.parametrize("pace", [0.2, 0.9])
+async def test_a_name_spelt_on_the_call_list_prints_nothing(pace: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet with whole telephone numbers can't be called back from the printer."""
+    printed: list[str] = []
+
+    async def paper(sheet: str, file_name: str) -> None:
+        printed.append(sheet)
+
+    monkeypatch.setattr("tui.screens.calls.print_out", paper)
+    async with opened(shop(), tempo=Tempo()) as counter:
+        typist = Typist(counter)
+        await _at_rest_on(counter, "5")
+        await typist.rest()
+        await _slowly(typist, "paul", pace)
+        await counter.until(lambda: counter.app.omnibox.text == "paul")
+        await typist.rest()
+        assert not printed
+        counter.app.omnibox.clear()
+        await typist.types("p", [1])
+        await typist.rest()
+        await counter.see("The list is at the printer.")
+
+
+async def test_a_name_spelt_on_the_record_has_no_chain_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read whole for it, which takes a small machine minutes."""
+    checked: list[None] = []
+    async with opened(shop(), tempo=Tempo()) as counter:
+        client = counter.app.session.client
+        verify = client.verify
+
+        async def counted() -> Chain:
+            checked.append(None)
+            return await verify()
+
+        monkeypatch.setattr(client, "verify", counted)
+        typist = Typist(counter)
+        await _at_rest_on(counter, "7")
+        await typist.rest()
+        await _slowly(typist, "vera", 0.9)
+        await counter.until(lambda: counter.app.omnibox.text == "vera")
+        await typist.rest()
+        assert not checked
+        counter.app.omnibox.clear()
+        await typist.types("vv", [1, 1])
+        await typist.rest()
+        await counter.see("The chain holds")
+        assert len(checked) == 1
 
 
 async def test_a_name_spelt_slowly_takes_no_step_back() -> None:

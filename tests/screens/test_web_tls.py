@@ -13,12 +13,17 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, CookieJar, Fingerprint
+from typer.testing import CliRunner
 
+from daemon.cli import status as status_verb  # noqa: F401 - a second verb: alone, it would need no name
+from daemon.cli import tui as tui_verb  # noqa: F401 - it registers the verb
+from daemon.cli.frame import app
 from tests.support.certificate import server_context
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.ports import free_port
 from tests.support.sample_shop import SampleShop
+from tui.browser.counter import WebCounter
 from tui.browser.tls import FILE, fingerprint, own_certificate
 
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
@@ -50,6 +55,24 @@ async def line_with(output: asyncio.StreamReader, sign: str) -> str:
             if sign in line:
                 return line.strip()
     raise AssertionError(seen)
+
+
+def test_who_is_at_the_counter_stands_in_the_record_of_browsers_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[str] = []
+
+    async def served(counter: WebCounter, *where: object) -> int:
+        commands.append(counter._command)
+        return 0
+
+    monkeypatch.setattr("tui.browser.counter._serve", served)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "tether.toml").write_text("[hook]\nport = 0\n")
+    for who in (["--name", "kim"], []):
+        done = CliRunner().invoke(app, ["tui", "--web", *who, "--config", str(tmp_path / "tether.toml")])
+        assert done.exit_code == 0, done.output
+    assert ["--name kim" in commands[0], "--name web" in commands[1]] == [True, True]
 
 
 async def test_its_own_certificate_is_known_by_the_fingerprint_it_prints(tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ class FakeService:
         start, limit = int(request.query.get("cursor", 0)), int(request.query.get("limit", 50))
         if stages := request.query.getall("stage", []):
             things = [each for each in things if each["stage"] in stages]
+        things = [each for each in things if not (request.query.get("unread") == "true" and each["read"])]
         following = str(start + limit) if start + limit < len(things) else None
         return web.json_response({"items": things[start : start + limit], "next": following})
 
@@ -334,8 +335,7 @@ class FakeService:
 
     def _contact(self, ref: str, body: Json) -> Json | web.Response:
         """The address is kept, and what did not arrive goes out to it."""
-        usable = usable_contact(body)
-        if usable is None:
+        if (usable := usable_contact(body)) is None:
             return problem(422, "this can't be a usable phone number (GB)")
         order = self.shop.orders[ref]
         order["customer"] |= usable

@@ -77,6 +77,8 @@ class SampleShop:
         """By the event that staff told them: how it stood before."""
         self.undo: dict[str, str] = {}
         self.channels: dict[str, Json] = {}
+        self.scopes: list[str] | None = None
+        """What those who ask may do; None: nothing is said of it."""
         self.uplink: Json = {"state": "up", "since": moment(NOW - 3 * DAY - 4 * HOUR)}
         self.trouble: list[Json] = []
         self.sources: list[Json] = []
@@ -270,7 +272,7 @@ class SampleShop:
             "replies": sum(not reply["read"] for reply in self.replies.values()),
             "calls": sum(call["done_at"] is None for call in self.calls.values()), "modem": self.modem,
             "quiet_until": self.quiet_until, "restored": self.restored, "history": [{"state": "up", "at": moment(NOW - 3 * HOUR)}],
-            "trouble": self.trouble, "sources": self.sources,
+            "trouble": self.trouble, "sources": self.sources, "scopes": self.scopes,
         }  # fmt: skip
 
     def told(self, message: Json) -> Json:

@@ -214,14 +214,15 @@ def serve_web(
     training: bool = False,
     language: str | None = None,
     theme: str | None = None,
+    actor: str | None = None,
     certificate: tuple[Path, Path] | None = None,
     announce: Callable[[str], object] = print,
     clock: Clock | None = None,
 ) -> int:
     """Serve the screen of the service at `where` to browsers until SIGINT or SIGTERM. The service's own token, if one is needed, is in the
-    environment as TETHER_TOKEN. `entry_token` is what browsers must bring; "": one is made. `certificate`: files of a certificate and its key; None: one is made for this
+    environment as TETHER_TOKEN. `entry_token` is what browsers must bring; "": one is made. `actor`: who works at all of them, for the record. `certificate`: files of a certificate and its key; None: one is made for this
     machine and kept. `announce` is told the address to open, and who opens it. Raises OSError for a certificate that can't be used."""
-    command = [sys.executable, "-m", "tui", str(where), "--name", "web"]
+    command = [sys.executable, "-m", "tui", str(where), "--name", actor or "web"]
     command += ["--read-only"] if read_only else []
     command += ["--training"] if training else []
     command += ["--language", language] if language else []

@@ -71,11 +71,15 @@ class Asking:
     async def _promise(self, order: Order, value: str) -> None:
         """Another time for an order."""
         times, now = self._session.times, self._session.now()
-        said = times.promise(times.moment(value), now)
-        question = self._t(
-            "Promised for {time} instead of {before}. It is noted; the customer is not told.",
-            time=said,
-            before=times.promise(order.promised_at, now) or self._t("no time"),
+        said, before = times.promise(times.moment(value), now), times.promise(order.promised_at, now)
+        question = (
+            self._t(
+                "Promised for {time} instead of {before}. It is noted; the customer is not told.",
+                time=said,
+                before=before,
+            )
+            if before
+            else self._t("Promised for {time}. It is noted; the customer is not told.", time=said)
         )
         if await self._sure(order, question):
             done = self._t("{ref} is promised for {time}.", ref=order.ref, time=said)

@@ -222,7 +222,7 @@ class Flows:
     # ------------------------------------------------------------ channels
 
     async def pause(self, channel: Channel) -> None:
-        if not self._session.may_act():
+        if not self._session.may_administer():
             return
         title = self._session.words.channel(channel.name)
         question = self._t(
@@ -241,7 +241,7 @@ class Flows:
         title = self._session.words.channel(channel.name)
         name = self._t("resume {channel}", channel=title)
         question = self._t("Messages go out by {channel} again.", channel=title)
-        if not self._session.may_act() or await self._ask(name, question) is None:
+        if not self._session.may_administer() or await self._ask(name, question) is None:
             return
         await self._session.do(
             channel_acts.resume(channel.name), name=name, done=self._t("{channel} goes on.", channel=title)
@@ -249,7 +249,7 @@ class Flows:
 
     async def try_channel(self, channel: Channel) -> None:
         """A test: of the credentials alone, or with a real message to an address."""
-        if not self._session.may_act():
+        if not self._session.may_administer():
             return
         title = self._session.words.channel(channel.name)
         question = self._t(

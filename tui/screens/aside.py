@@ -28,7 +28,7 @@ class OrderAside(Lines):
         self._session = session
         self._order: Order | None = None
         self._story: OrderDetail | None = None
-        self._seen = ("", -1)
+        self._seen: tuple[str, tuple[int, int] | None] = ("", None)
         self._resting: Timer | None = None
 
     def look_at(self, order: Order | None) -> None:
@@ -37,7 +37,7 @@ class OrderAside(Lines):
         if order is None or self._order is None or order.ref != self._order.ref:
             self._story = None
         self._order = order
-        seen = (order.ref, self._session.shop.touches.get(order.ref, 0)) if order else ("", -1)
+        seen = (order.ref, self._session.shop.told_of(order.ref)) if order else ("", None)
         if seen != self._seen:
             self._seen = seen
             if self._resting is not None:

@@ -42,6 +42,7 @@ class AuditPage(ListPage[AuditEntry]):
         self._all: list[AuditEntry] = []
         self._shown: list[AuditEntry] = []
         self._needle = ""
+        self._is_checking = False
 
     def make_rows(self) -> Rows[AuditEntry]:
         return Rows(
@@ -136,15 +137,20 @@ class AuditPage(ListPage[AuditEntry]):
         self.rows.focus()
 
     def action_verify(self) -> None:
-        self.counter.act(self._verify())
+        self.counter.act(self.counter.when_meant(self._verify))
 
     async def _verify(self) -> None:
         self.session.say(self.t("checking the chain"))
+        if self._is_checking:
+            return
+        self._is_checking = True
         try:
             verdict = await self.session.client.verify()
         except ServiceError as error:
             self.session.say(self.t("The record can't be checked: {why}", why=self.t(str(error))), BAD)
             return
+        finally:
+            self._is_checking = False
         if verdict.ok:
             self.session.say(self.t("The chain holds: {n} entries, none was changed.", n=verdict.entries), GOOD)
         else:

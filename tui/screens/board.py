@@ -36,10 +36,10 @@ class BoardPage(Page):
         Binding("n", "next_step", text("next step")),
         Binding("m", "write", text("message")),
         Binding("a", "take_in", text("new order")),
-        Binding("f", "fix", text("reach them"), show=False),
         Binding("l", "list", text("list")),
         Binding("d", "done_today", text("done today")),
         Binding("s", "status", text("other status")),
+        Binding("f", "fix", text("reach them")),
         Binding("left", "column(-1)", show=False),
         Binding("right", "column(1)", show=False),
     ]

@@ -87,7 +87,8 @@ class CallsPage(ListPage[Call]):
             self.counter.open_order(self.current.order_ref)
 
     def action_print(self) -> None:
-        self.counter.act(self._print())
+        if self.session.may_act():
+            self.counter.act(self.counter.when_meant(self._print))
 
     async def _print(self) -> None:
         calls = [call for call in self._calls if not call.done_at]

@@ -13,6 +13,8 @@ from tui.widgets.lines import Lines
 from tui.widgets.paint import Cell, Line, Span, columns, wrap
 from tui.wording.words import DIM, STRONG
 
+KEYS = 16
+"""Cells that keys, and words, stand in."""
 EVERYWHERE = (
     ("0 … 7", text("the pages")),
     ("u", text("take the last step back, while its time runs")),
@@ -55,19 +57,25 @@ class HelpBox(Box[None]):
     def _lines(self, width: int) -> list[Line]:
         t = self.t
         lines: list[Line] = [[Span(t("here"), STRONG)]]
-        lines += [self._pair(key.key, t(key.does), width) for key in self._page.shown_keys()]
+        for key in self._page.offered_keys():
+            lines += self._pair(Cell(f"  {key.key}", KEYS, "accent"), t(key.does), width, DIM)
         lines += [[], [Span(t("everywhere"), STRONG)]]
-        lines += [self._pair(key, t(does), width) for key, does in EVERYWHERE]
+        for pressed, does in EVERYWHERE:
+            lines += self._pair(Cell(f"  {pressed}", KEYS, "accent"), t(does), width, DIM)
         lines += [[], [Span(t("what the words mean"), STRONG)]]
         for state, meaning in MEANINGS.items():
             say = self.words.state(state)
-            first, *rest = wrap(t(meaning), max(20, width - 17))
-            lines.append(columns(width, Cell(f"  {say.words}", 16, say.tone), Cell(first)))
-            lines += [columns(width, Cell("", 16), Cell(part)) for part in rest]
+            lines += self._pair(Cell(f"  {say.words}", KEYS, say.tone), t(meaning), width)
         return [*lines, []]
 
-    def _pair(self, key: str, does: str, width: int) -> Line:
-        return columns(width, Cell(f"  {key}", 16, "accent"), Cell(does, 0, DIM))
+    def _pair(self, head: Cell, told: str, width: int, tone: str = "") -> list[Line]:
+        """What a key or a word is, in as many lines as it takes."""
+        first, *rest = wrap(told, max(20, width - head.width - 1))
+        below = Cell("", head.width)
+        return [
+            columns(width, head, Cell(first, 0, tone)),
+            *(columns(width, below, Cell(part, 0, tone)) for part in rest),
+        ]
 
     def action_scroll(self, by: int) -> None:
         self.query_one(Content).scroll_relative(y=by, animate=False)

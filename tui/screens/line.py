@@ -158,8 +158,11 @@ class LinePage(ListPage[Channel]):
         return any(each.what == "database" for each in self.session.shop.glance.trouble)
 
     def shown_keys(self) -> Sequence[Key]:
-        keys = super().shown_keys()
+        keys = super().shown_keys() if self.session.shop.glance.administers else [self.tail]
         return [Key("k", text("known"), "screen.known"), *keys] if self._was_recovered() else keys
+
+    def offered_keys(self) -> Sequence[Key]:
+        return self.shown_keys()
 
     # ------------------------------------------------------------ acting
 

@@ -86,7 +86,9 @@ class NowPage(ListPage[Thing]):
     def shown_keys(self) -> Sequence[Key]:
         found = list(self.query(Rows))
         thing: Thing | None = found[0].current if found else None
-        return [*(KEYS[thing.kind] if thing is not None else ()), self.tail]
+        keys = KEYS[thing.kind] if thing is not None else ()
+        is_the_owners = thing is not None and thing.kind == "channel" and not self.session.shop.glance.administers
+        return [*((OPEN,) if is_the_owners else keys), self.tail]
 
     @on(Rows.Moved)
     def _other_keys(self) -> None:
@@ -133,9 +135,9 @@ class NowPage(ListPage[Thing]):
             case "kept" if thing.kept is not None:
                 return t("{source} told something nobody understood", source=thing.kept.source), thing.kept.reason
             case "channel" if thing.channel is not None:
-                return words.channel(
-                    thing.channel.name
-                ), f"{words.channel_state(thing.channel.state).words}: {thing.channel.reason}"
+                state = f"{words.channel_state(thing.channel.state).words}: {thing.channel.reason}"
+                whose = "" if self.session.shop.glance.administers else f" · {t('tell the owner')}"
+                return words.channel(thing.channel.name), state + whose
             case _:
                 trouble = thing.trouble
                 return (trouble.what, trouble.why) if trouble else ("", "")

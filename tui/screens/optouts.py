@@ -78,10 +78,10 @@ class OptOutsPage(ListPage[OptOut]):
         self.catch_up()
 
     def _line(self, entry: OptOut, width: int) -> list[Line]:
-        medium = self.t("everything") if entry.medium == "all" else self.words.medium(entry.medium)
+        unwanted = self.t("no {medium}", medium=self.words.medium(entry.medium))
         cells = [
             Cell(entry.address or self.t("forgotten"), 24, STRONG),
-            Cell(self.t("no {medium}", medium=medium), 16),
+            Cell(self.t("nothing at all") if entry.medium == "all" else unwanted, 18),
             Cell(self.times.brief(entry.at, self.session.now()), 8, DIM),
             Cell(f"“{entry.reason}”" if entry.reason else "", 0),
         ]

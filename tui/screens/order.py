@@ -36,7 +36,7 @@ class OrderPage(ListPage[Row]):
         Binding("f", "fix", text("reach them")),
         Binding("r", "resend", text("send again")),
         Binding("h", "hold", text("hold")),
-        Binding("x", "stop", text("stop waiting")),
+        Binding("x", "stop", text("stop what waits")),
         Binding("s", "status", text("other status")),
         Binding("c", "calls", text("call list")),
         Binding("escape", "back", text("back"), key_display="esc"),
@@ -49,7 +49,7 @@ class OrderPage(ListPage[Row]):
         self._shows_backstage = False
         self._story: OrderDetail | None = None
         self._trouble = ""
-        self._seen = -1
+        self._seen: tuple[int, int] | None = None
         self._newest = 0
         """Which row the newest moment is in."""
 
@@ -60,9 +60,9 @@ class OrderPage(ListPage[Row]):
     # ------------------------------------------------------------ reading
 
     def show(self, parts: Set[Part]) -> None:
-        touches = self.session.shop.touches.get(self.ref, 0)
-        if touches != self._seen or Part.LINK in parts:
-            self._seen = touches
+        told_of = self.session.shop.told_of(self.ref)
+        if told_of != self._seen or Part.LINK in parts:
+            self._seen = told_of
             run_newest(self, self._read, "read")
         super().show(parts)
 
@@ -70,7 +70,12 @@ class OrderPage(ListPage[Row]):
         try:
             story = await self.session.client.order(self.ref)
         except Refused as error:
-            self._trouble = self.t("There is no order {ref}.", ref=self.ref) if error.status == 404 else str(error)
+            self._trouble = str(error)
+            if error.status == 404:
+                self._trouble = self.t("There is no order {ref}.", ref=self.ref)
+                self._story, self._newest = None, 0
+                self._rows.clear()
+                self.rows.refill()
         except ServiceError as error:
             self._trouble = self.t("It can't be read now: {why}", why=self.t(str(error)))
         else:

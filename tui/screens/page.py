@@ -96,6 +96,12 @@ class Page(Steady[None]):
         """What the key bar shows: the page's own shown bindings, then help."""
         return [*(_key(each) for each in self.BINDINGS if isinstance(each, Binding) and each.show), self.tail]
 
+    def offered_keys(self) -> Sequence[Key]:
+        """What help and the commands tell of: the key bar's, and what it has no place for."""
+        *shown, tail = self.shown_keys()
+        hidden = (each for each in self.BINDINGS if isinstance(each, Binding) and each.description and not each.show)
+        return [*shown, *map(_key, hidden), tail]
+
     # ------------------------------------------------------------ called by the app
 
     @property

@@ -19,8 +19,6 @@ from tui.widgets.rows import Rows
 from tui.wording.heard import HEARD
 from tui.wording.words import ACCENT, DIM, STRONG, WARN
 
-NEVER = -1
-
 
 class RepliesPage(ListPage[Reply]):
     """One row a thread: an order's newest reply, or the newest of a sender no order is known of. The thread stands beside it."""
@@ -41,7 +39,7 @@ class RepliesPage(ListPage[Reply]):
         self._talk: list[Turn] = []
         self._talk_of = ""
         """The order whose conversation was read."""
-        self._seen = NEVER
+        self._seen: tuple[int, int] | None = None
 
     def make_rows(self) -> Rows[Reply]:
         return Rows(
@@ -68,11 +66,11 @@ class RepliesPage(ListPage[Reply]):
     @on(Rows.Moved)
     def _read_soon(self) -> None:
         ref = (self.current.order_ref if self.current is not None else None) or ""
-        touches = self.session.shop.touches.get(ref, 0)
-        if (ref, touches) != (self._talk_of, self._seen):
+        told_of = self.session.shop.told_of(ref)
+        if (ref, told_of) != (self._talk_of, self._seen):
             if ref != self._talk_of:
                 self._talk = []
-            self._talk_of, self._seen = ref, touches
+            self._talk_of, self._seen = ref, told_of
             if ref:
                 run_newest(self, self._read, "talk")
 
@@ -81,7 +79,7 @@ class RepliesPage(ListPage[Reply]):
         try:
             story = await self.session.client.order(ref)
         except ServiceError:
-            self._seen = NEVER  # what they wrote is shown meanwhile; the next change reads again
+            self._seen = None  # what they wrote is shown meanwhile; the next change reads again
             return
         if ref == self._talk_of:  # else another thread stands there by now
             self._talk = turns(story, self._is_system)

@@ -19,7 +19,7 @@ import msgspec
 from daemon.wire.messages import MessageDetail, Rendering, Template
 from daemon.wire.orders import OrderDetail
 from daemon.wire.problem import ProblemBody
-from daemon.wire.record import Chain
+from daemon.wire.record import VERIFY_SECONDS, Chain
 from daemon.wire.requests.orders import WhatIf
 from daemon.wire.service import Channel, Glance
 from daemon.wire.sources import Kept
@@ -36,7 +36,7 @@ Body = msgspec.Struct | Mapping[str, Any]
 CONNECT = 3.0
 """Seconds to be connected in."""
 TOTAL = 10.0
-"""Seconds for a whole call."""
+"""Seconds for a whole call that says no other."""
 SILENCE = 40.0
 """Seconds without a byte on the stream (the service comments every 15) before it is given up."""
 READ_AGAIN = (0.2, 0.8)
@@ -102,11 +102,7 @@ class Client:
             if address.socket
             else aiohttp.TCPConnector(limit_per_host=8)
         )
-        async with aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=TOTAL, connect=CONNECT),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        ) as session:
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
             yield cls(address, session, clock, rng, actor)
 
     # ------------------------------------------------------------ reads
@@ -187,13 +183,15 @@ class Client:
         return await self._call("POST", "/v1/messages/preview", Rendering, body=body)
 
     async def verify(self) -> Chain:
-        return await self.read("/v1/audit/verify", Chain)
+        """Whether the record's chain holds. Asked once: the service reads all of it."""
+        return await self._call("GET", "/v1/audit/verify", Chain, seconds=VERIFY_SECONDS)
 
     # ------------------------------------------------------------ actions and the stream
 
-    async def act(self, method: str, path: str, body: Body | None, key: str) -> bytes:
-        """Ask for something to be done, once. `key` names the intention, the same whenever it is asked again."""
-        return await self._exchange(method, path, body=body, headers={"Idempotency-Key": key})
+    async def act(self, method: str, path: str, body: Body | None, key: str, *, seconds: float | None = None) -> bytes:
+        """Ask for something to be done, once. `key` names the intention, the same whenever it is asked again; `seconds`: how long the answer
+        may take, where that is longer than for others."""
+        return await self._exchange(method, path, body=body, headers={"Idempotency-Key": key}, seconds=seconds)
 
     @asynccontextmanager
     async def stream(self, last_id: str) -> AsyncIterator[tuple[aiohttp.StreamReader, str]]:
@@ -212,8 +210,17 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Lost(text("the connection broke")) from error
 
-    async def _call(self, method: str, path: str, kind: type[T], *, query: Query = (), body: Body | None = None) -> T:
-        data = await self._exchange(method, path, query=query, body=body)
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        query: Query = (),
+        body: Body | None = None,
+        seconds: float | None = None,
+    ) -> T:
+        data = await self._exchange(method, path, query=query, body=body, seconds=seconds)
         try:
             return decode(data, kind)
         except msgspec.MsgspecError as error:
@@ -227,13 +234,15 @@ class Client:
         query: Query = (),
         body: Body | None = None,
         headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
     ) -> bytes:
         sent = {**self._headers, **(headers or {})}
         payload = None
         if body is not None:
             payload, sent["Content-Type"] = msgspec.json.encode(body, enc_hook=str), "application/json"
         asked_at = self._clock.monotonic()
-        asking = self._ask(method, path, params=list(query), data=payload, headers=sent)
+        patience = aiohttp.ClientTimeout(total=seconds or TOTAL, connect=CONNECT)
+        asking = self._ask(method, path, params=list(query), data=payload, headers=sent, timeout=patience)
         try:
             response, data = await asyncio.get_running_loop().create_task(asking, context=self._context.copy())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import msgspec
 
 from tui.i18n import text
-from tui.service.client import Client, ServiceError
+from tui.service.client import Client, Refused, ServiceError
 from tui.terminal.clock import Clock
 
 FIRST_WAIT = 0.5
@@ -31,10 +31,11 @@ class Connected(msgspec.Struct, frozen=True):
 
 
 class Gone(msgspec.Struct, frozen=True):
-    """The stream broke or could not be had; the next try comes after `wait` seconds."""
+    """The stream broke or could not be had; the next try comes after `wait` seconds. `refused`: the service is there, and says no."""
 
     reason: str
     wait: float
+    refused: bool = False
 
 
 Signal = Connected | StreamEvent | Gone
@@ -92,17 +93,17 @@ class Live:
         """What happens, without an end. Trouble is a `Gone`, never an exception."""
         failures = 0
         while True:
-            reason = text("it closed the stream")
+            reason, refused = text("it closed the stream"), False
             try:
                 async with aclosing(self._once()) as once:
                     async for signal in once:
                         failures = 0
                         yield signal
             except ServiceError as error:
-                reason = str(error)
+                reason, refused = str(error), isinstance(error, Refused)
             wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0**failures) * (0.75 + self._rng.random() / 4)
             failures = min(failures + 1, 16)
-            yield Gone(reason, wait)
+            yield Gone(reason, wait, refused)
             await self._clock.sleep(wait)
 
     async def _once(self) -> AsyncGenerator[Signal]:

@@ -55,7 +55,9 @@ class Performer:
         tries = 0
         while True:
             try:
-                return await self._client.act(action.call.method, action.call.path, action.body, action.id)
+                return await self._client.act(
+                    action.call.method, action.call.path, action.body, action.id, seconds=action.call.seconds
+                )
             except (Away, Busy):
                 if not may_be_done and self._clock.monotonic() >= give_up_at:
                     raise

@@ -59,6 +59,12 @@ class Feed:
         self._look = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
         self._complete = False
+        self._is_stale = False
+
+    def read_anew(self) -> None:
+        """Have everything read soon: what the service keeps no longer is gone then."""
+        self._is_stale = True
+        self._look.set()
 
     def look_again(self) -> None:
         """Have the glance and the short lists read soon."""
@@ -67,7 +73,7 @@ class Feed:
     async def run(self) -> None:
         """Follow the service until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_looking())
+            group.create_task(self._keep_looking(group))
             async with aclosing(self._live.signals()) as signals:
                 async for signal in signals:
                     self._take(signal, group)
@@ -79,8 +85,8 @@ class Feed:
                 self.look_again()
                 if not (resumed and self._complete):
                     self._load(group)
-            case Gone(reason):
-                self._set_link("away", reason)
+            case Gone(reason, refused=refused):
+                self._set_link("refused" if refused else "away", reason)
             case StreamEvent(name="reset"):
                 self._load(group)
             case StreamEvent(name, data):
@@ -125,6 +131,7 @@ class Feed:
     def _load(self, group: asyncio.TaskGroup) -> None:
         if self._loading is not None:
             self._loading.cancel()
+        self._is_stale = False
         self._loading = group.create_task(self._load_until_done())
 
     async def _load_until_done(self) -> None:
@@ -165,19 +172,25 @@ class Feed:
 
     # ------------------------------------------------------------ what the stream does not carry
 
-    async def _keep_looking(self) -> None:
+    async def _keep_looking(self, group: asyncio.TaskGroup) -> None:
         while True:
             await self._clock.wait(self._look, GLANCE_EVERY)
             if self._complete and self._shop.link.state == "up":
                 self._look.clear()
-                try:
-                    await self._read_glance()
-                    await self._read_lists()
-                    said = ""
-                except ServiceError as error:
-                    said = str(error)
-                self._set_link(self._shop.link.state, said)
+                if self._is_stale:
+                    self._load(group)
+                else:
+                    await self._look_once()
             await self._clock.sleep(GLANCE_PAUSE)
+
+    async def _look_once(self) -> None:
+        try:
+            await self._read_glance()
+            await self._read_lists()
+            said = ""
+        except ServiceError as error:
+            said = str(error)
+        self._set_link(self._shop.link.state, said)
 
     async def _read_glance(self) -> None:
         glance = await self._client.glance()
@@ -188,11 +201,19 @@ class Feed:
     async def _read_lists(self) -> None:
         shop = self._shop
         shop.channels = {channel.name: channel for channel in await self._client.channels()}
-        shop.replies = {reply.id: reply async for page in self._some("/v1/replies", Reply) for reply in page}
+        shop.replies = await self._replies()
         shop.calls = {call.message_id: call async for page in self._some("/v1/call-list", Call) for call in page}
         shop.kept = await self._client.kept()
         shop.note_loaded({Part.CHANNELS, Part.REPLIES, Part.CALLS})
         self._tell({Part.CHANNELS, Part.REPLIES, Part.CALLS})
 
-    def _some(self, path: str, kind: type[T]) -> AsyncIterator[Sequence[T]]:
-        return self._client.pages(path, kind, most=SHORT_LIST)
+    async def _replies(self) -> dict[str, Reply]:
+        """The newest, and those from before that nobody has read."""
+        found = {reply.id: reply async for page in self._some("/v1/replies", Reply) for reply in page}
+        if self._shop.glance.replies > sum(not reply.read for reply in found.values()):
+            unread = self._some("/v1/replies", Reply, (("unread", "true"),))
+            found |= {reply.id: reply async for page in unread for reply in page}
+        return found
+
+    def _some(self, path: str, kind: type[T], query: Query = ()) -> AsyncIterator[Sequence[T]]:
+        return self._client.pages(path, kind, query, most=SHORT_LIST)

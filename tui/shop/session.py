@@ -98,8 +98,8 @@ class Session:
         self.undoables: list[Undoable] = []
         self.under_way: list[str] = []
         """What was asked of the service and has no answer yet, in staff's words."""
-        self._unsure: dict[str, str] = {}
-        """By the action's id: what may be done or not, and is asked again."""
+        self._awaited: dict[str, str] = {}
+        """By the action's id, in staff's words: an answer that takes long, and why."""
         self._rng = rng
         self._performer = Performer(client, clock, rng)
         self._noticed = noticed
@@ -139,19 +139,21 @@ class Session:
         self.shop.kept = [each for each in self.shop.kept if each.id != kept.id]
         self._tell({Part.GLANCE})
 
-    def learn_store(self) -> bool:
-        """Take the shop's zone, currency and channel titles as they are known now. True when a new day began by it."""
-        if self.times.store != self.shop.glance.store:
+    def learn_store(self) -> None:
+        """Take the shop's zone, currency and channel titles as they are known now, and see whether a day of it has turned: then all is read
+        anew, while nobody is there."""
+        is_known = self.times.store == self.shop.glance.store
+        if not is_known:
             self.times = Times(self.t, self.shop.glance.store)
             self.shop.learn_clock(self.times.kept_until)
             self.shop.retell()
         if self.words.learn_titles(self.shop.channels):
             self.shop.retell()
-        midnight = self.times.midnight(self.now())
-        if midnight == self.shop.midnight:
-            return False
-        self.shop.start_day(midnight)
-        return True
+        before, midnight = self.shop.midnight, self.times.midnight(self.now())
+        if midnight != before:
+            self.shop.start_day(midnight)
+            if before and is_known:
+                self.feed.read_anew()
 
     def name_of(self, ref: str) -> str:
         """The customer's name, or what stands for it."""
@@ -201,8 +203,8 @@ class Session:
             return Notice(failure.text, BAD, failure.until)
         if self._notice is None and (failed := self._alarm.standing) is not None:
             return Notice(self._untold(failed), BAD, NEVER)
-        if self._notice is None and self._unsure:
-            return Notice(self._asking_again(next(reversed(self._unsure.values()))), WARN, NEVER)
+        if self._notice is None and self._awaited:
+            return Notice(next(reversed(self._awaited.values())), WARN, NEVER)
         return self._notice
 
     def _untold(self, message: Message) -> str:
@@ -237,6 +239,14 @@ class Session:
             self.say(self.t("This screen only shows: nothing was done."), WARN)
         return not self.read_only
 
+    def may_administer(self) -> bool:
+        """False where that is the owner's to do, and where `may_act` is; it says so."""
+        if not self.may_act():
+            return False
+        if not self.shop.glance.administers:
+            self.say(self.t("Only the owner may do that."), WARN)
+        return self.shop.glance.administers
+
     async def do(self, call: Act, *, name: str, done: str = "") -> bytes | None:
         """Have it done and say so. None: it was not done, or nobody knows; that was said too."""
         if not self.may_act():
@@ -244,6 +254,8 @@ class Session:
         action, key = Action(call=call, id=self._new_id(), name=name), f"{call.path} {name}"
         practised = mission_of(call, self.shop) if self.training else ""
         self.under_way.append(name)
+        if call.seconds is not None:
+            self._await(action, self.t("No answer yet: {name}. It may take minutes.", name=name))
         try:
             answer = await self._performer.perform(action, self._say_unsure)
         except ServiceError as error:
@@ -251,7 +263,7 @@ class Session:
             return None
         finally:
             self.under_way.remove(name)
-            self._unsure.pop(action.id, None)
+            self._awaited.pop(action.id, None)
         self._failures.done(key)
         if done:
             self.say(done, GOOD)
@@ -341,11 +353,11 @@ class Session:
         self._noticed()
 
     def _say_unsure(self, action: Action) -> None:
-        self._unsure[action.id] = action.name
-        self.say(self._asking_again(action.name), WARN)
+        self._await(action, self.t("No answer yet: {name}. Asking again; it is not done twice.", name=action.name))
 
-    def _asking_again(self, name: str) -> str:
-        return self.t("No answer yet: {name}. Asking again; it is not done twice.", name=name)
+    def _await(self, action: Action, said: str) -> None:
+        self._awaited[action.id] = said
+        self.say(said, WARN)
 
     def _new_id(self) -> str:
         return f"counter-{self._rng.getrandbits(80):020x}"

@@ -113,7 +113,8 @@ class Shop:
         self.optouts = ()
         self.kept = ()
         self.touches: dict[str, int] = {}
-        """How often each order was told of since the screen runs: who shows one reads it again when this grows."""
+        """How often each order was told of since everything was read."""
+        self._readings = 0
         self.loaded: set[Part] = set()
         """The parts that were read whole at least once."""
         self.alarms: list[Message] = []
@@ -150,10 +151,11 @@ class Shop:
                 self._place_order(order, None)
             if (message := self.messages.pop(gone, None)) is not None:
                 self._place_message(message, None)
-                self._of_order[message.order_ref] = tuple(
-                    each for each in self._of_order[message.order_ref] if each != gone
-                )
+        kept = {ref: tuple(each for each in ids if each in self.messages) for ref, ids in self._of_order.items()}
+        self._of_order = {ref: ids for ref, ids in kept.items() if ids}
         self._fresh, self._unseen = None, set()
+        self._readings, self.touches = self._readings + 1, {}
+        self.revisions[Part.STORIES] += 1
         self.note_loaded({Part.ORDERS, Part.MESSAGES})
 
     def note_loaded(self, parts: Set[Part]) -> None:
@@ -214,6 +216,10 @@ class Shop:
             self.touches[ref] = self.touches.get(ref, 0) + 1
             self.revisions[Part.STORIES] += 1
         return {Part.STORIES} if ref else set()
+
+    def told_of(self, ref: str) -> tuple[int, int]:
+        """Another than before when that order was told of, or everything was read anew: who shows its story reads it again."""
+        return self._readings, self.touches.get(ref, 0)
 
     # ------------------------------------------------------------ one order's messages
 

@@ -37,7 +37,11 @@ class GlanceBar(Lines):
     def _shop(self) -> Line:
         session = self._session
         name = session.shop.glance.store.name or "Tether"
-        well = [Span(f"  {session.words.glyphs.done} {session.t('all is well')}", GOOD)] if self._all_is_well() else []
+        well = (
+            [Span(f"  {session.words.glyphs.done} {session.t('all is well')}", GOOD, "app.go('now')")]
+            if self._all_is_well()
+            else []
+        )
         if waiting := len(session.queue()):
             well = [Span(f"  0 {session.t('now')} {waiting}", "here" if self._page == "now" else WARN, "app.go('now')")]
         if session.shop.glance.restored is not None:

@@ -12,7 +12,7 @@ from daemon.config import ConfigError
 from daemon.planner.rules.quiet import quiet_until
 from daemon.wire.requests.act import Reason
 from daemon.wire.service import Confirmed, Glance, LineChange, Reloaded, Restored, Seen, Store, Trouble
-from daemon.wire.values import When, when_or_none
+from daemon.wire.values import When, Word, when_or_none
 from outbox.model import State
 
 DAY_MS = 86_400_000
@@ -50,6 +50,7 @@ async def glance(call: Call[NoQuery, None]) -> Glance:
         sources=tuple(present.source(row) for row in services.engine.intake.rows() if row.poll is not None),
         unrouted=vitals.unrouted,
         restored=await _restored(services),
+        scopes=[Word(scope) for scope in sorted(call.caller.scopes)],
     )
 
 

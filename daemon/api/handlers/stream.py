@@ -32,7 +32,7 @@ class Stream:
         if asked is None or max(0, newest - FAR_BEHIND) <= asked <= newest:
             since = newest if asked is None else asked
             return await self.open.serve(call.request, self._after, since, headers=history, may=call.caller.stands)
-        start = START + frame("reset", newest, b"{}")
+        start = START + _reset(newest)
         return await self.open.serve(
             call.request, self._after, newest, start=start, headers=history, may=call.caller.stands
         )
@@ -41,7 +41,10 @@ class Stream:
         changes = await self._services.box.views.changes(since, limit=BATCH)
         if not changes:
             return b"", since
-        return b"".join(await frames(self._services, changes)), changes[-1].seq
+        told, reached = await frames(self._services, changes), changes[-1].seq
+        if any(change.kind == "person" for change in changes):
+            told.append(_reset(reached))
+        return b"".join(told), reached
 
     def routes(self) -> tuple[Route[StreamQuery, None], ...]:
         return (
@@ -55,9 +58,14 @@ class Stream:
                 refusals=(503,),
                 description="Server-sent events named `order`, `message`, `attempt`, `receipt`, `channel`, `uplink` and `reply`, with "
                 "the thing as its GET shows it as data and the record's sequence number as id; resumable with Last-Event-ID. "
-                "`reset` says that too much was missed: read everything again; so does another `Tether-Epoch` than before (a restored or another database). A comment comes every 15 s.",
+                "`reset` says that too much was missed, or that somebody was forgotten: read everything again, and let go of what is not there; so does another `Tether-Epoch` than before (a restored or another database). A comment comes every 15 s.",
             ),
         )
+
+
+def _reset(seq: int) -> bytes:
+    """What a client shows may be gone: it is to read everything again."""
+    return frame("reset", seq, b"{}")
 
 
 def _last_id(call: Call[StreamQuery, None]) -> int | None:
