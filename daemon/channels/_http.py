@@ -118,11 +118,15 @@ class HttpChannel(Channel):
     async def ask(
         self, request: Request, out: Outgoing, *, until: float, also: Collection[int] = ()
     ) -> Response | Failure:
-        """A call before the one that tells: its answer, when that is a 2xx or a status of `also`.
+        """A call before the one that tells: its answer, when that is a whole 2xx or a status of `also`.
 
         What fails here has told nobody anything, so it is never unknown."""
         answer = await self.call(request, until=until)
-        if isinstance(answer, Response) and (answer.ok or answer.status in also) and not answer.is_page:
+        if (
+            isinstance(answer, Response)
+            and (answer.status in also or (answer.ok and is_whole(answer)))
+            and not answer.is_page
+        ):
             return answer
         return self.untold(answer, out)
 
@@ -250,6 +254,11 @@ def is_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def is_whole(answer: Response) -> bool:
+    """Whether a yes in JSON came to its end: half of one would read as "there is none"."""
+    return answer.status == 204 or answer.json() is not None
 
 
 def basic(user: str, password: str) -> dict[str, str]:
