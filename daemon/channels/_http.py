@@ -247,6 +247,11 @@ def is_unanswered(answer: Reading) -> bool:
     return isinstance(answer, Unknown) or (isinstance(answer, Deferred) and answer.unreachable)
 
 
+def is_refusal(answer: Response) -> bool:
+    """Whether it is about this very question: another one may be answered."""
+    return 400 <= answer.status < 500 and answer.status not in (408, 429)
+
+
 def is_address(url: str) -> bool:
     """Whether somebody could be called there."""
     try:
