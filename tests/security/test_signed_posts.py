@@ -171,15 +171,15 @@ async def test_a_text_that_plivo_does_not_show_is_taken_once_it_does(tmp_path: P
 async def test_a_wish_to_hear_again_is_taken_once(tmp_path: Path) -> None:
     """Meta sends again what it has no answer to, days later too; and whoever caught it may."""
 
-    def wish(value: str, minute: int) -> InboundRequest:
-        at = NOW // 1000 + minute * 60
-        return whatsapp_post({"user_preferences": [{"wa_id": "447700900123", "value": value, "timestamp": at}]})
+    def wish(word: str, minute: int) -> InboundRequest:
+        said = {"id": f"wamid.{minute}", "from": "447700900123", "timestamp": str(NOW // 1000 + minute * 60)}
+        return whatsapp_post({"messages": [{**said, "type": "text", "text": {"body": word}}]})
 
     async with hook("whatsapp", tmp_path, {}) as (callbacks, _, box):
-        for each in (wish("stop", 0), wish("resume", 1), wish("stop", 2), wish("resume", 1)):
+        for each in (wish("STOP", 0), wish("START", 1), wish("STOP", 2), wish("START", 1)):
             await take(callbacks, "whatsapp", each)
         assert await box.consent.blocked("chat", "+447700900123") is not None
-        await take(callbacks, "whatsapp", wish("resume", 3))
+        await take(callbacks, "whatsapp", wish("START", 3))
         assert await box.consent.blocked("chat", "+447700900123") is None
 
 
