@@ -30,6 +30,7 @@ class Later(msgspec.Struct, frozen=True):
 
     after: float | None = None
     throttled: bool = False
+    recipient: bool = False
 
 
 class Unsure(msgspec.Struct, frozen=True):
@@ -62,6 +63,11 @@ def later(after: float | None = None) -> Later:
 def throttled(after: float | None = None) -> Later:
     """They are well but want fewer requests."""
     return Later(after, throttled=True)
+
+
+def crowded(after: float) -> Later:
+    """They want fewer messages to this one recipient."""
+    return Later(after, recipient=True)
 
 
 def unsure() -> Unsure:
@@ -168,7 +174,7 @@ def judge(
             return Rejected(verdict.scope, code, text, remedy, opted_out=verdict.opted_out, after=after)
         case Later():
             after = wait if wait is not None else verdict.after
-            return Deferred(text, code, after=after, throttled=verdict.throttled)
+            return Deferred(text, code, after=after, throttled=verdict.throttled, recipient=verdict.recipient)
         case Unsure():
             return Unknown(text, code)
 

@@ -15,7 +15,7 @@ import msgspec
 
 from daemon import consent_words
 from daemon.channels._meta import GRAPH_CODES, RIGHT, GraphChannel, GraphSettings, GraphTemplate
-from daemon.channels._verdict import Verdict, channel, later, message, recipient, throttled
+from daemon.channels._verdict import Verdict, channel, crowded, later, message, recipient, throttled
 from daemon.channels.base import Health, Inbound, Outgoing, PollPlan, ReceiptUpdate, Reply, Sent
 from daemon.http import Http, Request, Response, objects
 from outbox.outcome import Accepted, ReceiptState
@@ -85,7 +85,7 @@ class WhatsApp(GraphChannel):
         "131049": message(_MARKETING),
         "131050": message(_MARKETING),
         "131051": message(_TEMPLATE),
-        "131056": throttled(10),
+        "131056": crowded(10),
         "131057": later(300),
         "131062": recipient("this person can't be reached by number"),
         "131064": throttled(60),

@@ -165,6 +165,8 @@ def told(outcome: Outcome | Lookup) -> str:
             return "deferred:unreachable"
         case Deferred(throttled=True):
             return "deferred:throttled"
+        case Deferred(recipient=True):
+            return "deferred:recipient"
         case Deferred():
             return "deferred"
         case Rejected(scope=scope, opted_out=opted_out):

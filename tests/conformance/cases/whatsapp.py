@@ -118,7 +118,7 @@ CASE = Case(
         "131049": "rejected:message",
         "131050": "rejected:message",
         "131051": "rejected:message",
-        "131056": "deferred:throttled",
+        "131056": "deferred:recipient",
         "131057": "deferred",
         "131062": "rejected:recipient",
         "131064": "deferred:throttled",
