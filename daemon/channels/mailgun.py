@@ -49,6 +49,8 @@ _DEAD = frozenset({"bounce", "suppress-bounce"})
 
 FRESH_MS = 15 * 60_000
 """How old a signature may be."""
+LAG_MS = 30 * 60_000
+"""How late an event may be listed: only then is one that is missing no news of one that happened."""
 
 
 class MailgunSettings(HttpSettings, frozen=True, kw_only=True):
@@ -153,9 +155,10 @@ class Mailgun(HttpChannel):
         known = [event for event in events if event.get("event") == "accepted"]
         if known or updates:
             return Found(self._id(sent.reference), updates[-1].state if updates else None)
-        if sent.now - sent.attempt.started_at < 120_000:
+        age = sent.now - sent.attempt.started_at
+        if age < 120_000:
             return CannotTell("no event of it yet", again=60)
-        return Absent()
+        return CannotTell("Mailgun lists no event of it") if age < LAG_MS else Absent()
 
     def receipts_request(self, sent: Sequence[Sent]) -> Request:
         """By its id, since the domain's own list holds whatever else goes by it: a newsletter fills many pages."""
