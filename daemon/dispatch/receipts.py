@@ -74,9 +74,11 @@ class ReceiptService:
             lane.leave_aside(message.seq, math.inf)
 
     async def apply_inbound(self, channel: Channel, inbound: Inbound) -> None:
-        """All that one request of a provider said."""
-        for update in inbound.receipts:
-            await self.apply(channel, update)
+        """All that one request of a provider said: its receipts for one commit, some providers post hundreds at once."""
+        receipts = (self.apply(channel, update) for update in inbound.receipts)
+        for applied in await asyncio.gather(*receipts, return_exceptions=True):
+            if isinstance(applied, BaseException):
+                raise applied
         for reply in inbound.replies:
             await self.reply(channel, reply)
 
