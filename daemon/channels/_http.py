@@ -160,14 +160,14 @@ class HttpChannel(Channel):
         passed = round((self.http.clock.monotonic() - begun) * 1000)
         return msgspec.structs.replace(sent, now=sent.now + passed)
 
-    async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
+    async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate] | None:
         request = self.receipts_request(sent) if sent else None
         if request is None:
             return ()
         answer = await self.call(request, until=self.deadline())
         if isinstance(answer, Response) and answer.ok and not answer.is_page:
             return self.read_receipts(answer, sent)
-        return ()
+        return () if isinstance(answer, Response) and is_refusal(answer) else None
 
     async def check(self) -> Health:
         request = self.check_request()
