@@ -104,6 +104,23 @@ async def test_a_late_failure_of_an_earlier_attempt_moves_nothing(tmp_path: Path
         assert await state_of(box, "m1") is State.SENT
 
 
+@pytest.mark.parametrize("between", [0, 64])
+async def test_one_by_an_id_that_all_tries_have_is_of_the_newest(tmp_path: Path, between: int) -> None:
+    """Of a mail that staff tried again, which failed again, the first try was told once more: it stayed "sent" for good."""
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box, planned(via=("twilio",)))
+        failed = Update(state=UNDELIVERED, provider_id="P1")
+        await send(box, message, Accepted("P1"))
+        await box.receipts.apply("twilio", failed)
+        await box.spool.retry("m1", actor="Mia")
+        for n in range(between):
+            await send(box, await accept_one(box, planned(f"n{n}"), id=f"n{n}", ref=f"N-{n}"))
+        await send(box, message, Accepted("P1"))
+        await box.receipts.apply("twilio", failed)
+        assert await state_of(box, "m1") is State.FAILED
+        assert [one.receipt for one in await box.views.attempts(["m1"])] == [UNDELIVERED, UNDELIVERED]
+
+
 async def test_receipts_only_say_more(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await send(box, await accept_one(box), Accepted("P1"))
