@@ -43,6 +43,7 @@ class Deferred(Ended, frozen=True, tag="deferred"):
 
     `unreachable`: no connection was made, which is evidence about the line; such a try was never sent.
     `throttled`: the provider is well but wants fewer requests; it does not count against the channel's breaker.
+    `recipient`: this one has had enough for the moment: no evidence about the channel, by which others are told as before.
     `local`: this machine lacked what it takes (descriptors, memory): no evidence about channel or line, and no try that counts.
     """
 
@@ -51,6 +52,7 @@ class Deferred(Ended, frozen=True, tag="deferred"):
     after: float | None = None
     unreachable: bool = False
     throttled: bool = False
+    recipient: bool = False
     local: bool = False
 
 

@@ -122,7 +122,8 @@ class Apply(Operation["Message | None"]):
         return None if seq is None else batch.attempt(seq)
 
     def _keep(self, batch: Batch) -> None:
-        """What bears a reference is late or another box's, for an attempt is on record before it leaves."""
+        """Until its attempt is settled. What bears a reference is late or another box's, for an attempt is on record before it leaves; so
+        is what comes while none by this channel awaits its end: an account may mail a newsletter too."""
         update = self._update
         if update.reference or not update.provider_id:
             return
@@ -208,7 +209,8 @@ class Receipts:
         self, channel: str, update: ReceiptUpdate, go_on: GoOn | None = None, silence: Silence | None = None
     ) -> Message | None:
         """Put a receipt on record and move its message. The message it belongs to, None when that is not known (yet): then one that
-        names it by the provider's id alone is kept for a day and applied when its attempt is settled.
+        names it by the provider's id alone is kept for a day and applied when its attempt is settled, if any by that channel is under way
+        or in doubt.
 
         `go_on`: whither a message goes whose newest attempt was not delivered (None: it fails). `silence`: what it says of consent.
         """

@@ -118,11 +118,15 @@ class HttpChannel(Channel):
     async def ask(
         self, request: Request, out: Outgoing, *, until: float, also: Collection[int] = ()
     ) -> Response | Failure:
-        """A call before the one that tells: its answer, when that is a 2xx or a status of `also`.
+        """A call before the one that tells: its answer, when that is a whole 2xx or a status of `also`.
 
         What fails here has told nobody anything, so it is never unknown."""
         answer = await self.call(request, until=until)
-        if isinstance(answer, Response) and (answer.ok or answer.status in also) and not answer.is_page:
+        if (
+            isinstance(answer, Response)
+            and (answer.status in also or (answer.ok and is_whole(answer)))
+            and not answer.is_page
+        ):
             return answer
         return self.untold(answer, out)
 
@@ -156,14 +160,14 @@ class HttpChannel(Channel):
         passed = round((self.http.clock.monotonic() - begun) * 1000)
         return msgspec.structs.replace(sent, now=sent.now + passed)
 
-    async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
+    async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate] | None:
         request = self.receipts_request(sent) if sent else None
         if request is None:
             return ()
         answer = await self.call(request, until=self.deadline())
         if isinstance(answer, Response) and answer.ok and not answer.is_page:
             return self.read_receipts(answer, sent)
-        return ()
+        return () if isinstance(answer, Response) and is_refusal(answer) else None
 
     async def check(self) -> Health:
         request = self.check_request()
@@ -243,6 +247,11 @@ def is_unanswered(answer: Reading) -> bool:
     return isinstance(answer, Unknown) or (isinstance(answer, Deferred) and answer.unreachable)
 
 
+def is_refusal(answer: Response) -> bool:
+    """Whether it is about this very question: another one may be answered."""
+    return 400 <= answer.status < 500 and answer.status not in (408, 429)
+
+
 def is_address(url: str) -> bool:
     """Whether somebody could be called there."""
     try:
@@ -250,6 +259,11 @@ def is_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def is_whole(answer: Response) -> bool:
+    """Whether a yes in JSON came to its end: half of one would read as "there is none"."""
+    return answer.status == 204 or answer.json() is not None
 
 
 def basic(user: str, password: str) -> dict[str, str]:

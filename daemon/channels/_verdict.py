@@ -30,6 +30,7 @@ class Later(msgspec.Struct, frozen=True):
 
     after: float | None = None
     throttled: bool = False
+    recipient: bool = False
 
 
 class Unsure(msgspec.Struct, frozen=True):
@@ -64,6 +65,11 @@ def throttled(after: float | None = None) -> Later:
     return Later(after, throttled=True)
 
 
+def crowded(after: float) -> Later:
+    """They want fewer messages to this one recipient."""
+    return Later(after, recipient=True)
+
+
 def unsure() -> Unsure:
     """It may have been sent."""
     return Unsure()
@@ -86,6 +92,11 @@ _FIREWALL = (
 )
 _FENCED = frozenset({401, 403, 406})
 """What those say with a web page who stand before a provider: a firewall, a proxy, a host that guards itself."""
+_ABSENCE = (
+    "a web page stands where the provider's API should be: if it lasts, check the account's name, region and base_url"
+)
+_NOT_THERE = frozenset({404, 405})
+"""What a host says with a web page while it is being mended, or before what it stands for has started."""
 STATUSES: Mapping[int, Verdict] = {
     400: message(),
     402: channel("the provider wants to be paid: check the account's balance"),
@@ -146,6 +157,8 @@ def judge(
         verdict, code, text = channel(_PAGE, after=60), "web_page", f"answered {status} with a web page"
     if verdict is None and response.is_page and status in _FENCED:
         verdict, code = channel(_FIREWALL, after=300), "web_page"
+    if verdict is None and response.is_page and status in _NOT_THERE:
+        verdict, code = channel(_ABSENCE, after=300), "web_page"
     if verdict is None and 300 <= status < 400:
         verdict, code, text = channel(_PAGE, after=60), "redirect", f"answered {status} with a redirect"
     if verdict is None and response.ok and problem.code:
@@ -161,7 +174,7 @@ def judge(
             return Rejected(verdict.scope, code, text, remedy, opted_out=verdict.opted_out, after=after)
         case Later():
             after = wait if wait is not None else verdict.after
-            return Deferred(text, code, after=after, throttled=verdict.throttled)
+            return Deferred(text, code, after=after, throttled=verdict.throttled, recipient=verdict.recipient)
         case Unsure():
             return Unknown(text, code)
 

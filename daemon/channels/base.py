@@ -337,8 +337,8 @@ class Channel(ABC):
         """Did an attempt of unknown outcome arrive? Only where the provider can be asked."""
         return CannotTell("this provider can't be asked")
 
-    async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
-        """Ask for the later word on attempts (at most `poll.batch`). Nothing new: nothing returned."""
+    async def receipts(self, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate] | None:
+        """Ask for the later word on attempts (at most `poll.batch`). Nothing new: nothing returned. None: the provider can't be asked now."""
         return ()
 
     async def fetch_keys(self, request: InboundRequest) -> None:  # noqa: B027 - most channels have theirs in `.env`

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from daemon import consent_words
-from daemon.channels._http import HttpChannel
+from daemon.channels._http import HttpChannel, is_refusal
 from daemon.channels._verdict import Failure, Problem, Verdict, channel, message, recipient, throttled
 from daemon.channels.base import Health, HttpSettings, Inbound, InboundRefused, InboundRequest, Outgoing, Reply
 from daemon.http import Http, Request, Response, json_request, objects, unescaped
@@ -242,10 +242,10 @@ class Intercom(HttpChannel):
             return inbound
         asked = Request(method="GET", path=f"/contacts/{contact}", headers=self.headers)
         answer = await self.call(asked, until=self.deadline())
-        if not isinstance(answer, Response) or answer.status in (408, 429) or answer.status >= 500:
+        row = answer.object() if isinstance(answer, Response) and answer.ok else {}
+        if not row.get("id") and not (isinstance(answer, Response) and is_refusal(answer)):
             raise InboundRefused("Intercom could not be asked for their number: it will be sent again", status=503)
-        phone = answer.object().get("phone") if answer.ok else None
-        number = re.sub(r"[^\d+]", "", str(phone or ""))
+        number = re.sub(r"[^\d+]", "", str(row.get("phone") or ""))
         if not number:
             return inbound
         named = Reply(address=number, id=f"{written.id} {number}", consent=consent)

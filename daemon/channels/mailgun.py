@@ -49,6 +49,8 @@ _DEAD = frozenset({"bounce", "suppress-bounce"})
 
 FRESH_MS = 15 * 60_000
 """How old a signature may be."""
+LAG_MS = 30 * 60_000
+"""How late an event may be listed: only then is one that is missing no news of one that happened."""
 
 
 class MailgunSettings(HttpSettings, frozen=True, kw_only=True):
@@ -148,22 +150,24 @@ class Mailgun(HttpChannel):
         items = response.object().get("items")
         if not isinstance(items, list):
             return CannotTell("the list of events was not understood", again=60)
-        updates = [update for update in map(_receipt, objects(items)) if update]
-        known = [item for item in objects(items) if item.get("event") == "accepted"]
+        events = _to(sent.attempt.address, items)
+        updates = [update for update in map(_receipt, events) if update]
+        known = [event for event in events if event.get("event") == "accepted"]
         if known or updates:
             return Found(self._id(sent.reference), updates[-1].state if updates else None)
-        if sent.now - sent.attempt.started_at < 120_000:
+        age = sent.now - sent.attempt.started_at
+        if age < 120_000:
             return CannotTell("no event of it yet", again=60)
-        return Absent()
+        return CannotTell("Mailgun lists no event of it") if age < LAG_MS else Absent()
 
     def receipts_request(self, sent: Sequence[Sent]) -> Request:
         """By its id, since the domain's own list holds whatever else goes by it: a newsletter fills many pages."""
         return self._events(("message-id", sent[0].attempt.provider_id))
 
     def read_receipts(self, response: Response, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
-        asked = {each.attempt.provider_id for each in sent}
-        updates = map(_receipt, objects(response.object().get("items")))
-        return [update for update in updates if update and update.provider_id in asked]
+        attempt = sent[0].attempt
+        updates = map(_receipt, _to(attempt.address, response.object().get("items")))
+        return [update for update in updates if update and update.provider_id == attempt.provider_id]
 
     def receive(self, request: InboundRequest) -> Inbound:
         posted = Response(status=200, body=request.body).object()
@@ -242,6 +246,11 @@ class Mailgun(HttpChannel):
 
     def read_check(self, response: Response) -> Health:
         return Health(ok=True, summary=f"the key holds for {self.settings.domain}")
+
+
+def _to(address: str, items: Any) -> list[dict[str, Any]]:
+    """The events of mail to that address: stores of a chain that share a domain may give two mails one Message-Id."""
+    return [each for each in objects(items) if str(each.get("recipient") or address).casefold() == address.casefold()]
 
 
 def _receipt(event: Mapping[str, Any]) -> ReceiptUpdate | None:

@@ -9,16 +9,21 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
+import msgspec
+
 from daemon.channels._mail import AUTOMATIC, sender, subject
 from daemon.channels._oauth import OAuthChannel
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient, throttled, unsure
 from daemon.channels.base import Health, OAuthSettings, Outgoing, Sent
 from daemon.http import Http, Request, Response, form_request, json_request, objects
-from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Outcome, Rejected
+from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Found, Lookup, Outcome, Rejected
 
 _PROPERTY = "String {5b0e54f6-6f0c-4a0f-9b53-0f1d5e2f7a10} Name TetherReference"
+SHOWS_AFTER = 120.0
+"""Seconds after which a mail that went out is in Sent Items."""
 MOST_EARLIER = 5
 """Tries that one question is about."""
+_THROTTLED = ("ApplicationThrottled", "TooManyRequests")
 _CONSENT = (
     "give the app Mail.Send with admin consent, and allow it this mailbox: entra.microsoft.com, App registrations"
 )
@@ -58,8 +63,7 @@ class Outlook(OAuthChannel):
         "ErrorMessageSizeExceeded": message("the mail is too large"),
         "ErrorQuotaExceeded": channel("the mailbox is full: make room in it"),
         "ErrorExceededMessageLimit": channel("the mailbox has sent its 10,000 mails of today", after=3600),
-        "ApplicationThrottled": throttled(),
-        "TooManyRequests": throttled(),
+        **dict.fromkeys(_THROTTLED, throttled()),
         "ErrorServerBusy": unsure(),
         "ErrorInternalServerError": unsure(),
         "UnknownError": unsure(),
@@ -119,6 +123,13 @@ class Outlook(OAuthChannel):
     def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
         return Accepted(detail=f"request-id {response.headers.get('request-id', 'not told')}")
 
+    def read(self, response: Response, out: Outgoing) -> Outcome:
+        """What is throttled may have gone out all the same: the next try is of use once Sent Items would show it."""
+        outcome = super().read(response, out)
+        if isinstance(outcome, Deferred) and outcome.code in _THROTTLED and self.settings.save_to_sent_items:
+            return msgspec.structs.replace(outcome, after=max(outcome.after or 0.0, SHOWS_AFTER))
+        return outcome
+
     def problem(self, response: Response) -> Problem:
         error = response.object().get("error")
         told = error if isinstance(error, dict) else {}
@@ -142,7 +153,7 @@ class Outlook(OAuthChannel):
         found = next(iter(objects(rows)), None)
         if found is not None:
             return Found(str(found.get("internetMessageId") or ""))
-        if sent.now - sent.attempt.started_at < 120_000:
+        if sent.now - sent.attempt.started_at < SHOWS_AFTER * 1000:
             return CannotTell("not in Sent Items yet", again=60)
         return Absent()
 

@@ -201,16 +201,23 @@ class Plivo(HttpChannel):
         return [known] if known and known.provider_id == update.provider_id else []
 
     async def _wrote(self, reply: Reply, until: float) -> bool:
+        """Of a text that Plivo does not show yet it is to tell again: it may be a STOP."""
         row = await self._message(reply.id, until)
+        if reply.id and not row:
+            raise InboundRefused("Plivo does not show that text yet: it will be sent again", status=503)
         number = str(row.get("from_number") or "").removeprefix("+")
         return row.get("message_direction") == "inbound" and f"+{number}" == reply.address
 
     async def _message(self, uuid: str, until: float) -> Mapping[str, Any]:
         """What Plivo has under that id; nothing where it has none."""
-        answer = await self.call(self._get(f"Message/{quote(uuid, safe='')}/"), until=until) if uuid else None
-        if answer is not None and (not isinstance(answer, Response) or not (answer.ok or answer.status == 404)):
-            raise InboundRefused("Plivo could not be asked whether it is so: it will be sent again", status=503)
-        return answer.object() if answer is not None and answer.ok else {}
+        if not uuid:
+            return {}
+        answer = await self.call(self._get(f"Message/{quote(uuid, safe='')}/"), until=until)
+        if isinstance(answer, Response):
+            row = answer.object() if answer.ok else {}
+            if row.get("message_uuid") or answer.status == 404:
+                return row
+        raise InboundRefused("Plivo could not be asked whether it is so: it will be sent again", status=503)
 
     def _signs(self, text: str, signatures: str) -> bool:
         """A header may list several, one for each token that is valid."""

@@ -30,7 +30,7 @@ from daemon.channels.base import (
     Sent,
 )
 from daemon.http import Http, Request, Response, json_request, objects
-from outbox.outcome import Accepted, ReceiptState
+from outbox.outcome import Accepted, Outcome, ReceiptState, Rejected, Scope
 
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in .env, and that the user may do ses:SendEmail"
 _SIGNATURE = "check AWS_SECRET_ACCESS_KEY in .env, and this machine's clock"
@@ -148,6 +148,18 @@ class Ses(HttpChannel):
     def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
         sid = response.object().get("MessageId")
         return Accepted(sid) if isinstance(sid, str) and sid else None
+
+    def read(self, response: Response, out: Outgoing) -> Outcome:
+        """A template that is not there is the matter of the event that names it, and of no other."""
+        outcome = super().read(response, out)
+        if (
+            isinstance(outcome, Rejected)
+            and outcome.code == "NotFoundException"
+            and out.trigger in self.settings.templates
+            and "configuration set" not in outcome.reason.lower()
+        ):
+            return msgspec.structs.replace(outcome, scope=Scope.MESSAGE)
+        return outcome
 
     def problem(self, response: Response) -> Problem:
         answer = response.object()

@@ -159,7 +159,15 @@ class Sfmc(OAuthChannel):
         return Accepted(out.message_id) if answer.get("requestId") and not answer.get("errorcode") else None
 
     def read(self, response: Response, out: Outgoing) -> Outcome:
-        if out.trigger in self.settings.templates and response.status in {400, 409} and _is_repeat(response):
+        """A key that was used before: by an earlier try, where there was one; else by another store's message, in a business unit that a
+        chain shares."""
+        is_again = out.attempt > 1 or out.possible_duplicate
+        if (
+            is_again
+            and out.trigger in self.settings.templates
+            and response.status in {400, 409}
+            and _is_repeat(response)
+        ):
             return Accepted(out.message_id, detail="an earlier try had arrived")
         return super().read(response, out)
 
@@ -181,14 +189,18 @@ class Sfmc(OAuthChannel):
         if response.status == 404:
             early = sent.now - sent.attempt.started_at < 30_000
             return CannotTell("not known yet", again=30) if early or not response.object() else Absent()
-        return Found(sent.attempt.message_id, _state(response)) if response.object().get("requestId") else CannotTell()
+        if not response.object().get("requestId"):
+            return CannotTell()
+        if not _is_to(sent.attempt.address, response):
+            return CannotTell("another message was sent under its key")
+        return Found(sent.attempt.message_id, _state(response))
 
     def receipts_request(self, sent: Sequence[Sent]) -> Request | None:
         return self.lookup_request(sent[0])
 
     def read_receipts(self, response: Response, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate]:
         state, info = _state(response), response.object().get("info")
-        if state is None:
+        if state is None or not _is_to(sent[0].attempt.address, response):
             return ()
         told = info if isinstance(info, dict) else {}
         words = str(told.get("statusMessage") or "")
@@ -209,6 +221,13 @@ class Sfmc(OAuthChannel):
 
 def _state(response: Response) -> ReceiptState | None:
     return _STATES.get(str(response.object().get("eventCategoryType", "")).rpartition(".")[2])
+
+
+def _is_to(address: str, response: Response) -> bool:
+    """Whether what is told is of a message to that address: another store's may bear the same key."""
+    info = response.object().get("info")
+    told = str(info.get("to") or "") if isinstance(info, dict) else ""
+    return not told or told.casefold().removeprefix("+") == address.casefold().removeprefix("+")
 
 
 def _is_repeat(response: Response) -> bool:

@@ -1,7 +1,7 @@
 """A signed webhook to any system of the store's own: Standard Webhooks 1.0.0, https://www.standardwebhooks.com (2026-11).
 
 The `webhook-id` is the message's own id over all tries, so a receiver that keeps ids takes each message once: a repeat is
-harmless, and a 5xx is simply tried again.
+harmless, and a 5xx is simply tried again. 410 alone says for good that it wants no more: all else may be a receiver that is just being replaced.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,11 @@ from daemon.channels.base import HttpSettings, Misconfigured, Outgoing
 from daemon.http import Http, Request, Response, json_request
 from daemon.standard_webhooks import NoKey, key_of, secret_trouble, sign
 from outbox.outcome import Accepted
+
+_REFUSES_US = (
+    "if it lasts, give the receiver the WEBHOOK_SECRET of .env, and let it through whatever guards the receiver"
+)
+_PLACE = "if it lasts, check url in [channels.webhook]"
 
 
 class WebhookSettings(HttpSettings, frozen=True, kw_only=True):
@@ -37,6 +42,10 @@ class Webhook(HttpChannel):
     passes_order_on = True
 
     STATUSES: ClassVar[Mapping[int, Verdict]] = {
+        401: channel(_REFUSES_US, after=900),
+        403: channel(_REFUSES_US, after=900),
+        404: channel(_PLACE, after=300),
+        405: channel(_PLACE, after=300),
         409: later(),
         410: channel("the receiver wants no more of these (410): take [channels.webhook] out, or mend the receiver"),
     }

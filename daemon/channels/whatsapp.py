@@ -2,7 +2,9 @@
 
 Quirks: free text is taken only within 24 hours of the customer's own last message, which we can't know, so the trigger's
 template is sent where there is one; without, text is tried and 131047 moves the message on. An id is not yet delivery: bad
-numbers and closed windows often show only in a later webhook. The file is longer than most for the length of Meta's table of codes.
+numbers and closed windows often show only in a later webhook. `user_preferences` and 131050 tell of the shop's offers only
+(https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/user_preferences): neither is a wish about
+word of an order. The file is longer than most for the length of Meta's table of codes.
 """
 
 import re
@@ -13,7 +15,7 @@ import msgspec
 
 from daemon import consent_words
 from daemon.channels._meta import GRAPH_CODES, RIGHT, GraphChannel, GraphSettings, GraphTemplate
-from daemon.channels._verdict import Verdict, channel, later, message, recipient, throttled
+from daemon.channels._verdict import Verdict, channel, crowded, later, message, recipient, throttled
 from daemon.channels.base import Health, Inbound, Outgoing, PollPlan, ReceiptUpdate, Reply, Sent
 from daemon.http import Http, Request, Response, objects
 from outbox.outcome import Accepted, ReceiptState
@@ -81,9 +83,9 @@ class WhatsApp(GraphChannel):
         "131047": message("the 24 hours since their last message are over: set up a template for this event"),
         "131048": throttled(600),
         "131049": message(_MARKETING),
-        "131050": recipient("they stopped messages from this business", opted_out=True),
+        "131050": message(_MARKETING),
         "131051": message(_TEMPLATE),
-        "131056": throttled(10),
+        "131056": crowded(10),
         "131057": later(300),
         "131062": recipient("this person can't be reached by number"),
         "131064": throttled(60),
@@ -165,8 +167,6 @@ class WhatsApp(GraphChannel):
                 ]
                 for row in objects(value.get("messages")):
                     replies += _replies(row) if row.get("from") else []
-                for row in objects(value.get("user_preferences")):
-                    replies += _wishes(row) if row.get("wa_id") else []
         return Inbound(receipts=receipts, replies=replies)
 
 
@@ -194,7 +194,6 @@ def _receipt(row: Mapping[str, Any]) -> ReceiptUpdate:
         code=code,
         detail=str((data.get("details") if isinstance(data, dict) else None) or error.get("title") or ""),
         at=_ms(row.get("timestamp")),
-        opted_out=code == "131050",
     )
 
 
@@ -211,16 +210,6 @@ def _replies(row: Mapping[str, Any]) -> list[Reply]:
     return [
         said,
         *(msgspec.structs.replace(said, address=other, id=f"{said.id} {other}", consent=consent) for other in others),
-    ]
-
-
-def _wishes(row: Mapping[str, Any]) -> list[Reply]:
-    """They pressed "stop" or "resume" in WhatsApp itself. It has no id of Meta's: what it says is what it is known by."""
-    consent: Any = {"stop": "stop", "resume": "start"}.get(str(row.get("value")))
-    at, text = _ms(row.get("timestamp")), str(row.get("detail", ""))
-    return [
-        Reply(address=number, text=text, id=f"{number} {consent} {at}" if at else "", at=at, consent=consent)
-        for number in _numbers(row["wa_id"])
     ]
 
 

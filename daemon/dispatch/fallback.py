@@ -104,6 +104,8 @@ def _after_deferral(message: Message, outcome: Deferred, at: Situation) -> Trans
     if message.attempt_count + 1 >= at.max_attempts:
         return Transition(state=State.FAILED, reason=_gave_up(message, reason))
     wait = at.backoff if outcome.after is None else outcome.after
+    if outcome.recipient:  # of many for one who has had enough, each comes back at a moment of its own
+        wait += at.backoff
     due_at = at.now + round(wait * 1000)
     impatient_at = at.patience_from + round(message.policy.patience * 1000)
     via_index = next_via_index(message, at.usable)

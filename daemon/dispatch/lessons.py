@@ -58,7 +58,7 @@ class Lessons:
                 lane.breaker.abandon()
                 if lane.throttle(monotonic, outcome.after):
                     await self._on_channel(lane, f"is throttled: {outcome.reason}")
-            case Deferred(local=True):
+            case Deferred(local=True) | Deferred(recipient=True):
                 lane.breaker.abandon()
                 return
             case Deferred() | Unknown() if line_down and lane.is_cloud and _is_cut(outcome):

@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 BATCH = 100
 LINE_WAIT = 15.0
+SILENT_WAIT = 60.0
+"""Seconds after which a provider is asked again that could not be asked just now."""
 LAME_WAIT = 900.0
 """Seconds between looks at whether a channel that is misconfigured can be asked by now."""
 LAME_MOST = 86_400.0
@@ -74,9 +76,11 @@ class ReceiptService:
             lane.leave_aside(message.seq, math.inf)
 
     async def apply_inbound(self, channel: Channel, inbound: Inbound) -> None:
-        """All that one request of a provider said."""
-        for update in inbound.receipts:
-            await self.apply(channel, update)
+        """All that one request of a provider said: its receipts for one commit, some providers post hundreds at once."""
+        receipts = (self.apply(channel, update) for update in inbound.receipts)
+        for applied in await asyncio.gather(*receipts, return_exceptions=True):
+            if isinstance(applied, BaseException):
+                raise applied
         for reply in inbound.replies:
             await self.reply(channel, reply)
 
@@ -145,7 +149,7 @@ class ReceiptService:
             self.wake.set()
 
     async def turn(self) -> float | None:
-        """Ask for what is due; seconds until the next look (None: nothing is awaited)."""
+        """Ask for what is due, all channels side by side; seconds until the next look (None: nothing is awaited)."""
         if self._uplink.is_down:
             return LINE_WAIT
         now = self._clock.now()
@@ -155,8 +159,9 @@ class ReceiptService:
             by_channel[row.attempt.channel].append(
                 Sent(attempt=row.attempt, order_ref=row.order_ref, trigger=row.trigger, now=now)
             )
-        for name, sent in by_channel.items():
-            await self._ask(self._lanes.get(name), sent)
+        async with asyncio.TaskGroup() as group:
+            for name, sent in by_channel.items():
+                group.create_task(self._ask(self._lanes.get(name), sent))
         if waiting:
             return 0.0
         next_at = await self._box.receipts.next_due()
@@ -165,20 +170,29 @@ class ReceiptService:
     async def _ask(self, lane: Lane | None, sent: list[Sent]) -> None:
         channel = lane.channel if lane else None
         if lane is not None and channel is None:
-            await self._box.receipts.schedule({one.attempt.seq: self._once_mended(one) for one in sent})
+            await self._schedule({one.attempt.seq: self._once_mended(one) for one in sent})
             return
         if channel is None or channel.poll is None:
-            await self._box.receipts.schedule({one.attempt.seq: None for one in sent})
+            await self._schedule({one.attempt.seq: None for one in sent})
             return
         size = channel.poll.batch
         for start in range(0, len(sent), size):
             batch = sent[start : start + size]
-            updates: Sequence[ReceiptUpdate] = ()
+            updates: Sequence[ReceiptUpdate] | None = ()
             try:
                 updates = await channel.receipts(batch)
             except Exception:
                 log.exception("asking for receipts failed in a way it should not", channel=channel.name)
-            await self._record(channel, updates, {one.attempt.seq: self._next_ask(channel, one) for one in batch})
+            next_asks = {one.attempt.seq: self._next_ask(channel, one) for one in batch}
+            if updates is None:
+                soon = self._clock.now() + round(SILENT_WAIT * 1000)
+                next_asks = {seq: None if at is None else min(at, soon) for seq, at in next_asks.items()}
+                await self._schedule(next_asks | {one.attempt.seq: soon for one in sent[start + size :]})
+                return
+            await self._record(channel, updates, next_asks)
+
+    async def _schedule(self, next_asks: Mapping[int, int | None]) -> None:
+        await recorded(lambda: self._box.receipts.schedule(next_asks), self._clock)
 
     async def _record(
         self, channel: Channel, updates: Sequence[ReceiptUpdate], next_asks: Mapping[int, int | None]

@@ -111,7 +111,8 @@ FROM json_each(:keys) AS k CROSS JOIN early_receipt AS r ON r.channel = k.value 
 -- delete_early_receipt: it is with its attempt now.
 DELETE FROM early_receipt WHERE channel = :channel AND provider_id = :provider_id;
 
--- attempts_at_provider: the attempts that this channel calls by one of these ids, [channel, provider id] each: the newest lot first.
+-- attempts_at_provider: the attempts that this channel calls by one of these ids, [channel, provider id] each: the newest of each, as some call
+-- all tries of a message by one.
 WITH RECURSIVE lot (n) AS (
     SELECT (SELECT max(seq) FROM attempt) / 64
     UNION ALL
@@ -119,8 +120,12 @@ WITH RECURSIVE lot (n) AS (
 )
 SELECT a.seq, a.message_seq, a.channel, a.provider_id
 FROM json_each(:keys) AS k CROSS JOIN attempt AS a ON a.seq = (
-    SELECT c.seq FROM lot CROSS JOIN attempt AS c ON c.seq / 64 = lot.n AND c.provider_id = k.value ->> 1 AND c.provider_id <> ''
-    WHERE c.channel = k.value ->> 0 LIMIT 1
+    SELECT newest FROM (
+        SELECT (
+            SELECT max(c.seq) FROM attempt AS c
+            WHERE c.seq / 64 = lot.n AND c.provider_id = k.value ->> 1 AND c.provider_id <> '' AND c.channel = k.value ->> 0
+        ) AS newest FROM lot
+    ) WHERE newest IS NOT NULL LIMIT 1
 );
 
 -- attempts_by_reference: the attempts of these references: [message id, n] each.

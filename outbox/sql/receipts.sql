@@ -1,6 +1,7 @@
--- keep_early: a receipt of an attempt that is not known yet: what says more replaces what says less.
+-- keep_early: a receipt that may be of an attempt whose end is not known yet, if there is one: what says more replaces what says less.
 INSERT INTO early_receipt (channel, provider_id, state, at, detail, silence, kept_at)
-VALUES (:channel, :provider_id, :state, :at, :detail, :silence, :now)
+SELECT :channel, :provider_id, :state, :at, :detail, :silence, :now
+WHERE EXISTS (SELECT 1 FROM message WHERE ready = 1 AND state IN ('sending', 'unknown') AND channel = :channel)
 ON CONFLICT (channel, provider_id) DO UPDATE SET state = excluded.state, at = excluded.at, detail = excluded.detail
 WHERE (early_receipt.state = 'sent' AND excluded.state <> 'sent')
     OR (early_receipt.state = 'undelivered' AND excluded.state IN ('delivered', 'read'));

@@ -102,7 +102,7 @@ async def test_other_answers(case: Case, vendor: Vendor, make: Make) -> None:
         meaning, _, after = meaning.partition("@")
         assert (answer, told(outcome)) == (answer, meaning)
         if after:
-            assert outcome.after == pytest.approx(float(after))
+            assert outcome.after == (None if after == "never" else pytest.approx(float(after)))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ async def test_a_login_page_is_never_a_yes(case: Case, vendor: Vendor, make: Mak
     assert "page" in outcome.reason
 
 
-@pytest.mark.parametrize("status", [401, 403, 406])
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 406])
 async def test_a_firewalls_page_says_nothing_of_the_credentials(
     case: Case, vendor: Vendor, make: Make, status: int
 ) -> None:
@@ -348,6 +348,14 @@ async def test_failed_asking_is_no_news(case: Case, vendor: Vendor, make: Make) 
         assert told(await channel.lookup(asked)) in {"cannot_tell", "absent"}
         await channel.check()
     assert not await channel.receipts([])
+
+
+async def test_who_can_not_be_asked_now_is_left_alone(case: Case, vendor: Vendor, make: Make) -> None:
+    channel = make()
+    asked = [sent(case.outgoing(), case.provider_id, channel=channel.name)]
+    for status in (429, 503):
+        vendor.steps = {r".": Answer(status, b"{}"), **vendor.steps}
+        assert await channel.receipts(asked) == (None if channel.receipts_request(asked) else ())
 
 
 async def test_receipts_by_post(case: Case, make: Make) -> None:

@@ -64,6 +64,27 @@ async def test_who_says_too_many_and_at_once_is_left_alone_all_the_same(heart: H
     assert await heart.states() == [State.SENT]
 
 
+async def test_one_who_has_had_enough_for_the_moment_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    """Thirty orders of a Saturday morning, each with a word to the team: every customer waited at each "too many to this number"."""
+    enough = Deferred("too many to this number", code="131056", after=10, recipient=True)
+    team = {"on": "order.placed", "to": "team", "via": ["webhook"]}
+    customer = {"on": "order.ready", "to": "customer", "via": ["webhook"]}
+    async with Heart(tmp_path, shop(route=[team, customer])) as heart:
+        heart.providers.will("webhook", *[enough] * 20)
+        for n in range(10):
+            await heart.tell(f"e{n}", "order.placed", f"B-{n}")
+        heart.providers.script["webhook"].clear()
+        await heart.tell("e99", "order.ready", "B-99")
+        assert heart.providers.texts() == ["order.ready"]
+        assert heart.engine.lanes["webhook"].state == "ready"
+        await heart.pass_time(9)
+        assert heart.providers.texts() == ["order.ready"]
+        await heart.pass_time(10)
+        assert heart.providers.texts() == ["order.ready"] + ["order.placed"] * 10
+        placed = [one for one in heart.providers.left if one.out.trigger == "order.placed"][10:]
+        assert len({one.out.now for one in placed}) > 1, "not all at one moment again"
+
+
 async def test_the_breaker_opens_lets_one_probe_through_and_closes(heart: Heart) -> None:
     heart.providers.will("webhook", *[BUSY] * (THRESHOLD + 1))
     for n in range(THRESHOLD):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.channels.base import Inbound, ReceiptUpdate
 from outbox.errors import StorageBusy
 from outbox.model import State
 from outbox.outcome import Outcome, ReceiptState
@@ -95,3 +96,27 @@ async def test_asking_for_a_receipt_and_what_is_said_cost_the_card_one_commit(he
     await heart.pass_time(11)
     assert await heart.states() == [State.DELIVERED]
     assert len(commits) == 1
+
+
+async def test_what_a_provider_posts_at_once_costs_the_card_one_commit(heart: Heart) -> None:
+    """Of a mail provider that had a backlog it was hundreds, and the answer came so late that all was posted again."""
+    channel = heart.engine.lanes["sendgrid"].channel
+    assert channel is not None
+    for n in range(50):
+        await heart.tell(f"e{n}", "payment.confirmed", f"B-{n}")
+    posted = [ReceiptUpdate(state=ReceiptState.DELIVERED, provider_id=one.provider_id) for one in heart.providers.left]
+    commits: list[None] = []
+    heart.box.when_committed(lambda: commits.append(None))
+    await heart.engine.receipts.apply_inbound(channel, Inbound(receipts=posted))
+    assert len(commits) <= 2
+    assert {state for n in range(50) for state in await heart.states(f"B-{n}")} == {State.DELIVERED}
+
+
+async def test_of_what_a_provider_posts_at_once_a_failure_to_keep_it_is_told(heart: Heart) -> None:
+    channel = heart.engine.lanes["sendgrid"].channel
+    assert channel is not None
+    await heart.tell("e1", "payment.confirmed")
+    heart.still.writes_left = 0
+    posted = [ReceiptUpdate(state=ReceiptState.DELIVERED, provider_id=one.provider_id) for one in heart.providers.left]
+    with pytest.raises(StorageBusy):
+        await heart.engine.receipts.apply_inbound(channel, Inbound(receipts=posted))

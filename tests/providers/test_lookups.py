@@ -161,6 +161,15 @@ async def test_what_may_still_be_under_way_is_not_given_up(name: str) -> None:
     assert answer.again
 
 
+@pytest.mark.parametrize(("minutes", "meaning"), [(3, "cannot_tell"), (29, "cannot_tell"), (31, "absent")])
+async def test_mailgun_s_list_is_late_so_what_is_not_on_it_may_be_there(minutes: int, meaning: str) -> None:
+    """The second mail went at once, unmarked, and also where staff were to be asked."""
+    async with bench("mailgun", {"^GET": says({"items": []})}) as it:
+        answer = await it.channel.lookup(sent(it.out(), channel="mailgun", after=60 * minutes))
+    assert told(answer) == meaning
+    assert not isinstance(answer, CannotTell) or answer.again is None, "the route decides"
+
+
 @pytest.mark.parametrize("days", [-3, 0, 3])
 async def test_twilio_finds_a_text_by_a_clock_that_is_days_off(days: int) -> None:
     real = NOW - days * 86_400_000

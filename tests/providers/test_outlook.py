@@ -27,6 +27,27 @@ async def test_a_later_try_looks_for_the_earlier_ones_first() -> None:
     assert f"'{at.out().message_id}.3'" not in wanted
 
 
+@pytest.mark.parametrize("code", ["ApplicationThrottled", "TooManyRequests"])
+@pytest.mark.parametrize(
+    ("headers", "saved", "after"),
+    [
+        ({}, True, 120),
+        ({"Retry_After": "10"}, True, 120),
+        ({"Retry_After": "300"}, True, 300),
+        ({"Retry_After": "10"}, False, 10),
+    ],
+)
+async def test_what_was_throttled_is_tried_again_once_sent_items_would_show_it(
+    code: str, headers: dict[str, str], saved: bool, after: float
+) -> None:
+    """A second later it was not there yet, and went out a second time."""
+    throttled = says({"error": {"code": code, "message": "later"}}, 429, **headers)
+    async with bench("outlook", {SEND: throttled}, save_to_sent_items=saved) as at:
+        outcome = await at.channel.send(at.out())
+    assert isinstance(outcome, Deferred)
+    assert (outcome.throttled, outcome.after) == (True, after)
+
+
 @pytest.mark.parametrize("answer", [says({"value": []}), Answer(403, b"{}")])
 async def test_a_later_try_that_finds_none_or_may_not_look_sends(answer: Answer) -> None:
     async with bench("outlook", {SENT: answer}) as at:

@@ -26,8 +26,8 @@ from daemon.channels._sigv4 import Keys, sign
 from daemon.channels.base import InboundRefused, InboundRequest, ReceiptUpdate, Reply
 from daemon.channels.registry import build
 from daemon.http import Request, open_http
-from outbox.outcome import ReceiptState
-from tests.conformance.cases.ses import CASE, ID, insights
+from outbox.outcome import ReceiptState, Rejected, Scope
+from tests.conformance.cases.ses import CASE, ID, error, insights
 from tests.support.at_vendor import bench
 from tests.support.channel_case import EMAIL, NOW, Answer, inbound, sent
 from tests.support.fake_clock import FakeClock
@@ -133,6 +133,26 @@ async def test_names_and_hosts_that_are_not_ascii_go_as_amazon_wants_them() -> N
     assert (str(make_header(decode_header(name))), address) == ("Fête, Ballons", "orders@xn--fte-fma.example")
     assert body["Destination"] == {"ToAddresses": ["ada@xn--bcher-kva.example"]}
     assert body["ReplyToAddresses"] == ["hallo@xn--bcher-kva.example"]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words", "scope"),
+    [
+        ("order.delayed", "Template delaid does not exist", Scope.MESSAGE),
+        ("order.delayed", "Configuration set <edge> does not exist.", Scope.CHANNEL),
+        ("order.ready", "Configuration set <edge> does not exist.", Scope.CHANNEL),
+    ],
+)
+async def test_a_template_that_is_not_there_stops_its_own_event_s_mails_only(
+    trigger: str, words: str, scope: Scope
+) -> None:
+    """A typo in `templates`: all the store's mail waited until somebody resumed the channel."""
+    missing = {r"POST .*/outbound-emails": error("NotFoundException", words)}
+    async with bench("ses", missing, templates={"order.delayed": "delaid"}, configuration_set="edge") as at:
+        outcome = await at.channel.send(at.out(trigger=trigger))
+    assert isinstance(outcome, Rejected)
+    assert (outcome.scope, outcome.code, outcome.after) == (scope, "NotFoundException", None)
+    assert "[channels.ses]" in outcome.remedy
 
 
 async def test_a_bounce_that_passes_is_no_bounce_however_it_is_told() -> None:

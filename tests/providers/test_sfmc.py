@@ -49,6 +49,18 @@ async def test_a_send_definition_gets_our_own_key() -> None:
         assert at.channel.repeat_is_harmless
 
 
+@pytest.mark.parametrize("status", [400, 409])
+async def test_a_key_that_was_used_is_an_earlier_try_s_only_where_there_was_one(status: int) -> None:
+    """In a business unit that a chain shares it is another store's: their customer was told, and ours counted as told, too."""
+    used = says({"message": "Duplicate messageKey", "errorcode": 10003}, status)
+    async with bench("sfmc", {SEND: used}) as at:
+        for again in ({"attempt": 2}, {"possible_duplicate": True}):
+            assert await at.channel.send(at.out(**again)) == Accepted(KEY, detail="an earlier try had arrived")
+        outcome = await at.channel.send(at.out())
+    assert isinstance(outcome, Rejected)
+    assert outcome.scope is Scope.MESSAGE
+
+
 async def test_what_is_not_listed_yet_is_not_yet_absent() -> None:
     missing = says({"message": "not found", "errorcode": 404}, 404)
     async with bench("sfmc", {r"GET .*/messages/": missing}) as at:

@@ -91,6 +91,32 @@ async def test_a_shop_that_numbers_orders_by_their_ids_is_asked_whose_it_is() ->
     assert outcome.scope is Scope.MESSAGE
 
 
+@pytest.mark.parametrize("ref", ["1042", "B-1042"])
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        (Answer(200, b'{"id": 1042, "bil'), Deferred),
+        (Answer(200, b""), Deferred),
+        (says({"id": 1042, "number": "B-1042"}), Deferred),
+        (says({"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot view this."}, 401), Rejected),
+        (Answer(403, b"<!doctype html><title>Blocked</title>"), Rejected),
+    ],
+)
+async def test_a_shop_that_does_not_say_whose_order_it_is_mails_nobody(said: Answer, meaning: type, ref: str) -> None:
+    """Bob's order of that number: he was mailed that Ada's balloons are ready."""
+    async with bench("woocommerce", {ORDER: said}) as at:
+        outcome = await at.channel.send(at.out(order_ref=ref))
+        assert at.lines() == ["GET /wp-json/wc/v3/orders/1042"]
+    assert isinstance(outcome, meaning)
+
+
+async def test_a_shop_whose_answer_is_cut_mails_nobody() -> None:
+    async with bench("woocommerce") as at:
+        at.vendor.faults[ORDER] = "cut"
+        assert isinstance(await at.channel.send(at.out(order_ref="1042")), Deferred)
+        assert at.lines() == ["GET /wp-json/wc/v3/orders/1042"]
+
+
 @pytest.mark.parametrize(
     ("url", "words"), [("http://shop.example.com", "https"), ("shop.example.com", "no address"), ("", "no address")]
 )

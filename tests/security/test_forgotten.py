@@ -90,6 +90,7 @@ async def a_customer_everywhere(box: Outbox) -> None:
             address=PHONE,
             sent=Rendered("Hi Ada Lovelace", "hearts for"),
         )
+        await box.receipts.apply("twilio", _Early(provider_id=WAMID + "x", detail="+447700900123"))
         await box.spool.settle(begun, outcome, to)  # type: ignore[arg-type]
     await box.replies.take(
         "whatsapp",
@@ -113,7 +114,6 @@ async def a_customer_everywhere(box: Outbox) -> None:
         )
     ):
         await box.quarantine.keep("erp", body, headers={"x-n": str(n)}, reason="what is this of Lovelace")
-    await box.receipts.apply("whatsapp", _Early(provider_id=WAMID + "x", detail="+447700900123"))
     await box.aliases.set("till", "lovelace-9001", "B-1")
     await box.notes.set(f"first_sms.{box.digest(PHONE)}", "told")
 

@@ -147,11 +147,22 @@ async def test_a_text_under_a_signature_of_the_url_alone_may_silence_and_never_u
         assert await box.consent.blocked("sms", "+447700900123") == "STOP"
 
 
-async def test_a_text_that_plivo_does_not_know_is_not_taken(tmp_path: Path) -> None:
-    async with hook("plivo", tmp_path, {"/Message/": Answer(404, b"{}")}) as (callbacks, at, box):
+@pytest.mark.parametrize(
+    "unread", [Answer(404, b"{}"), Answer(200, b'{"message_dir'), Answer(200, b"<!doctype html>Log in"), Answer(500)]
+)
+async def test_a_text_that_plivo_does_not_show_is_taken_once_it_does(tmp_path: Path, unread: Answer) -> None:
+    """Who had written STOP was texted on: it was answered 200, and Plivo sends nothing again that was."""
+    stop = plivo_v2({"From": "447700900123", "Text": "STOP", "MessageUUID": "u1"})
+    async with hook("plivo", tmp_path, {"/Message/": unread}) as (callbacks, at, box):
         at.channel.secret["PLIVO_AUTH_TOKEN"] = "plivo-auth-token"
-        await take(callbacks, "plivo", plivo_v2({"From": "447700900123", "Text": "STOP", "MessageUUID": "u1"}))
+        with pytest.raises(InboundRefused) as refused:
+            await take(callbacks, "plivo", stop)
+        assert refused.value.status == 503
         assert (await box.replies.list(limit=9)).items == []
+        row = {"message_uuid": "u1", "message_direction": "inbound", "from_number": "447700900123"}
+        at.vendor.steps = {"/Message/": says(row)}
+        await take(callbacks, "plivo", stop)
+        assert await box.consent.blocked("sms", "+447700900123") == "STOP"
 
 
 # ---------------------------------------------------------------- WhatsApp
@@ -160,15 +171,15 @@ async def test_a_text_that_plivo_does_not_know_is_not_taken(tmp_path: Path) -> N
 async def test_a_wish_to_hear_again_is_taken_once(tmp_path: Path) -> None:
     """Meta sends again what it has no answer to, days later too; and whoever caught it may."""
 
-    def wish(value: str, minute: int) -> InboundRequest:
-        at = NOW // 1000 + minute * 60
-        return whatsapp_post({"user_preferences": [{"wa_id": "447700900123", "value": value, "timestamp": at}]})
+    def wish(word: str, minute: int) -> InboundRequest:
+        said = {"id": f"wamid.{minute}", "from": "447700900123", "timestamp": str(NOW // 1000 + minute * 60)}
+        return whatsapp_post({"messages": [{**said, "type": "text", "text": {"body": word}}]})
 
     async with hook("whatsapp", tmp_path, {}) as (callbacks, _, box):
-        for each in (wish("stop", 0), wish("resume", 1), wish("stop", 2), wish("resume", 1)):
+        for each in (wish("STOP", 0), wish("START", 1), wish("STOP", 2), wish("START", 1)):
             await take(callbacks, "whatsapp", each)
         assert await box.consent.blocked("chat", "+447700900123") is not None
-        await take(callbacks, "whatsapp", wish("resume", 3))
+        await take(callbacks, "whatsapp", wish("START", 3))
         assert await box.consent.blocked("chat", "+447700900123") is None
 
 

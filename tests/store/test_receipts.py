@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from outbox import Outbox
 from outbox.model import State, Transition
-from outbox.outcome import Accepted, Deferred, ReceiptState, Unknown
+from outbox.outcome import Accepted, Deferred, Outcome, ReceiptState, Unknown
 from outbox.reasons import Reason
 from outbox.receipts import GoOn
 from outbox.silence import Silence
@@ -103,6 +104,23 @@ async def test_a_late_failure_of_an_earlier_attempt_moves_nothing(tmp_path: Path
         assert await state_of(box, "m1") is State.SENT
 
 
+@pytest.mark.parametrize("between", [0, 64])
+async def test_one_by_an_id_that_all_tries_have_is_of_the_newest(tmp_path: Path, between: int) -> None:
+    """Of a mail that staff tried again, which failed again, the first try was told once more: it stayed "sent" for good."""
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box, planned(via=("twilio",)))
+        failed = Update(state=UNDELIVERED, provider_id="P1")
+        await send(box, message, Accepted("P1"))
+        await box.receipts.apply("twilio", failed)
+        await box.spool.retry("m1", actor="Mia")
+        for n in range(between):
+            await send(box, await accept_one(box, planned(f"n{n}"), id=f"n{n}", ref=f"N-{n}"))
+        await send(box, message, Accepted("P1"))
+        await box.receipts.apply("twilio", failed)
+        assert await state_of(box, "m1") is State.FAILED
+        assert [one.receipt for one in await box.views.attempts(["m1"])] == [UNDELIVERED, UNDELIVERED]
+
+
 async def test_receipts_only_say_more(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await send(box, await accept_one(box), Accepted("P1"))
@@ -155,15 +173,44 @@ async def test_by_reference_it_reaches_an_attempt_under_way(tmp_path: Path) -> N
 
 async def test_one_that_nobody_awaits_is_on_record_once_for_each_thing_it_says(tmp_path: Path) -> None:
     """The account's other mail, of which each reader tells again and again: the record is kept for good."""
-    silence = Silence("email", "unsubscribed", "SendGrid")
     async with open_box(tmp_path) as box:
-        for state, said in (
-            *((ReceiptState.SENT, None), (ReceiptState.SENT, None), (DELIVERED, None), (DELIVERED, None)),
-            *((ReceiptState.SENT, silence), (DELIVERED, silence)),
-        ):
-            await box.receipts.apply("twilio", Update(state=state, provider_id="P1"), silence=said)
-        kinds = [row.kind for row in (await box.audit.list(limit=9)).items]
-    assert kinds == ["receipt.early"] * 3, "that it went, the delivery, and the wish"
+        await begin(box, await accept_one(box))
+        await tell_of_another_s(box)
+        kinds = [row.kind for row in (await box.audit.list(limit=99)).items]
+    assert kinds.count("receipt.early") == 3, "that it went, the delivery, and the wish"
+
+
+@pytest.mark.parametrize("outcome", [None, Accepted("P9"), Unknown("cut")], ids=["other channel", "ended", "resent"])
+async def test_one_that_can_be_of_nothing_here_leaves_nothing(tmp_path: Path, outcome: Outcome | None) -> None:
+    """A newsletter by the same account: five thousand entries in the record for good, and as many writes of the card."""
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box, planned(via=("twilio" if outcome else "vonage",)))
+        if outcome is None:
+            await begin(box, message, channel="vonage")
+        else:
+            await send(box, message, outcome, SENT if isinstance(outcome, Accepted) else Transition(state=State.QUEUED))
+        before = (await box.audit.list(limit=99)).items
+        await tell_of_another_s(box)
+        assert (await box.audit.list(limit=99)).items == before
+
+
+async def test_one_is_kept_for_what_is_looked_up(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        attempt = await begin(box, message)
+        await box.spool.settle(attempt, Unknown("cut"), Transition(state=State.UNKNOWN, due_at=NOW))
+        await box.receipts.apply("twilio", Update(state=DELIVERED, provider_id="P1"))
+        await box.spool.settle(attempt, Accepted("P1"), SENT)
+        assert await state_of(box, message.id) is State.DELIVERED
+
+
+async def tell_of_another_s(box: Outbox) -> None:
+    silence = Silence("email", "unsubscribed", "SendGrid")
+    for state, said in (
+        *((ReceiptState.SENT, None), (ReceiptState.SENT, None), (DELIVERED, None), (DELIVERED, None)),
+        *((ReceiptState.SENT, silence), (DELIVERED, silence)),
+    ):
+        await box.receipts.apply("twilio", Update(state=state, provider_id="P1"), silence=said)
 
 
 async def test_one_of_another_boxs_reference_is_kept_by_none(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ class Case:
     statuses: Mapping[int, str] = field(default_factory=dict)
     """Where a bare status means something else than with most."""
     rows: Sequence[tuple[Answer, str]] = ()
-    """Other answers -> what they must mean; `@37` after it: in 37 seconds."""
+    """Other answers -> what they must mean; `@37` after it: in 37 seconds; `@never`: until somebody resumes it."""
     lookups: Sequence[tuple[Answer, str]] = ()
     """Answers to a lookup -> `found:ID`, `absent` or `cannot_tell`."""
     polls: Sequence[tuple[Answer, Sequence[ReceiptUpdate]]] = ()
@@ -165,6 +165,8 @@ def told(outcome: Outcome | Lookup) -> str:
             return "deferred:unreachable"
         case Deferred(throttled=True):
             return "deferred:throttled"
+        case Deferred(recipient=True):
+            return "deferred:recipient"
         case Deferred():
             return "deferred"
         case Rejected(scope=scope, opted_out=opted_out):

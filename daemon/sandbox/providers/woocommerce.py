@@ -1,6 +1,7 @@
 """WooCommerce REST v3: orders and their notes (https://woocommerce.github.io/woocommerce-rest-api-docs).
 
-Any order number is known, except one whose id says "invalid" or ends in 0903. Every note is mailed again: nothing is idempotent.
+Any order number is known, except one whose id says "invalid" or ends in 0903, and Ada (ada@example.com) placed each. Every note is mailed
+again: nothing is idempotent.
 """
 
 from collections.abc import Mapping
@@ -72,7 +73,9 @@ class WooCommerce(Provider):
 
     def order(self, call: Call, id: str) -> Response:
         self._check_order(id)
-        return reply(200, {"id": int(id) if id.isdecimal() else 0, "number": id, "status": "processing", "refunds": []})
+        number = int(id) if id.isdecimal() else 0
+        placed_by = {"first_name": "Ada", "email": "ada@example.com"}
+        return reply(200, {"id": number, "number": id, "status": "processing", "billing": placed_by, "refunds": []})
 
     def orders(self, call: Call) -> Response:
         if not 1 <= call.number("per_page", 10) <= 100:

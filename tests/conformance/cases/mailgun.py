@@ -94,6 +94,8 @@ CASE = Case(
         (listed(event("accepted")), f"found:{ID}"),
         (listed(event("accepted"), event("delivered")), f"found:{ID}"),
         (listed(), "cannot_tell"),
+        (listed(event("accepted", recipient="bob@example.com"), event("delivered", recipient="")), f"found:{ID}"),
+        (listed(event("accepted", recipient="bob@example.com")), "cannot_tell"),
         (Answer(401, "Forbidden"), "cannot_tell"),
         (says({"items": "none"}), "cannot_tell"),
     ],
@@ -101,6 +103,8 @@ CASE = Case(
         (listed(event("accepted")), []),
         (listed(event("failed", severity="temporary")), []),
         (listed(event("delivered")), [update(ReceiptState.DELIVERED)]),
+        (listed(event("delivered", recipient="ADA@Example.com")), [update(ReceiptState.DELIVERED)]),
+        (listed(event("delivered", recipient="bob@example.com")), []),
         (listed({**event("delivered"), "message": {"headers": {"message-id": "another@mg.example.com"}}}), []),
         (
             listed(bounced("bounce")),

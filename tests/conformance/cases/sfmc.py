@@ -51,16 +51,18 @@ CASE = Case(
     codes={"50100": "deferred:throttled", "50200": "deferred:throttled"},
     statuses={404: "rejected:message"},
     rows=[
-        (says({"message": "Duplicate messageKey", "errorcode": 10003}, 400), f"accepted:{KEY}"),
-        (says({"message": "Duplicate messageKey", "errorcode": 10003}, 409), f"accepted:{KEY}"),
+        (says({"message": "Duplicate messageKey", "errorcode": 10003}, 400), "rejected:message"),
+        (says({"message": "Duplicate messageKey", "errorcode": 10003}, 409), "rejected:message"),
         (error("10006", "a field is missing"), "rejected:message"),
     ],
     lookups=[
         (status("EmailQueued"), f"found:{KEY}"),
+        (status("EmailQueued", to="bob@example.com"), "cannot_tell"),
         (says({"message": "Not found", "errorcode": 404}, 404), "absent"),
     ],
     polls=[
         (status("EmailQueued"), []),
+        (status("EmailSent", to="bob@example.com"), []),
         (status("EmailSent"), [ReceiptUpdate(state=ReceiptState.SENT, provider_id=KEY)]),
         (
             status("EmailNotSent", statusCode=19, statusMessage="Subscriber unsubscribed"),

@@ -13,7 +13,11 @@ CASE = Case(
     error=lambda code, words: says({"error": words}, 400),
     codes={},
     rows=[
-        (Answer(410), "rejected:channel"),
+        (Answer(410), "rejected:channel@never"),
+        (Answer(401), "rejected:channel@900"),
+        (Answer(403), "rejected:channel@900"),
+        (Answer(404, "404 page not found", {"Content-Type": "text/plain"}), "rejected:channel@300"),
+        (Answer(405), "rejected:channel@300"),
         (Answer(409), "deferred"),
         (Answer(200, "OK", {"Content-Type": "text/html; charset=utf-8"}), "accepted"),
     ],

@@ -61,6 +61,8 @@ MESSAGE = {
     "type": "text",
     "text": {"body": "STOP"},
 }
+OFFERS = {"wa_id": "447700900123", "category": "marketing_messages", "timestamp": NOW // 1000}
+"""Of who stops the shop's offers in WhatsApp, or resumes them."""
 TEMPLATE = {"name": "order_ready", "language": "en_US", "languages": {"en-GB": "en_GB"}, "body": ["name", "order_ref"]}
 
 CASE = Case(
@@ -114,9 +116,9 @@ CASE = Case(
         "131047": "rejected:message",
         "131048": "deferred:throttled",
         "131049": "rejected:message",
-        "131050": "rejected:recipient:opted_out",
+        "131050": "rejected:message",
         "131051": "rejected:message",
-        "131056": "deferred:throttled",
+        "131056": "deferred:recipient",
         "131057": "deferred",
         "131062": "rejected:recipient",
         "131064": "deferred:throttled",
@@ -154,18 +156,13 @@ CASE = Case(
         ),
         Hook(
             request=posted(status("failed", errors=[{"code": 131050, "title": "Stopped"}])),
-            receipts=[told(ReceiptState.UNDELIVERED, code="131050", detail="Stopped", opted_out=True)],
+            receipts=[told(ReceiptState.UNDELIVERED, code="131050", detail="Stopped")],
         ),
         Hook(
             request=posted({"messages": [MESSAGE]}),
             replies=[Reply(address=PHONE, text="STOP", id="wamid.in", at=NOW)],
         ),
-        Hook(
-            request=posted(
-                {"user_preferences": [{"wa_id": "447700900123", "value": "stop", "timestamp": NOW // 1000}]}
-            ),
-            replies=[Reply(address=PHONE, id=f"{PHONE} stop {NOW}", at=NOW, consent="stop")],
-        ),
+        *(Hook(request=posted({"user_preferences": [{**OFFERS, "value": value}]})) for value in ("stop", "resume")),
         Hook(request=posted(status("deleted"))),
         Hook(request=asked("our-own-word")),
     ],
@@ -185,7 +182,6 @@ CASE = Case(
             {
                 **status("failed", errors=[{"code": 131026, "title": "t", "error_data": {"details": "d"}}]),
                 "messages": [MESSAGE, {"from": "1", "button": {"text": "STOP"}}],
-                "user_preferences": [{"wa_id": "1", "value": "stop", "timestamp": NOW}],
             },
         )
     ],

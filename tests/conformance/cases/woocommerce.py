@@ -38,6 +38,8 @@ CASE = Case(
         "rest_no_route": "rejected:channel",
     },
     spec="woocommerce.json",
+    # WordPress has `_fields` at every address; the description names it at the list alone.
+    excused=[r"/orders/\{id\}: the query does not know '_fields'"],
     variants=[
         Variant(out={"attempt": 2}),
         Variant(out={"possible_duplicate": True}),
