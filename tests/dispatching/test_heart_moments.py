@@ -12,6 +12,7 @@ from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 from tests.support.scripted import SLOWER, Vonage
 
 HOUR = 3600
+RESTS = Deferred("too many requests", code="429", after=HOUR, throttled=True)
 REMINDER: Mapping[str, Any] = {
     "on": "order.confirmed",
     "to": "customer",
@@ -177,6 +178,36 @@ async def test_what_passed_and_can_t_leave_either_gives_its_place_back(tmp_path:
         await heart.engine.board.pause("sendgrid", reason="no credit", actor="Kim")
         await heart.tell("e1", "payment.confirmed")
         await heart.engine.board.pause("twilio", reason="no credit", actor="Kim")
+        await heart.tell("e2", "order.out_for_delivery")
+        await heart.pass_time(120)
+        await heart.engine.board.resume("sendgrid", actor="Kim")
+        await heart.pass_time(120)
+        assert heart.providers.texts() == ["payment.confirmed"]
+
+
+async def test_what_is_urgent_passes_what_is_urgent_too_while_its_channel_rests(tmp_path: Path) -> None:
+    out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True, "expires": "4h"}
+    back = {"on": "return.*", "to": "customer", "via": ["sendgrid"], "urgent": True}
+    async with Heart(tmp_path, shop(route=[back, out])) as heart:
+        heart.providers.will("twilio", RESTS)
+        await heart.tell("e0", "order.out_for_delivery", ref="B-9")
+        await heart.tell("e1", "order.out_for_delivery")
+        await heart.tell("e2", "return.received")
+        await heart.pass_time(120)
+        assert heart.providers.texts() == ["return.received"]
+        await heart.pass_time(HOUR)
+        assert heart.providers.texts("twilio") == ["order.out_for_delivery"] * 2
+
+
+async def test_what_passed_gives_its_place_back_while_its_channel_rests(tmp_path: Path) -> None:
+    """The receipt's own channel is well again: it waits for no outage of the texts'."""
+    out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True, "expires": "4h"}
+    receipt = {"on": "payment.confirmed", "to": "customer", "via": ["sendgrid"]}
+    async with Heart(tmp_path, shop(route=[receipt, out])) as heart:
+        heart.providers.will("twilio", RESTS)
+        await heart.tell("e0", "order.out_for_delivery", ref="B-9")
+        await heart.engine.board.pause("sendgrid", reason="no credit", actor="Kim")
+        await heart.tell("e1", "payment.confirmed")
         await heart.tell("e2", "order.out_for_delivery")
         await heart.pass_time(120)
         await heart.engine.board.resume("sendgrid", actor="Kim")
