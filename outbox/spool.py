@@ -217,10 +217,10 @@ class Spool:
             rescued += await self._store.write(Rescue(messages, attempts))
         return rescued
 
-    async def look_anew(self, channels: Collection[str]) -> None:
-        """Before messages are sent under limits of a day that may be others now: what waits for tomorrow at these channels because of them is
-        due."""
-        await self._store.write(LookAnew(channels))
+    async def look_anew(self, channels: Collection[str], *, texts: bool) -> None:
+        """Before messages are sent under limits of a day that may be others now: what waits for tomorrow at these channels, whose day has
+        room, is due. So is, where `texts`, what waits there for the day's money for texts."""
+        await self._store.write(LookAnew(channels, texts=texts))
 
     async def shift(self, delta_ms: int) -> None:
         """The wall clock stepped by that much: waits that are counted from a moment move with it. So does until when what came since the

@@ -240,3 +240,32 @@ async def test_what_waits_for_tomorrow_s_limit_goes_today_under_a_higher_one(tmp
         assert (await heart.message("B-2")).reason.code == "daily_limit"
         await heart.reload(shop(route=[by_text], channels=high))
         assert await heart.states("B-2") == [State.SENT]
+
+
+async def test_so_it_does_where_its_channel_was_paused_meanwhile(tmp_path: Path) -> None:
+    by_text = {"on": "order.*", "to": "customer", "via": ["vonage"]}
+    low, high = ({**CHANNELS, "vonage": {"concurrency": 1, "daily_limit": limit}} for limit in (1, 10))
+    async with Heart(tmp_path, shop(route=[by_text], channels=low)) as heart:
+        await heart.tell("e1", ref="B-1")
+        await heart.tell("e2", ref="B-2")
+        await heart.engine.board.pause("vonage", reason="", actor="Kim")
+        await heart.reload(shop(route=[by_text], channels=high))
+        assert await heart.states("B-2") == [State.QUEUED]
+        await heart.engine.board.resume("vonage", actor="Kim")
+        await heart.pass_time(1)
+        assert await heart.states("B-2") == [State.SENT]
+
+
+async def test_what_waits_for_tomorrow_s_money_is_not_tried_at_each_start(tmp_path: Path) -> None:
+    """Each of them was put off again, and that is on record for good."""
+    by_text = {"on": "order.*", "to": "customer", "via": ["twilio"]}
+    settings = shop(route=[by_text], sms={"countries": ["GB"], "daily_parts": 1})
+    async with Heart(tmp_path, settings) as heart:
+        await heart.tell("e1", ref="B-1")
+        await heart.tell("e2", ref="B-2")
+        assert (await heart.message("B-2")).reason.code == "sms_parts"
+        before = (await heart.box.audit.list(order_ref="B-2", limit=100)).items
+        await heart.reload(settings)
+        assert (await heart.box.audit.list(order_ref="B-2", limit=100)).items == before
+        await heart.reload(shop(route=[by_text], sms={"countries": ["GB"], "daily_parts": 2}))
+        assert await heart.states("B-2") == [State.SENT]
