@@ -73,6 +73,27 @@ def test_another_code_is_traded_with_another_key(tmp_path: Path, monkeypatch: py
     assert traded[0] != traded[1] == traded[2]
 
 
+def test_a_key_that_was_damaged_in_its_file_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "tether.toml"
+    config.write_text('[store]\nname = "Loft"\n')
+    authority = make_authority("x", datetime.now(UTC)).certificate.decode()
+    code = make_code("https://hq.example:8788", authority, b"s" * SECRET_BYTES)
+    traded: list[str] = []
+
+    async def trade(given: Code, key: KeyPair) -> Joined:
+        traded.append(key.seed)
+        raise JoinRefused("headquarters did not answer")
+
+    monkeypatch.setattr(join_module, "join", trade)
+    words = ["join", str(code), "--config", str(config)]
+    CliRunner().invoke(app, words)
+    env = tmp_path / ".env"
+    env.write_text(env.read_text().replace(traded[0], traded[0][:-1]))
+    refused = CliRunner().invoke(app, words)
+    assert str(refused.exception) == "headquarters did not answer"
+    assert traded[1] != traded[0]
+
+
 @asynccontextmanager
 async def office(database: str, folder: Path) -> AsyncIterator[Site]:
     (folder / "ca.pem").write_bytes(make_authority("x", datetime.now(UTC)).certificate)
