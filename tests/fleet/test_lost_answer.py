@@ -186,22 +186,28 @@ async def test_the_key_before_is_out_also_where_nobody_waits_for_the_answer(
 
 
 @pytest.mark.engines
+@pytest.mark.parametrize("anew", [False, True], ids=["new stores", "new cards of old ones"])
 async def test_many_boxes_that_join_at_once_wait_for_no_server_of_nats(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: bool
 ) -> None:
     """One of them is off, and a chain opens its stores: each box held a line to PostgreSQL until that server was given up, and there was none for
     the ninth, nor for the page."""
+    begun: list[None] = []
 
     async def enforce(*_: object) -> None:
+        begun.append(None)
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Stores, "enforce", enforce)
     async with office(database, tmp_path) as site:
         statuses = []
         for n in range(12):
+            if anew:
+                await site.sql("INSERT INTO revoked (key, store, at) VALUES (%s, %s, now())", f"UOLD{n}", f"store-{n}")
             request = await request_of(site, f"store-{n}")
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(site))
             writer.write(request)
             statuses.append((await answer_of(reader))[0])
             writer.close()
         assert statuses == [b"200"] * 12
+        assert len(begun) <= 1, "one tells NATS for all"
