@@ -181,8 +181,7 @@ class Engine:
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=cut)
         async with self._recalling:  # again, where somebody has asked: the engine before has sent meanwhile
             await recorded(self._recall, self._clock)
-        with_room = [name for name in self.lanes if self.dispatcher.usable(name)]
-        await recorded(lambda: self._box.spool.look_anew(with_room), self._clock)
+        await recorded(self._look_anew, self._clock)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.dispatcher.run(stop), name="dispatcher")
@@ -201,6 +200,12 @@ class Engine:
             for lane in self.lanes.values():
                 if lane.channel is not None:
                     await lane.channel.close()
+
+    async def _look_anew(self) -> None:
+        """What waits for tomorrow goes today where the limits that it waits for have room by now."""
+        now = self._clock.now()
+        with_room = [name for name, lane in self.lanes.items() if lane.day.left(now) != 0]
+        await self._box.spool.look_anew(with_room, texts=self.sms.used_up(now) is None)
 
     def _lane(self, name: str, table: Mapping[str, object], surroundings: Surroundings) -> Lane:
         kind = registry.channel_class(name)

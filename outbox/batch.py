@@ -244,16 +244,16 @@ class Batch(Snapshot):
                 row.ready = ready
                 self._dirty_messages[row.seq] = row
 
-    def let_pass(self, first: MessageRow, reached: Collection[str], *, offline: bool) -> None:
-        """Until its queue changes, what is urgent and can leave is first in place of it: by a channel that is `reached`, or where `offline`
+    def let_pass(self, first: MessageRow, moving: Collection[str], *, offline: bool) -> None:
+        """Until its queue changes, what is urgent and can leave is first in place of it: by a channel that is `moving`, or where `offline`
         by the one that works without the line. What passed others and can't leave either gives its place back."""
 
         def leaves(row: MessageRow) -> bool:
-            return row.channel in reached or (offline and row.offline_after is not None)
+            return row.channel in moving or (offline and row.offline_after is not None)
 
         if first.state is not State.QUEUED or not first.ready or (leaves(first) and _is_urgent(first)):
             return
-        others = (row for row in self._queue(first) if row.channel != first.channel or row.channel not in reached)
+        others = (row for row in self._queue(first) if row.channel != first.channel or row.channel not in moving)
         due = (row for row in others if row is not first and row.due_at <= self.now)
         urgent = next((row for row in due if leaves(row) and _is_urgent(row)), None)
         self.touched += 1

@@ -101,10 +101,10 @@ class _Reading:
 
     def _was_in_doubt(self, row: Row) -> bool:
         """Its last attempt is the backup's: it left before that was made, if it did, and is looked up there. One that was cut leaves its
-        number to the next, but not its moment."""
-        began = _one(self._backup, "doubtful_since", id=row["id"])
+        number to the next, and its moment moves with the clock; its entry of the record is its own for good."""
+        began = _one(self._backup, "doubtful_by", id=row["id"])
         try:
-            return began is not None and began == _one(self._db, "doubtful_since", id=row["id"])
+            return began is not None and began == _one(self._db, "doubtful_by", id=row["id"])
         except sqlite3.Error:
             return False
 

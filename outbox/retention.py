@@ -128,8 +128,8 @@ _PRUNED = (*_PRUNED_OF_FORMER, "orders")
 _NONE_STAYS = 2**63 - 1
 
 
-class PruneRest(Operation[Removed]):
-    """What belongs to no order: replies of strangers, receipts of unknown attempts, plain addresses in the consent ledger."""
+class PruneRest(Operation[tuple[Removed, int]]):
+    """What belongs to no order: replies of strangers, receipts of unknown attempts (how many), plain addresses in the consent ledger."""
 
     __slots__ = ("_before",)
 
@@ -138,14 +138,15 @@ class PruneRest(Operation[Removed]):
     def __init__(self, before: int) -> None:
         self._before = before
 
-    def apply(self, batch: Batch) -> Removed:
+    def apply(self, batch: Batch) -> tuple[Removed, int]:
         values = {"before": self._before, "early": batch.now - EARLY_RECEIPTS_KEPT_MS}
         replies = batch.db.execute(_SQL["prune_stray_replies"], values).rowcount
         optouts = batch.db.execute(_SQL["blank_old_consent"], values).rowcount
         quarantined = batch.db.execute(_SQL["prune_quarantine"], values).rowcount
-        for name in ("prune_early_receipts", "prune_aliases", "prune_told"):
+        receipts = batch.db.execute(_SQL["prune_early_receipts"], values).rowcount
+        for name in ("prune_aliases", "prune_told"):
             batch.db.execute(_SQL[name], values)
-        return Removed(replies=replies, optouts=optouts, quarantined=quarantined)
+        return Removed(replies=replies, optouts=optouts, quarantined=quarantined), receipts
 
 
 class Retention:
@@ -158,7 +159,7 @@ class Retention:
         """Remove orders with nothing open that changed last, were promised for, and were written about, before that moment (ms), with all that
         belongs to them, and what is as old of those that had the number of another before; in small transactions between which others go on.
         Then the log is emptied, in which all of it still stands."""
-        removed = await self._store.write(PruneRest(before))
+        removed, receipts = await self._store.write(PruneRest(before))
         after: int | None = 0
         reused: set[int] = set()
         while after is not None:
@@ -167,7 +168,7 @@ class Retention:
             reused |= found
         for order in sorted(reused):
             removed += await self._store.write(PruneFormer(order, before, self._store.index))
-        if removed != Removed():
+        if removed != Removed() or receipts:
             await self._store.write(BringLogIn())
         return removed
 

@@ -14,15 +14,16 @@ _SQL = Queries("spool.sql")
 class LookAnew(Operation[None]):
     """At what waits for tomorrow at these channels because of a day's limits: they may be others now."""
 
-    __slots__ = ("_channels",)
+    __slots__ = ("_channels", "_texts")
 
     alone = True
 
-    def __init__(self, channels: Collection[str]) -> None:
+    def __init__(self, channels: Collection[str], *, texts: bool) -> None:
         self._channels = encode(list(channels)).decode()
+        self._texts = texts
 
     def apply(self, batch: Batch) -> None:
-        batch.db.execute(_SQL["past_the_day"], {"now": batch.now, "channels": self._channels})
+        batch.db.execute(_SQL["past_the_day"], {"now": batch.now, "channels": self._channels, "texts": self._texts})
 
 
 class Shift(Operation["int | None"]):

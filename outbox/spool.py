@@ -202,10 +202,10 @@ class Spool:
         """Move a message without an attempt; None when it was not in `expect` any more: then it stays."""
         return await self._store.write(Move(message_seq, to, expect))
 
-    async def let_pass(self, message_seqs: Sequence[int], reached: Collection[str], *, offline: bool) -> None:
+    async def let_pass(self, message_seqs: Sequence[int], moving: Collection[str], *, offline: bool) -> None:
         """Those of these that stand first can't leave for now: what is urgent and due goes before them that can, by a channel that is
-        `reached`, or where `offline` by the one that works without the line. Whatever changes in its queue puts each first again."""
-        await self._store.write(LetPass(message_seqs, reached, offline=offline))
+        `moving`, or where `offline` by the one that works without the line. Whatever changes in its queue puts each first again."""
+        await self._store.write(LetPass(message_seqs, moving, offline=offline))
 
     async def rescue(self) -> int:
         """After a start, or an engine that was cut: attempts that were under way are unknown now. Returns how many. What was cut may have
@@ -217,10 +217,10 @@ class Spool:
             rescued += await self._store.write(Rescue(messages, attempts))
         return rescued
 
-    async def look_anew(self, channels: Collection[str]) -> None:
-        """Before messages are sent under limits of a day that may be others now: what waits for tomorrow at these channels because of them is
-        due."""
-        await self._store.write(LookAnew(channels))
+    async def look_anew(self, channels: Collection[str], *, texts: bool) -> None:
+        """Before messages are sent under limits of a day that may be others now: what waits for tomorrow at these channels, whose day has
+        room, is due. So is, where `texts`, what waits there for the day's money for texts."""
+        await self._store.write(LookAnew(channels, texts=texts))
 
     async def shift(self, delta_ms: int) -> None:
         """The wall clock stepped by that much: waits that are counted from a moment move with it. So does until when what came since the

@@ -173,9 +173,9 @@ class Delivery:
         """Without an attempt. A message that is elsewhere by now stays where it is: None."""
         return await self._recorded(lambda: self._box.spool.move(message.seq, to))
 
-    async def let_pass(self, seqs: Sequence[int], reached: Collection[str], *, offline: bool) -> None:
+    async def let_pass(self, seqs: Sequence[int], moving: Collection[str], *, offline: bool) -> None:
         """They can't leave for now: what is urgent and can does not wait behind them."""
-        await self._recorded(lambda: self._box.spool.let_pass(seqs, reached, offline=offline))
+        await self._recorded(lambda: self._box.spool.let_pass(seqs, moving, offline=offline))
 
     def _stays_at_its_own(self, lane: Lane, message: Message) -> bool:
         return out_of_turn.stays_at_its_own(lane, message, self._clock.monotonic())

@@ -263,9 +263,9 @@ class Dispatcher:
                 else:
                     staying.append(due.message.seq)
             if staying:
-                reached = [name for name in self.lanes if self._is_reached(name)]
-                offline = any(self._takes_out_of_turn(name) for name in reached)
-                await self._delivery.let_pass(staying, reached, offline=offline)
+                moving = [name for name in self.lanes if self._is_moving(name)]
+                offline = any(self._takes_out_of_turn(name) for name in moving)
+                await self._delivery.let_pass(staying, moving, offline=offline)
             at = page[-1].message.seq
         lane.swept_to = at
         return at > 0
@@ -287,6 +287,12 @@ class Dispatcher:
         """The same as `usable`, but for what lies beyond a line that is down."""
         lane = self.lanes.get(name)
         return lane is not None and self.usable(name) and not (lane.is_cloud and self._uplink.stops(name))
+
+    def _is_moving(self, name: str) -> bool:
+        """Whether what is due there leaves at once: it waits for no rest, no probe and no network, nor for the time to be set."""
+        lane = self.lanes[name]
+        waits = lane.channel is not None and lane.channel.needs_time and not self._preparer.clock_trusted()
+        return self._is_reached(name) and not waits and not lane.is_stalled(self._clock.monotonic())
 
     def _takes_out_of_turn(self, name: str) -> bool:
         """The modem comes for it by itself, and leaves it at its own channel, which sends it when the line is back first."""

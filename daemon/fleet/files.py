@@ -6,13 +6,14 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import tomli_w
 
 from daemon.fleet.join import Joined
 from daemon.fleet.join_code import Code
-from daemon.fleet.nkey import KeyPair
+from daemon.fleet.nkey import BadKey, KeyPair
 
 NEXT = "FLEET_SEED_NEXT"
 SECRETS = ("FLEET_SEED", "FLEET_CONSENT_KEY", NEXT)
@@ -29,7 +30,8 @@ def next_key(folder: Path, secrets: Mapping[str, str], code: Code) -> KeyPair:
     used_with = hashlib.sha256(code.secret.encode()).hexdigest()
     seed, _, kept_for = secrets.get(NEXT, "").partition(" ")
     if kept_for == used_with:
-        return KeyPair.from_seed(seed, "user")
+        with suppress(BadKey):  # damaged in the file: headquarters says whether the code is still good
+            return KeyPair.from_seed(seed, "user")
     key = KeyPair.make("user")
     _set_secrets(folder / ".env", {NEXT: f"{key.seed} {used_with}"})
     return key

@@ -1,11 +1,13 @@
 """Who may hold a connection with headquarters, before a handshake is begun or a byte is read: so many of one address, so many in all, some of
-them only for addresses from which somebody proved lately who they are. The one that waits longest without having done so makes room.
+them only for addresses from which somebody proved lately who they are. The one that waits longest without having done so makes room: of its
+own address where that has all that it may, else of the one that has most.
 """
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -53,14 +55,15 @@ class Places:
 
     def enter(self, address: str) -> Place | None:
         """None: there is none, not even by making room."""
+        knows = self._knows(address)
         own = [place for place in self._taken if place.address == address]
+        is_crowded = len(own) >= (EACH_KNOWN if knows else EACH) and address not in PROXY
+        if is_crowded and not self._make_room(own):
+            return None
         unproved = [place for place in self._taken if not place.is_proved]
         strangers = [place for place in self._taken if not self._knows(place.address)]
-        knows = self._knows(address)
         is_full = len(self._taken) >= TOTAL or (not knows and len(strangers) >= TOTAL - KEPT)
-        if (len(own) >= (EACH_KNOWN if knows else EACH) and address not in PROXY and not self._make_room(own)) or (
-            is_full and not self._make_room(strangers) and not (knows and self._make_room(unproved))
-        ):
+        if is_full and not self._make_room(strangers) and not (knows and self._make_room(unproved)):
             return None
         place = Place(address, self._clock.monotonic())
         self._taken[place] = None
@@ -90,11 +93,13 @@ class Places:
     def _knows(self, address: str) -> bool:
         return self._clock.monotonic() - self._known.get(address, float("-inf")) < KNOWN_SECONDS
 
-    def _make_room(self, places: Iterable[Place]) -> bool:
-        """A stranger goes also in the middle of a request: who sends half of one is no better than who sends none."""
+    def _make_room(self, places: Collection[Place]) -> bool:
+        """A stranger goes also in the middle of a request: who sends half of one is no better than who sends none. Those go first of whose
+        address there are most: a store that joins has one."""
         may_go = [place for place in places if not (place.is_proved and place.is_busy)]
+        held = Counter(place.address for place in places)
         if may_go:
-            self._end(min(may_go, key=lambda place: (place.is_proved, place.since)))
+            self._end(min(may_go, key=lambda place: (place.is_proved, -held[place.address], place.since)))
         return bool(may_go)
 
     def _end(self, place: Place) -> None:
@@ -102,7 +107,7 @@ class Places:
         place.end()
         if (now := self._clock.monotonic()) - self._logged_at >= LOG_SECONDS:
             self._logged_at = now
-            log.warning("hung up on a stranger that asks nothing", address=place.address, connections=len(self._taken))
+            log.warning("hung up on a stranger", address=place.address, connections=len(self._taken))
 
 
 class Guest(RequestHandler):

@@ -20,7 +20,7 @@ from daemon.config import ConfigError
 from daemon.fleet.join_code import JoinWish, Welcome
 from daemon.fleet.nats_connection import NatsAway
 from daemon.hq import answers
-from daemon.hq.database import Connection, Weather
+from daemon.hq.database import Connection, Weather, opened
 from daemon.hq.doors import prove
 from daemon.hq.openapi import document
 from daemon.hq.page.pages import PAGES
@@ -128,6 +128,9 @@ class _Face:
         self._services = services
         self._stopping = asyncio.Event()
         self._streams = 0
+        self._enforcing = asyncio.Lock()
+        self._is_owed = False
+        """Whether keys went out of use since NATS was last told which do."""
 
     async def end(self, app: web.Application) -> None:
         self._stopping.set()
@@ -172,24 +175,33 @@ class _Face:
             wish = msgspec.json.decode(await request.read(), type=JoinWish)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(422, "that is no wish of a store's") from error
+        stores = self._services.stores
         async with self._services.pool.connection() as db:
-            welcome: Welcome = await self._services.stores.welcome(db, wish)
-            answer = _json(welcome)
-            try:
-                await answer.prepare(request)
-                await answer.write_eof()
-            finally:
-                # Only now, since it takes as long as a server of NATS that does not answer, and also where the box is gone.
-                await self._enforce_for(db, welcome.store)
+            welcome: Welcome = await stores.welcome(db, wish)
+            has_old_keys = await stores.had_other_keys(db, welcome.store)
+        answer = _json(welcome)
+        try:
+            await answer.prepare(request)
+            await answer.write_eof()
+        finally:
+            # Only now, since it takes as long as a server of NATS that does not answer, and also where the box is gone.
+            if has_old_keys:
+                await self._enforce()
         return answer
 
-    async def _enforce_for(self, db: Connection, store: str) -> None:
-        """The keys that it had before are out, if it had any. The archive's next line does it again."""
-        try:
-            if await self._services.stores.had_other_keys(db, store):
-                await self._services.stores.enforce(db)
-        except NatsAway as error:
-            log.error("not every server of NATS may know which keys do not count", reason=str(error))
+    async def _enforce(self) -> None:
+        """The keys that stores had before are out: of all that joined until it begins, on a line that nobody else waits for. The archive's next
+        line does it again."""
+        self._is_owed = True
+        async with self._enforcing:
+            if not self._is_owed:
+                return
+            self._is_owed = False
+            try:
+                async with opened(self._services.settings.postgres.dsn) as db:
+                    await self._services.stores.enforce(db)
+            except (NatsAway, *Weather) as error:
+                log.error("not every server of NATS may know which keys do not count", reason=str(error).strip())
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Each store of which something was heard, as it stands: `event: store`."""

@@ -142,10 +142,10 @@ class Intake:
             raise Unreadable(f"reading it failed inside: {type(error).__name__}") from error
 
     async def _told(self, source: Source, snapshots: Sequence[Snapshot]) -> Sequence[str]:
-        """Take what it shows; what of that could not be understood. That an order is gone is looked up where the source is asked too
-        and answers."""
+        """Take what it shows; what of that could not be understood. That an order is gone is looked up where the source is asked too,
+        unless that is shut to us."""
         poller = self.pollers.get(source.name)
-        gone = [one.id for one in snapshots if one.is_its_end] if poller and not poller.status.problem else []
+        gone = [one.id for one in snapshots if one.is_its_end] if poller and not poller.status.is_shut else []
         told = await self._recorder.tell(
             source, Reading(snapshots=tuple(one for one in snapshots if one.id not in gone))
         )

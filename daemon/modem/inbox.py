@@ -17,7 +17,7 @@ from daemon.modem.errors import CommandFailed, ModemError, NoAnswer, NotCommitte
 from daemon.modem.framing import Unsolicited
 from daemon.modem.multipart import Arrived, Assembly, Incoming, Whole
 from daemon.modem.pdu import Deliver, StatusReport
-from daemon.modem.quirks import GENERIC
+from daemon.modem.quirks import GENERIC, family_of
 from daemon.modem.setup import Ready
 from daemon.modem.status import Identity
 from outbox.clock import Clock
@@ -88,8 +88,11 @@ class Inbox:
 
     def begin(self, ready: Ready) -> None:
         """The modem was set up (again): the memory for new messages is selected, and anything may lie anywhere."""
-        if ready.identity != self._identity:  # another one may list what the one before could not
-            self._identity, self._family, self._lists = ready.identity, ready.family, ready.family.lists
+        if ready.identity.is_another(self._identity):  # it may list what the one before could not
+            self._identity, self._lists = Identity(), True
+        self._identity = ready.identity.with_words_of(self._identity)
+        self._family = family_of(self._identity.manufacturer, self._identity.model)
+        self._lists = self._lists and self._family.lists
         self._memories, self._selects = ready.memories, ready.selects
         self._selected = self._memories[0]
         self.look_everywhere()

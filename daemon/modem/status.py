@@ -50,6 +50,22 @@ class Identity:
     """Hardware's own number: in no log."""
     family: str = ""
 
+    def is_another(self, than: "Identity") -> bool:
+        """By what both say: one that has just started may leave out some of it, and a bit of its name may be flipped."""
+        if self.imei and than.imei:
+            return self.imei != than.imei
+        named = ((self.manufacturer, than.manufacturer), (self.model, than.model))
+        return any(one and other and one != other for one, other in named)
+
+    def with_words_of(self, before: "Identity") -> "Identity":
+        """The same modem, with what it said before and left out now."""
+        return replace(
+            self,
+            manufacturer=self.manufacturer or before.manufacturer,
+            model=self.model or before.model,
+            imei=self.imei or before.imei,
+        )
+
 
 @dataclass(frozen=True)
 class Status:

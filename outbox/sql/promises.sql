@@ -13,8 +13,9 @@ SELECT hash FROM audit WHERE seq = :seq;
 -- recovered: whether a damaged file was saved after that moment.
 SELECT EXISTS (SELECT 1 FROM epoch WHERE at >= :since AND substr(reason, 1, 9) = 'recovered');
 
--- doubtful_since: when the attempt began by which that message may have arrived, where nobody knows.
-SELECT a.started_at FROM message AS m CROSS JOIN attempt AS a ON a.seq = m.last_attempt WHERE m.id = :id AND m.state IN ('sending', 'unknown');
+-- doubtful_by: the entry of the record, by its hash, with which the attempt began by which that message may have arrived, where nobody knows.
+SELECT (SELECT hash FROM audit WHERE message_id = m.id AND kind = 'message.sending' ORDER BY seq DESC LIMIT 1)
+FROM message AS m WHERE m.id = :id AND m.state IN ('sending', 'unknown');
 
 -- words: every word on consent.
 SELECT seq, at, medium, digest, stopped, actor, reason, address FROM consent ORDER BY seq;

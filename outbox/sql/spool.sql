@@ -100,10 +100,10 @@ UPDATE message SET due_at = CASE
 WHERE seq > :after AND seq <= :upto AND state IN ('queued', 'held', 'sending', 'unknown')
     AND NOT (:delta > 0 AND updated_at > :noticed AND updated_at <= :now);
 
--- past_the_day: what waits for tomorrow at these channels because of a day's limits; under others it may go today (a reminder not before the
--- moment that it was planned for).
+-- past_the_day: what waits for tomorrow at these channels because of a day's limits, those of all texts too where they have room; under others
+-- it may go today (a reminder not before the moment that it was planned for).
 UPDATE message SET due_at = iif(CAST(body AS TEXT) ->> '{message_body.policy}.timed', max(:now, queue_place), :now)
-WHERE due_at > :now AND relative = 0 AND reason_code IN ('sms_parts', 'sms_cost', 'daily_limit')
+WHERE due_at > :now AND relative = 0 AND (reason_code = 'daily_limit' OR (:texts AND reason_code IN ('sms_parts', 'sms_cost')))
     AND channel IN (SELECT value FROM json_each(:channels)) AND seq IN (
     SELECT seq FROM message INDEXED BY message_ready WHERE ready = 1 AND state = 'queued'
     UNION ALL SELECT seq FROM message INDEXED BY message_blocked WHERE state = 'queued' AND ready = 0

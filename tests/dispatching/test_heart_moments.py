@@ -12,6 +12,7 @@ from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 from tests.support.scripted import SLOWER, Vonage
 
 HOUR = 3600
+RESTS = Deferred("too many requests", code="429", after=HOUR, throttled=True)
 REMINDER: Mapping[str, Any] = {
     "on": "order.confirmed",
     "to": "customer",
@@ -184,6 +185,36 @@ async def test_what_passed_and_can_t_leave_either_gives_its_place_back(tmp_path:
         assert heart.providers.texts() == ["payment.confirmed"]
 
 
+async def test_what_is_urgent_passes_what_is_urgent_too_while_its_channel_rests(tmp_path: Path) -> None:
+    out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True, "expires": "4h"}
+    back = {"on": "return.*", "to": "customer", "via": ["sendgrid"], "urgent": True}
+    async with Heart(tmp_path, shop(route=[back, out])) as heart:
+        heart.providers.will("twilio", RESTS)
+        await heart.tell("e0", "order.out_for_delivery", ref="B-9")
+        await heart.tell("e1", "order.out_for_delivery")
+        await heart.tell("e2", "return.received")
+        await heart.pass_time(120)
+        assert heart.providers.texts() == ["return.received"]
+        await heart.pass_time(HOUR)
+        assert heart.providers.texts("twilio") == ["order.out_for_delivery"] * 2
+
+
+async def test_what_passed_gives_its_place_back_while_its_channel_rests(tmp_path: Path) -> None:
+    """The receipt's own channel is well again: it waits for no outage of the texts'."""
+    out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True, "expires": "4h"}
+    receipt = {"on": "payment.confirmed", "to": "customer", "via": ["sendgrid"]}
+    async with Heart(tmp_path, shop(route=[receipt, out])) as heart:
+        heart.providers.will("twilio", RESTS)
+        await heart.tell("e0", "order.out_for_delivery", ref="B-9")
+        await heart.engine.board.pause("sendgrid", reason="no credit", actor="Kim")
+        await heart.tell("e1", "payment.confirmed")
+        await heart.tell("e2", "order.out_for_delivery")
+        await heart.pass_time(120)
+        await heart.engine.board.resume("sendgrid", actor="Kim")
+        await heart.pass_time(120)
+        assert heart.providers.texts() == ["payment.confirmed"]
+
+
 async def test_what_can_t_leave_writes_nothing_while_it_waits(tmp_path: Path) -> None:
     """Two that are urgent let each other pass, each minute, for as long as both their channels were paused."""
     out = {"on": "order.out_for_delivery", "to": "customer", "via": ["twilio"], "urgent": True}
@@ -208,4 +239,33 @@ async def test_what_waits_for_tomorrow_s_limit_goes_today_under_a_higher_one(tmp
         await heart.tell("e2", ref="B-2")
         assert (await heart.message("B-2")).reason.code == "daily_limit"
         await heart.reload(shop(route=[by_text], channels=high))
+        assert await heart.states("B-2") == [State.SENT]
+
+
+async def test_so_it_does_where_its_channel_was_paused_meanwhile(tmp_path: Path) -> None:
+    by_text = {"on": "order.*", "to": "customer", "via": ["vonage"]}
+    low, high = ({**CHANNELS, "vonage": {"concurrency": 1, "daily_limit": limit}} for limit in (1, 10))
+    async with Heart(tmp_path, shop(route=[by_text], channels=low)) as heart:
+        await heart.tell("e1", ref="B-1")
+        await heart.tell("e2", ref="B-2")
+        await heart.engine.board.pause("vonage", reason="", actor="Kim")
+        await heart.reload(shop(route=[by_text], channels=high))
+        assert await heart.states("B-2") == [State.QUEUED]
+        await heart.engine.board.resume("vonage", actor="Kim")
+        await heart.pass_time(1)
+        assert await heart.states("B-2") == [State.SENT]
+
+
+async def test_what_waits_for_tomorrow_s_money_is_not_tried_at_each_start(tmp_path: Path) -> None:
+    """Each of them was put off again, and that is on record for good."""
+    by_text = {"on": "order.*", "to": "customer", "via": ["twilio"]}
+    settings = shop(route=[by_text], sms={"countries": ["GB"], "daily_parts": 1})
+    async with Heart(tmp_path, settings) as heart:
+        await heart.tell("e1", ref="B-1")
+        await heart.tell("e2", ref="B-2")
+        assert (await heart.message("B-2")).reason.code == "sms_parts"
+        before = (await heart.box.audit.list(order_ref="B-2", limit=100)).items
+        await heart.reload(settings)
+        assert (await heart.box.audit.list(order_ref="B-2", limit=100)).items == before
+        await heart.reload(shop(route=[by_text], sms={"countries": ["GB"], "daily_parts": 2}))
         assert await heart.states("B-2") == [State.SENT]

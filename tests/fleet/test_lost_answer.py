@@ -73,6 +73,27 @@ def test_another_code_is_traded_with_another_key(tmp_path: Path, monkeypatch: py
     assert traded[0] != traded[1] == traded[2]
 
 
+def test_a_key_that_was_damaged_in_its_file_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "tether.toml"
+    config.write_text('[store]\nname = "Loft"\n')
+    authority = make_authority("x", datetime.now(UTC)).certificate.decode()
+    code = make_code("https://hq.example:8788", authority, b"s" * SECRET_BYTES)
+    traded: list[str] = []
+
+    async def trade(given: Code, key: KeyPair) -> Joined:
+        traded.append(key.seed)
+        raise JoinRefused("headquarters did not answer")
+
+    monkeypatch.setattr(join_module, "join", trade)
+    words = ["join", str(code), "--config", str(config)]
+    CliRunner().invoke(app, words)
+    env = tmp_path / ".env"
+    env.write_text(env.read_text().replace(traded[0], traded[0][:-1]))
+    refused = CliRunner().invoke(app, words)
+    assert str(refused.exception) == "headquarters did not answer"
+    assert traded[1] != traded[0]
+
+
 @asynccontextmanager
 async def office(database: str, folder: Path) -> AsyncIterator[Site]:
     (folder / "ca.pem").write_bytes(make_authority("x", datetime.now(UTC)).certificate)
@@ -165,22 +186,28 @@ async def test_the_key_before_is_out_also_where_nobody_waits_for_the_answer(
 
 
 @pytest.mark.engines
+@pytest.mark.parametrize("anew", [False, True], ids=["new stores", "new cards of old ones"])
 async def test_many_boxes_that_join_at_once_wait_for_no_server_of_nats(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: bool
 ) -> None:
     """One of them is off, and a chain opens its stores: each box held a line to PostgreSQL until that server was given up, and there was none for
     the ninth, nor for the page."""
+    begun: list[None] = []
 
     async def enforce(*_: object) -> None:
+        begun.append(None)
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Stores, "enforce", enforce)
     async with office(database, tmp_path) as site:
         statuses = []
         for n in range(12):
+            if anew:
+                await site.sql("INSERT INTO revoked (key, store, at) VALUES (%s, %s, now())", f"UOLD{n}", f"store-{n}")
             request = await request_of(site, f"store-{n}")
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(site))
             writer.write(request)
             statuses.append((await answer_of(reader))[0])
             writer.close()
         assert statuses == [b"200"] * 12
+        assert len(begun) <= 1, "one tells NATS for all"

@@ -144,6 +144,23 @@ async def test_a_listing_that_hangs_is_not_asked_for_again(tmp_path: Path) -> No
         assert b.modem.commands.count("AT+CMGL=4") == 1
 
 
+@pytest.mark.parametrize("left_out", ["AT+CGSN", "AT+CGMM", "AT+CGMR"])
+async def test_nor_once_it_was_out_and_says_less_of_itself_than_before(tmp_path: Path, left_out: str) -> None:
+    """What has just started refuses a question now and then: with each restart that brought it back it was made to hang once more."""
+    async with bench(tmp_path) as b:
+        b.modem.faults.silent.add("AT+CMGL")
+        await b.clock.until(lambda: "CMGL" in b.driver.status.trouble)
+        b.plug.pull()
+        await b.until_stage(Stage.ABSENT)
+        b.modem.faults.errors[left_out] = ["+CME ERROR: 14"]
+        b.plug.put()
+        await b.ready()
+        b.modem.receive("on my way!", ADA)
+        await b.clock.until(lambda: b.ear.messages)
+        assert not b.modem.faults.errors[left_out], "it was asked who it is again"
+        assert b.modem.commands.count("AT+CMGL=4") == 1
+
+
 @pytest.mark.parametrize("fault", ["no_prompt", "silent_after_pdu"])
 async def test_a_modem_that_says_nothing_to_texts_is_brought_back_in_rising_steps(tmp_path: Path, fault: str) -> None:
     """It answers all other commands."""

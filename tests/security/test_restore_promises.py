@@ -23,6 +23,7 @@ from daemon.upkeep.backup_store import keeping
 from outbox import Outbox
 from outbox.model import State, Transition
 from outbox.outcome import Accepted, Unknown
+from tests.support.damage import damage_table
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import (
     MAIL,
@@ -135,6 +136,21 @@ async def test_what_left_since_by_a_later_attempt_is_not_what_was_in_doubt_befor
     await restore(settings, name, clock, send_waiting=True)
     async with shop(settings, clock) as box:
         assert await state_of(box, "m1") is State.CANCELLED
+
+
+async def test_what_was_in_doubt_before_is_looked_up_though_the_clock_was_put_right_since(
+    settings: Settings, clock: FakeClock
+) -> None:
+    """By the new time it left a few seconds later than by the backup's."""
+    async with shop(settings, clock) as box:
+        message = await accept_one(box, planned("m1"), id="e1", ref="B-1")
+        await send(box, message, Unknown("cut"), Transition(state=State.UNKNOWN, due_at=clock.now()))
+        name = await backup(settings, clock)
+        clock.step(3)
+        await box.spool.shift(3000)
+    assert (await restore(settings, name, clock, send_waiting=True)).carried.told == 0
+    async with shop(settings, clock) as box:
+        assert [due.message.id for due, _ in await box.spool.unknowns(now=clock.now(), limit=9)] == ["m1"]
 
 
 async def test_who_is_found_by_a_number_as_the_till_wrote_it_is_so_after_a_restore(
@@ -357,22 +373,6 @@ async def test_what_can_be_read_of_a_damaged_one_is_carried_and_the_rest_is_name
         assert box.tokens.find(stolen) is None
         assert await box.consent.blocked("sms", PHONE) == "STOP"
     assert done.aside is not None
-
-
-def damage_table(database: Path, table: str) -> None:
-    """Write nonsense over a leaf in the middle of a table."""
-    with closing(sqlite3.connect(database)) as db:
-        size = db.execute("PRAGMA page_size").fetchone()[0]
-        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]
-    with database.open("r+b") as file:
-        file.seek((root - 1) * size)
-        page = file.read(size)
-        assert page[0] == 5  # an interior page of a table: its cells begin with the number of a child
-        cells = int.from_bytes(page[3:5], "big")
-        at = int.from_bytes(page[12 + 2 * (cells // 2) : 14 + 2 * (cells // 2)], "big")
-        child = int.from_bytes(page[at : at + 4], "big")
-        file.seek((child - 1) * size)
-        file.write(b"\xa5" * size)
 
 
 async def test_what_was_saved_of_a_damaged_file_counts_as_incomplete(settings: Settings, clock: FakeClock) -> None:

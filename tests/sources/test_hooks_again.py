@@ -67,6 +67,14 @@ async def test_an_edit_that_was_taken_back_is_seen_when_the_shop_is_asked(tmp_pa
 
 
 async def test_a_deletion_that_is_said_once_more_takes_no_restored_order_off_the_board(tmp_path: Path) -> None:
+    await the_restored_order_stays(tmp_path)
+
+
+async def test_nor_does_it_while_the_shop_is_away_for_a_moment(tmp_path: Path) -> None:
+    await the_restored_order_stays(tmp_path, hiccup=Response(status=502))
+
+
+async def the_restored_order_stays(tmp_path: Path, *, hiccup: Response | None = None) -> None:
     async with both_ways(tmp_path) as street:
         street.shop.save(1, "ready-for-pickup", billing=ADA)
         await street.later()
@@ -78,9 +86,18 @@ async def test_a_deletion_that_is_said_once_more_takes_no_restored_order_off_the
         street.shop.restore(1)
         await street.later()
         assert (await street.order()).status == "order.ready"
+        if hiccup is not None:
+            await with_answer(street, hiccup)
         await once_more(street, deletion)
         await street.front.poll()
         assert (await street.order()).status == "order.ready"
+
+
+async def with_answer(street: Street, answer: Response) -> None:
+    """One question, to which the shop has no other answer."""
+    usual, street.front.http.answer = street.front.http.answer, lambda request: answer
+    await street.front.poll()
+    street.front.http.answer = usual
 
 
 @pytest.mark.parametrize("firewall", [False, True])
@@ -97,12 +114,18 @@ async def test_what_is_deleted_for_good_leaves_the_board_with_the_next_question(
         assert (await street.order()).status == "order.deleted"
 
 
-async def test_what_is_deleted_leaves_the_board_also_while_the_shop_takes_no_key_of_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("known", [True, False], ids=["known before", "found out with the next question"])
+async def test_what_is_deleted_leaves_the_board_also_while_the_shop_takes_no_key_of_ours(
+    tmp_path: Path, known: bool
+) -> None:
     async with both_ways(tmp_path) as street:
         street.shop.save(1, "ready-for-pickup", billing=ADA)
         await street.later()
         street.front.http.answer = lambda request: Response(status=401)
-        await street.front.poll()
+        if known:
+            await street.front.poll()
         street.shop.delete(1)
         await street.later()
+        if not known:
+            await street.front.poll()
         assert (await street.order()).status == "order.deleted"

@@ -68,15 +68,18 @@ async def test_what_is_over_and_old_is_removed_in_slices(tmp_path: Path) -> None
         assert await box.retention.prune(before=clock.now() - 180 * DAY) == Removed()
 
 
-@pytest.mark.parametrize("what", ["an order", "a body"])
+@pytest.mark.parametrize("what", ["an order", "a body", "a receipt of nobody's"])
 async def test_what_went_stands_in_the_log_no_more(tmp_path: Path, what: str) -> None:
     """A shop that sells little would have kept it there for weeks."""
     clock = FakeClock()
     async with open_box(tmp_path, clock) as box:
         if what == "an order":
             await send(box, await accept_one(box, customer=CUSTOMER))
-        else:
+        elif what == "a body":
             await box.quarantine.keep("shop", b"Ada Lovelace", headers={}, reason="odd")
+        else:
+            failed = Update(state=UNDELIVERED, provider_id="P9", detail="550 no mailbox of Ada Lovelace")
+            await box.receipts.apply("sendgrid", failed)
         clock.step(200 * 86400)
         assert b"Lovelace" in everything(tmp_path)
         await box.retention.prune(before=clock.now() - 180 * DAY)

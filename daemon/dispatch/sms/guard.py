@@ -144,9 +144,13 @@ class SmsGuard:
             "our texts: more of them are held (tether messages --state held; tether retry ID lets one go)"
             for block in self.pumping.alarms(now)
         }
-        if used_up := self.spending.exceeded_by(1, self._usual_cost(), now):
+        if used_up := self.used_up(now):
             wrong["texts"] = f"{used_up}: what has no other way waits until midnight"
         return wrong
+
+    def used_up(self, now: int) -> Reason | None:
+        """Which limit leaves the day no room for one more text; None for none."""
+        return self.spending.exceeded_by(1, self._usual_cost(), now)
 
     def is_text(self, channel: str) -> bool:
         return self._medium_of(channel) == "sms"

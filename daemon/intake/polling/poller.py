@@ -47,6 +47,8 @@ class PollStatus(msgspec.Struct):
     last_asked: int | None = None
     last_success: int | None = None
     problem: str = ""
+    is_shut: bool = False
+    """The problem won't mend by itself (a key that is refused or missing): nothing can be looked up until people mended it."""
     moved_from: str = ""
     """The address of the shop that it was before, where that is another."""
     uncompared: str = ""
@@ -125,7 +127,7 @@ class Poller:
 
     def told(self, ids: Sequence[str], *, gone: Sequence[str] = ()) -> None:
         """By a webhook the source told of these orders, so what it shows of them is looked at anew; of those that it said are `gone` at once:
-        it may have said that once more after they were back."""
+        it may have said that once more after they were back. Where nothing can be looked up its word has to do."""
         self._reader.forget(ids)
         self._doubted.update(gone)
         if gone:
@@ -137,7 +139,7 @@ class Poller:
         self.status.last_asked = self._clock.now()
         try:
             await self._know_place(is_same=bool(wanted))
-            more = await self._read()
+            more = await self._ask()
             if not more:
                 await self._look_at_doubted()
                 if not self.status.moved_from:  # what another shop does not have is not gone
@@ -153,14 +155,14 @@ class Poller:
         if self._failures:
             log.info("a source answers again", source=self._name)
         self._failures = 0
-        self.status.problem, self.status.last_success = "", self._clock.now()
+        self.status.problem, self.status.is_shut, self.status.last_success = "", False, self._clock.now()
         return 0.0 if more else self._every
 
     def _failed(self, fault: Exception) -> float:
         reason = self._record.clean(str(fault))
         if reason != self.status.problem:
             log.warning("a source could not be asked; it will be again", source=self._name, reason=reason)
-        self.status.problem = reason
+        self.status.problem, self.status.is_shut = reason, isinstance(fault, Fault) and fault.lasting
         self._failures += 1
         wait = min(self._every * 2.0 ** min(self._failures - 1, 10), LONGEST_WAIT) * self._rng.uniform(0.5, 1.0)
         if isinstance(fault, Fault):
@@ -177,6 +179,15 @@ class Poller:
         self.status.moved_from = known if place and known and known != place else ""
 
     # ------------------------------------------------------------ a round
+
+    async def _ask(self) -> bool:
+        """Read what changed; whether there is more. Where it is shut to us nobody can look up what is doubted."""
+        try:
+            return await self._read()
+        except Fault as fault:
+            if fault.lasting and self._doubted:
+                await self._believe_doubted()
+            raise
 
     async def _read(self) -> bool:
         begun, first = self._clock.now(), await self._first()
@@ -278,6 +289,12 @@ class Poller:
         doubted, self._doubted = sorted(self._doubted), set()
         with suppress(Fault):
             await self._look_at(doubted, self._tell, else_gone=True)
+
+    async def _believe_doubted(self) -> None:
+        """Whoever said that they are gone may not say it again."""
+        doubted, asked = sorted(self._doubted), self._clock.now()
+        await self._tell(Reading(snapshots=tuple(_deleted(id, asked) for id in doubted)), asked)
+        self._doubted.difference_update(doubted)
 
     async def _sweep_if_due(self) -> None:
         now = datetime.fromtimestamp(self._clock.now() / 1000, UTC).astimezone(self._zone)

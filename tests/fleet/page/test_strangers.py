@@ -15,6 +15,7 @@ from tests.support.fake_clock import FakeClock
 
 TOTAL, EACH, EACH_KNOWN, KEPT = 60, 10, 30, 20
 HALF = b"POST /join HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
+EXPECTING = HALF.replace(b"Host", b"Expect: 100-continue\r\nHost")
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +67,7 @@ class Crowd:
     async def are_heard(self) -> None:
         """Each is asked for the rest."""
         for reader, _ in self._open:
-            assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
 
     async def left(self) -> int:
         await asyncio.sleep(0.01)
@@ -137,11 +138,30 @@ async def test_halves_of_requests_keep_nobody_out() -> None:
     async with open_door(FakeClock()) as port:
         crowd = Crowd(port)
         for n in range(4):
-            await crowd.come(EACH, f"127.0.1.{n + 1}", HALF.replace(b"Host", b"Expect: 100-continue\r\nHost"))
+            await crowd.come(EACH, f"127.0.1.{n + 1}", EXPECTING)
         await crowd.are_heard()
         try:
             assert await asked(port) == "yours"
         finally:
+            crowd.go()
+
+
+async def test_who_is_many_costs_no_store_that_joins_its_connection() -> None:
+    """It made room among its own, and once more by the oldest of all strangers, whose code was used up then, and its answer lost."""
+    async with open_door(FakeClock()) as port:
+        store, crowd = Crowd(port), Crowd(port)
+        try:
+            await store.come(1, "127.0.1.5", EXPECTING)
+            await store.are_heard()
+            for n, number in enumerate((EACH, EACH, EACH, EACH - 1)):
+                await crowd.come(number, f"127.0.1.{n + 1}", EXPECTING)
+            await crowd.are_heard()
+            for address in ("127.0.1.1", "127.0.1.6"):
+                await crowd.come(1, address)
+                await until(lambda: crowd.are(TOTAL - KEPT - 1))
+                assert await store.left() == 1
+        finally:
+            store.go()
             crowd.go()
 
 
