@@ -350,9 +350,8 @@ async def test_failed_asking_is_no_news(case: Case, vendor: Vendor, make: Make) 
     assert not await channel.receipts([])
 
 
-async def test_who_can_not_be_asked_now_is_left_alone(case: Case, vendor: Vendor, make: Make) -> None:
-    channel = make()
-    asked = [sent(case.outgoing(), case.provider_id, channel=channel.name)]
+async def test_who_can_not_be_asked_now_is_left_alone(name: str, case: Case, vendor: Vendor, make: Make) -> None:
+    channel, asked = make(), [sent(case.outgoing(), case.provider_id, channel=name)]
     for status in (429, 503):
         vendor.steps = {r".": Answer(status, b"{}"), **vendor.steps}
         assert await channel.receipts(asked) == (None if channel.receipts_request(asked) else ())

@@ -52,7 +52,7 @@ async def test_a_reload_forgets_neither_the_day_nor_a_pause(tmp_path: Path) -> N
         assert fresh is not service.engine
         [row] = await fresh.board.board()
         assert (row.sent_today, row.state, row.reason) == (1, "paused", "paused by Kim: bills")
-        assert (await fresh.board.uplink()).forced
+        assert (await fresh.board.uplink()).forced_at is not None
         assert "paused" in (await fresh.board.test("twilio", NUMBER)).summary
         await fresh.board.resume("twilio", actor="Kim")
         assert "daily_limit" in (await fresh.board.test("twilio", NUMBER)).summary

@@ -33,10 +33,9 @@ async def test_the_line_going_down_is_told_at_once_on_every_page() -> None:
 
 
 async def test_a_line_that_somebody_set_by_hand_is_no_router_s_fault() -> None:
-    def prepare(service: FakeService) -> None:
-        service.shop.uplink = {"state": "down", "since": moment(NOW), "forced": True}
-
-    async with opened(prepare=prepare) as counter:
+    shop = SampleShop.ordinary()
+    shop.uplink = {"state": "down", "since": moment(NOW), "forced": True}
+    async with opened(shop) as counter:
         await counter.press("3")
         await counter.see("○ The line is DOWN since 10:15 · set by hand")
 
