@@ -58,7 +58,7 @@ def forget(config: Path) -> None:
 
 def _set_fleet(path: Path, joined: Mapping[str, object]) -> None:
     """In place of what an earlier join said."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
     owners = {key: value for key, value in tomllib.loads(text).get("fleet", {}).items() if key not in _JOINED}
     rest = _TABLE.sub("", text).rstrip("\n")
     table = tomli_w.dumps({"fleet": {**joined, **owners}}) if joined or owners else ""

@@ -286,3 +286,14 @@ def test_what_the_owner_said_of_the_fleet_outlasts_joining_anew(tmp_path: Path) 
     forget(config)
     keep(config, Joined(welcome, KeyPair.make("user"), {}), "k1:x")
     assert load(config).fleet == fleet, "nor does the owner say it again after leaving"
+
+
+def test_a_file_as_editors_of_windows_write_it_is_joined_and_left_as_well(tmp_path: Path) -> None:
+    """The code was used up, and the store in no fleet."""
+    config = tmp_path / "tether.toml"
+    config.write_text('[store]\nname = "Loft"\n', encoding="utf-8-sig")
+    keep(config, Joined(Welcome("soho", ("tls://hq1.example:443",), "PEM", "CLAIM"), KeyPair.make("user"), {}), "k1:x")
+    assert (load(config).fleet.store, load(config).store.name) == ("soho", "Loft")
+    config.write_text(config.read_text(), encoding="utf-8-sig")
+    forget(config)
+    assert (load(config).fleet.store, load(config).store.name) == ("", "Loft")

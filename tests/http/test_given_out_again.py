@@ -19,6 +19,22 @@ async def test_a_number_that_is_given_out_again_is_the_next_customers_alone(face
     assert (shown["note"], shown["promised_at"], shown["customer"]["email"]) == (None, None, None)
 
 
+async def test_a_text_is_previewed_with_nothing_of_yesterdays_customer(face: Face) -> None:
+    """What the screen offers to be sent asked Kofi what Ada's card was to say."""
+    asked = {"question": "What shall the card for Mum say?"}
+    await face.post("/v1/events", event("e-1", "order.placed", "42"))
+    await face.post("/v1/events", event("e-2", "order.customization_needed", "42", data=asked))
+    wish = {"template": "order.customization_needed", "medium": "sms", "order_ref": "42"}
+    assert "Mum" in (await face.post("/v1/messages/preview", wish, as_="desk")).json["text"]
+    await face.post("/v1/events", event("e-3", "order.completed", "42"))
+    await face.store.clock.advance(600)
+    again = event("e-4", "order.placed", "42")
+    again["customer"] = {"name": "Kofi", "phone": "07700 900456"}
+    await face.post("/v1/events", again)
+    shown = (await face.post("/v1/messages/preview", wish, as_="desk")).json["text"]
+    assert ("Kofi" in shown, "Mum" in shown) == (True, False)
+
+
 async def test_who_orders_again_by_the_number_of_a_cancelled_order_is_still_known(face: Face) -> None:
     await face.post("/v1/events", event("e-1", "order.placed", "42"))
     await face.post("/v1/events", event("e-2", "order.cancelled", "42"))

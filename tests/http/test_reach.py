@@ -237,6 +237,8 @@ async def test_an_order_s_customer_who_wants_nothing_at_all_gets_nothing_by_any_
         ("crm", "+44 7700 900123", "crm", ["+447700900123"]),
         ("chat", "987654321", "chat", ["987654321"]),
         ("chat", "U024BE7LH", "chat", ["U024BE7LH"]),
+        ("chat", "-1001234567890", "chat", ["-1001234567890"]),
+        ("crm", "Ada+shop@example.com", "crm", ["ada+shop@example.com"]),
         ("all", "987654321", "chat", ["987654321"]),
         ("all", "447700900123", "sms", ["+447700900123", "447700900123"]),
         ("all", "(07700) 900123", "sms", ["+447700900123"]),

@@ -54,6 +54,18 @@ async def test_one_who_wants_no_chat_is_shown_so() -> None:
         await counter.see("text ✓ +44…0123", "chat ✗ not wanted")
 
 
+async def test_what_a_shop_asks_of_its_customers_besides_is_no_medium() -> None:
+    """Shops tell of consents of their own: "advertising ✗ not wanted" stood there for one who gets every word of the order."""
+    async with opened() as counter:
+        counter.service.shop.orders["B-1042"]["optouts"] = {
+            "advertising": "the customer does not want it",
+            "chat": "STOP",
+        }
+        counter.app.open_order("B-1042")
+        await counter.see("a…@example.com   chat ✗ not wanted")
+        assert "advertising" not in counter.text
+
+
 async def test_what_waits_says_when_it_goes_and_what_is_not_known_says_so() -> None:
     async with opened() as counter:
         counter.app.open_order("B-1047")

@@ -96,6 +96,7 @@ class Summary:
                 line.append(Span(f"{name} {g.bad} {session.t('not wanted')}   ", WARN))
             else:
                 line.append(Span(f"{name} {g.done} {address}   ", GOOD))
-        for medium in sorted(refused.keys() - {"sms", "email", "all"}):
-            line.append(Span(f"{session.words.medium(medium)} {g.bad} {session.t('not wanted')}   ", WARN))
+        for medium in ("chat", "push", "crm"):
+            if medium in refused:
+                line.append(Span(f"{session.words.medium(medium)} {g.bad} {session.t('not wanted')}   ", WARN))
         return line

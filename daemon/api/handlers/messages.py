@@ -59,7 +59,7 @@ async def preview(call: Call[NoQuery, PreviewWish]) -> Rendering:
     if wish.template is None and wish.text is None:
         raise Problem(422, "say what to render: a template, or a text", field="template")
     order = await _order_of(call)
-    event = wish.event or (None if order is None else await _newest(services, order.ref, wish.template))
+    event = wish.event or (None if order is None else await _newest(services, order, wish.template))
     try:
         made = render.preview(
             services.engine.renderer,
@@ -89,9 +89,10 @@ async def _order_of(call: Call[NoQuery, PreviewWish]) -> Order | None:
     return project(order, Posted(call.caller.name, wish.event, b"", services.clock.now()))
 
 
-async def _newest(services: Services, ref: str, type: str | None) -> Event | None:
-    """The order's newest event of that type; None where there is none, or it was forgotten."""
-    told = [each for each in await services.box.views.events_of_order(ref) if each.type == type]
+async def _newest(services: Services, order: Order, type: str | None) -> Event | None:
+    """The order's newest event of that type, and none of an order before that had its number; None where there is none, or it was forgotten."""
+    found = await services.box.views.events_of_order(order.ref)
+    told = [each for each in found if each.type == type and each.received_at >= order.created_at]
     return present.decoded(told[-1]) if told else None
 
 
