@@ -156,6 +156,12 @@ async def test_of_several_only_what_nobody_told_since_is_sent_again() -> None:
         await counter.see("They will be sent again: 1, about B-1044.")
 
 
+async def test_what_came_again_and_was_put_aside_told_nobody() -> None:
+    async with opened(told_since(SampleShop.ordinary(), state="superseded")) as counter:
+        await counter.press("2", "f", "r")
+        await counter.see("They will be sent again: 1, about B-1039.")
+
+
 async def test_a_second_refund_says_nothing_of_the_first_which_did_not_arrive() -> None:
     shop = SampleShop.empty()
     shop.add_order("B-1", "order.completed", "done", now=NOW, name="Sam")
