@@ -152,6 +152,16 @@ async def test_from_the_orders_found_one_comes_back_to_what_was_typed() -> None:
         assert counter.app.screen.query_one("#who", Input).value == "kofi"
 
 
+async def test_the_words_of_who_was_forgotten_meanwhile_are_gone() -> None:
+    async with opened() as counter:
+        await counter.press("6")
+        await counter.see("+44…0777", "“STOP”")
+        counter.service.shop.optouts["o1"] |= {"address": "", "reason": "asked for silence"}
+        counter.service.tell("reset", {})
+        await counter.see("forgotten", "“asked for silence”")
+        assert "+44…0777" not in counter.text
+
+
 async def test_what_was_asked_at_another_store_says_where() -> None:
     shop = SampleShop.ordinary()
     shop.optouts["o1"] |= {"store": "Soho", "actor": ""}
