@@ -54,6 +54,8 @@ async def test_finding() -> None:
         ("en", "zoe", "1 shown"),
         ("en", "no phone", "1 shown"),
         ("en", "0123", "5 shown"),
+        ("en", "modem", "1 shown"),
+        ("en", "sendgrid", "2 shown"),
         ("de", "telefon fehlt", "1 gezeigt"),
         ("de", "e-mail", "2 gezeigt"),
         ("de", "team", "1 gezeigt"),
