@@ -123,13 +123,15 @@ SELECT state, count(*) FROM message INDEXED BY message_exceptional
 WHERE state IN ('failed', 'expired', 'suppressed', 'cancelled', 'held', 'unknown') GROUP BY state;
 
 -- count_failed: how many messages made since a moment failed, and were not told again since: by staff, by hand, or as a later step of the
--- order. Own words say something else each time. That staff told it, which they took back, is as if they had not.
+-- order. Own words say something else each time. What was put aside told nobody; that staff told it, which they took back, is as if they
+-- had not.
 SELECT count(*) FROM message AS m INDEXED BY message_exceptional
 WHERE m.state = 'failed' AND m.state IN ('failed', 'expired', 'suppressed', 'cancelled', 'held', 'unknown') AND m.created_at >= :since
     AND NOT EXISTS (
         SELECT 1 FROM message AS n
         WHERE n.order_seq = m.order_seq AND n.event_seq > m.event_seq AND n.recipient = m.recipient AND n.trigger = m.trigger
-            AND n.trigger <> :own_words AND n.reason_code <> 'undone' AND (n.via = '' OR n.manual OR n.trigger LIKE 'order.%')
+            AND n.trigger <> :own_words AND n.state <> 'superseded' AND n.reason_code <> 'undone'
+            AND (n.via = '' OR n.manual OR n.trigger LIKE 'order.%')
             AND NOT (n.via = '' AND EXISTS (
                 SELECT 1 FROM message AS b WHERE b.order_seq = n.order_seq AND b.seq > n.seq AND b.recipient = n.recipient
                 AND b.trigger = n.trigger AND b.via = '' AND b.reason_code = 'undone'

@@ -169,6 +169,15 @@ async def test_a_second_refund_is_other_news_than_the_one_that_failed(face: Face
     assert await failed(face) == 1
 
 
+async def test_that_it_came_again_and_late_tells_nobody(face: Face, box: Outbox) -> None:
+    """The same news a second time, as of before: it is put aside, and what failed is still what there is."""
+    await fail(face, box)
+    again = event(id="e-2", occurred_at="2026-11-24T10:14:00Z")
+    (aside,) = (await face.post("/v1/events", again, as_="till-2")).json["messages"]
+    assert aside["state"] == "superseded"
+    assert await failed(face) == 1
+
+
 async def fail(face: Face, box: Outbox, **about: Any) -> None:
     """Tell of an order by a message that no channel takes."""
     await face.post("/v1/events", event(**about), as_="till-2")

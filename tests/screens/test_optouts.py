@@ -85,6 +85,22 @@ async def test_app_messages_go_to_no_address_that_anybody_types() -> None:
         assert counter.posted("/optouts") == []
 
 
+@pytest.mark.parametrize("typed", ["100234", "ada@example.com"])
+async def test_app_messages_are_stopped_by_whatever_finds_an_order(typed: str) -> None:
+    """A shop's own number looks like a telephone number: who typed it was told to type it."""
+    shop = SampleShop.ordinary()
+    shop.add_order("100234", "order.ready", "ready", now=NOW, name="Ada")
+    shop.orders["100234"]["customer"]["email"] = "ada@example.com"
+    async with opened(shop) as counter:
+        await at_box(counter, typed)
+        await counter.press("tab", "tab", *["right"] * (2 if "@" in typed else 3))
+        await counter.see("[app]")
+        await counter.press("shift+tab", "shift+tab", "enter", "enter")
+        await counter.see("It is noted: no more of that.")
+        (body,) = counter.posted("/optouts")
+        assert (body["medium"], body["order_ref"]) == ("push", "100234")
+
+
 async def test_by_a_name_without_its_accents() -> None:
     async with opened() as counter:
         await at_box(counter, "zoe")
@@ -134,6 +150,16 @@ async def test_from_the_orders_found_one_comes_back_to_what_was_typed() -> None:
         await counter.see("B-1039", "Kofi")
         await counter.press("down", "up", "i")
         assert counter.app.screen.query_one("#who", Input).value == "kofi"
+
+
+async def test_the_words_of_who_was_forgotten_meanwhile_are_gone() -> None:
+    async with opened() as counter:
+        await counter.press("6")
+        await counter.see("+44…0777", "“STOP”")
+        counter.service.shop.optouts["o1"] |= {"address": "", "reason": "asked for silence"}
+        counter.service.tell("reset", {})
+        await counter.see("forgotten", "“asked for silence”")
+        assert "+44…0777" not in counter.text
 
 
 async def test_what_was_asked_at_another_store_says_where() -> None:

@@ -54,6 +54,8 @@ async def test_finding() -> None:
         ("en", "zoe", "1 shown"),
         ("en", "no phone", "1 shown"),
         ("en", "0123", "5 shown"),
+        ("en", "modem", "1 shown"),
+        ("en", "sendgrid", "2 shown"),
         ("de", "telefon fehlt", "1 gezeigt"),
         ("de", "e-mail", "2 gezeigt"),
         ("de", "team", "1 gezeigt"),
@@ -154,6 +156,12 @@ async def test_of_several_only_what_nobody_told_since_is_sent_again() -> None:
         await counter.see("2 shown")
         await counter.press("space", "space", "r")
         await counter.see("They will be sent again: 1, about B-1044.")
+
+
+async def test_what_came_again_and_was_put_aside_told_nobody() -> None:
+    async with opened(told_since(SampleShop.ordinary(), state="superseded")) as counter:
+        await counter.press("2", "f", "r")
+        await counter.see("They will be sent again: 1, about B-1039.")
 
 
 async def test_a_second_refund_says_nothing_of_the_first_which_did_not_arrive() -> None:

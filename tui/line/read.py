@@ -14,7 +14,7 @@ MOST = 200
 """Orders that are listed at most."""
 _PHONE = re.compile(r"[+(]?[0-9][0-9 ()./-]{5,24}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-_DATE = re.compile(r"\d{1,2}(?P<mark>[./])\d{1,2}(?P=mark)20\d\d\b")
+_DATE = re.compile(r"(?:\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)20\d\d|20\d\d-\d\d-\d\d)\b")
 _LEAST_DIGITS, _MOST_DIGITS = 7, 15
 
 

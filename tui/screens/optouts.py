@@ -22,11 +22,11 @@ from tui.wording.words import DIM, STRONG, WARN
 
 
 class OptOutsPage(ListPage[OptOut]):
-    """Read from the service whenever the page comes to the front."""
+    """Read from the service whenever the page comes to the front, and when all is read anew."""
 
     name_ = "optouts"
     has_head = False
-    wants: ClassVar[Set[Part]] = frozenset({Part.OPTOUTS})
+    wants: ClassVar[Set[Part]] = frozenset({Part.OPTOUTS, Part.STORIES})
     needs = frozenset({Part.OPTOUTS})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", text("add")),
@@ -39,6 +39,7 @@ class OptOutsPage(ListPage[OptOut]):
         super().__init__()
         self._shown: list[OptOut] = []
         self._needle = ""
+        self._seen: tuple[int, int] | None = None
 
     def make_rows(self) -> Rows[OptOut]:
         return Rows(
@@ -55,6 +56,10 @@ class OptOutsPage(ListPage[OptOut]):
         )
 
     def show(self, parts: Set[Part]) -> None:
+        told_of = self.session.shop.told_of("")
+        if told_of != self._seen:
+            self._seen = told_of
+            self.reread()
         self._shown[:] = [each for each in self.session.shop.optouts if self._needle in _said_of(each)]
         super().show(parts)
 

@@ -85,14 +85,16 @@ class OutboxPage(ListPage[Message]):
         self.session.shop.sift_outbox(self._filter, self._needle, self._finder())
 
     def _finder(self) -> Callable[[Message], str]:
-        """What a row can be found by: whose it is, where it goes, and what else stands there, in the words that it is shown in."""
+        """What a row can be found by: whose it is, where it goes, what else stands there, in the words that it is shown in, and which
+        channel has it."""
         told: dict[tuple[str, ...], str] = {}
 
         def said_of(message: Message) -> str:
             """Of 20,000 messages, few are not like another."""
             alike = (message.template, message.channel, message.state, message.reason)
             if alike not in told:
-                words = (self._what(message), self.words.way(message.channel), self.words.state(message.state).words)
+                way = self.words.way_and_name(message.channel)
+                words = (self._what(message), way, self.words.state(message.state).words)
                 told[alike] = fold(" ".join((*words, self.words.short_reason(message), self.words.reason(message))))
             return f"{fold(f'{message.order_ref} {self._whom(message)} {message.to}')} {told[alike]}"
 

@@ -99,7 +99,7 @@ class SilenceBox(Box[Silence | None]):
         typed = self.query_one("#who", Input).value.strip()
         if self.query_one(Rows).has_focus and (order := self.query_one(Rows).current) is not None:
             self.answer(Silence(medium, ref=order.ref))
-        elif self._found and not looks_like_address(typed):
+        elif self._found and (medium == "push" or not looks_like_address(typed)):
             self.action_down()
         elif amiss := _amiss(medium, typed):
             self._trouble = amiss

@@ -52,9 +52,11 @@ def is_telling(message: Message) -> bool:
 
 def tells_again(later: Message, message: Message) -> bool:
     """Whether another event told the same recipient the same. A second refund is other news than the first, a step taken again is not; and
-    staff's own words about either, written or said, stand for its text."""
+    staff's own words about either, written or said, stand for its text. What was put aside told nobody."""
     whom = [(each.order_ref, each.recipient or each.audience, each.trigger) for each in (later, message)]
     if whom[0] != whom[1] or message.trigger == BY_HAND or later.event_id == message.event_id:
+        return False
+    if later.state == "superseded":
         return False
     if later.reason_code in SAID_BY_STAFF:
         return True
