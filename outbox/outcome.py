@@ -41,6 +41,7 @@ class Accepted(Ended, frozen=True, tag="accepted"):
 class Deferred(Ended, frozen=True, tag="deferred"):
     """Not now: try this channel again. `after` is the provider's own wait in seconds (Retry-After), None for our backoff.
 
+    `again`: the least seconds that this message waits, when its channel need not.
     `unreachable`: no connection was made, which is evidence about the line; such a try was never sent.
     `throttled`: the provider is well but wants fewer requests; it does not count against the channel's breaker.
     `recipient`: this one has had enough for the moment: no evidence about the channel, by which others are told as before.
@@ -50,6 +51,7 @@ class Deferred(Ended, frozen=True, tag="deferred"):
     reason: str
     code: str = ""
     after: float | None = None
+    again: float = 0.0
     unreachable: bool = False
     throttled: bool = False
     recipient: bool = False

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from daemon.channels._http import HttpChannel, basic
-from daemon.channels._mail import headers, sender, subject
+from daemon.channels._mail import headers, in_ascii, sender, subject
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, message, recipient
 from daemon.channels.base import (
@@ -249,8 +249,10 @@ class Mailgun(HttpChannel):
 
 
 def _to(address: str, items: Any) -> list[dict[str, Any]]:
-    """The events of mail to that address: stores of a chain that share a domain may give two mails one Message-Id."""
-    return [each for each in objects(items) if str(each.get("recipient") or address).casefold() == address.casefold()]
+    """The events of mail to that address, which Mailgun may name in ASCII: stores of a chain that share a domain may give two mails one
+    Message-Id."""
+    wanted = in_ascii("", address).casefold()
+    return [each for each in objects(items) if in_ascii("", str(each.get("recipient") or address)).casefold() == wanted]
 
 
 def _receipt(event: Mapping[str, Any]) -> ReceiptUpdate | None:

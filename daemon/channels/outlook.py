@@ -124,10 +124,10 @@ class Outlook(OAuthChannel):
         return Accepted(detail=f"request-id {response.headers.get('request-id', 'not told')}")
 
     def read(self, response: Response, out: Outgoing) -> Outcome:
-        """What is throttled may have gone out all the same: the next try is of use once Sent Items would show it."""
+        """What is throttled may have gone out all the same: its next try is of use once Sent Items would show it."""
         outcome = super().read(response, out)
         if isinstance(outcome, Deferred) and outcome.code in _THROTTLED and self.settings.save_to_sent_items:
-            return msgspec.structs.replace(outcome, after=max(outcome.after or 0.0, SHOWS_AFTER))
+            return msgspec.structs.replace(outcome, again=SHOWS_AFTER)
         return outcome
 
     def problem(self, response: Response) -> Problem:

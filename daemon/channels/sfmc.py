@@ -26,6 +26,8 @@ _STATES: Mapping[str, ReceiptState] = {
     "EmailNotSent": ReceiptState.UNDELIVERED,
     "SMSNotSent": ReceiptState.UNDELIVERED,
 }
+_ARRIVED = "an earlier try had arrived"
+_ANOTHERS = "another message was sent under its key"
 _FIELDS: Mapping[str, str] = {
     "EventId": "message_id",
     "OrderId": "order_ref",
@@ -152,6 +154,17 @@ class Sfmc(OAuthChannel):
 
     # answers
 
+    async def send(self, out: Outgoing) -> Outcome:
+        """The earlier try may have been by another channel, or have been put off: whom the message under the key was to tells whose it is."""
+        until = self.deadline()
+        outcome = await super().send(out)
+        if not isinstance(outcome, Accepted) or outcome.detail != _ARRIVED:
+            return outcome
+        answer = await self.call(Request(method="GET", path=self._message(out.message_id)), until=until)
+        if not isinstance(answer, Response) or _is_to(self._address(out), answer):
+            return outcome
+        return Rejected(Scope.MESSAGE, "key_used", _ANOTHERS)
+
     def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
         answer = response.object()
         if out.trigger not in self.settings.templates:
@@ -168,7 +181,7 @@ class Sfmc(OAuthChannel):
             and response.status in {400, 409}
             and _is_repeat(response)
         ):
-            return Accepted(out.message_id, detail="an earlier try had arrived")
+            return Accepted(out.message_id, detail=_ARRIVED)
         return super().read(response, out)
 
     def problem(self, response: Response) -> Problem:
@@ -192,7 +205,7 @@ class Sfmc(OAuthChannel):
         if not response.object().get("requestId"):
             return CannotTell()
         if not _is_to(sent.attempt.address, response):
-            return CannotTell("another message was sent under its key")
+            return CannotTell(_ANOTHERS)
         return Found(sent.attempt.message_id, _state(response))
 
     def receipts_request(self, sent: Sequence[Sent]) -> Request | None:

@@ -103,7 +103,7 @@ def _after_deferral(message: Message, outcome: Deferred, at: Situation) -> Trans
     reason = said("throttled" if outcome.throttled else "not_now", message, outcome)
     if message.attempt_count + 1 >= at.max_attempts:
         return Transition(state=State.FAILED, reason=_gave_up(message, reason))
-    wait = at.backoff if outcome.after is None else outcome.after
+    wait = max(at.backoff if outcome.after is None else outcome.after, outcome.again)
     if outcome.recipient:  # of many for one who has had enough, each comes back at a moment of its own
         wait += at.backoff
     due_at = at.now + round(wait * 1000)

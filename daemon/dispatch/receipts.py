@@ -61,6 +61,8 @@ class ReceiptService:
         self.wake = asyncio.Event()
         self._sleeps_until: float | None = None
         """ms: when the next look comes by itself."""
+        self._no_word_on: dict[str, int] = {}
+        """By channel, the attempt (its seq) about which it could not be asked: the next look begins behind it, for it may be the one reason."""
 
     async def apply(self, channel: Channel, update: ReceiptUpdate) -> None:
         """One receipt. What can't reach its recipient goes to the message's next channel, and while the line is down it is not the modem's
@@ -175,7 +177,8 @@ class ReceiptService:
         if channel is None or channel.poll is None:
             await self._schedule({one.attempt.seq: None for one in sent})
             return
-        size = channel.poll.batch
+        size, last = channel.poll.batch, self._no_word_on.get(channel.name, 0)
+        sent = sorted(sent, key=lambda one: (one.attempt.seq <= last, one.attempt.seq))
         for start in range(0, len(sent), size):
             batch = sent[start : start + size]
             updates: Sequence[ReceiptUpdate] | None = ()
@@ -185,6 +188,7 @@ class ReceiptService:
                 log.exception("asking for receipts failed in a way it should not", channel=channel.name)
             next_asks = {one.attempt.seq: self._next_ask(channel, one) for one in batch}
             if updates is None:
+                self._no_word_on[channel.name] = batch[-1].attempt.seq
                 soon = self._clock.now() + round(SILENT_WAIT * 1000)
                 next_asks = {seq: None if at is None else min(at, soon) for seq, at in next_asks.items()}
                 await self._schedule(next_asks | {one.attempt.seq: soon for one in sent[start + size :]})

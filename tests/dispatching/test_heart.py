@@ -54,6 +54,19 @@ async def test_retry_after_is_heeded_and_costs_the_breaker_nothing(heart: Heart)
     assert heart.engine.lanes["vonage"].state == "ready"
 
 
+async def test_one_that_may_have_gone_out_all_the_same_waits_longer_than_the_others(heart: Heart) -> None:
+    """All mail waited two minutes at each "too many", where ten seconds were asked for."""
+    heart.providers.will("vonage", Deferred("too many requests", code="429", after=10, again=120, throttled=True))
+    for n in range(3):
+        await heart.tell(f"e{n}", "refund.issued", f"B-{n}")
+    await heart.pass_time(15)
+    assert [request.out.order_ref for request in heart.providers.arrived] == ["B-1", "B-2"]
+    await heart.pass_time(104)
+    assert len(heart.providers.arrived) == 2
+    await heart.pass_time(2)
+    assert heart.providers.arrived[-1].out.order_ref == "B-0"
+
+
 async def test_who_says_too_many_and_at_once_is_left_alone_all_the_same(heart: Heart) -> None:
     """Retry-After: 0, or a reset that is over by a second: taken at its word it would use up all tries within a second."""
     heart.providers.will("vonage", *[Deferred("too many requests", code="429", after=0.0, throttled=True)] * 7)

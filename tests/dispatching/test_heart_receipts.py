@@ -35,3 +35,21 @@ async def test_a_provider_that_can_not_be_asked_keeps_no_other_s_word_waiting(
     hangs = False
     await heart.pass_time(60)
     assert {state for n in range(30) for state in await heart.states(f"B-{n}")} == {State.DELIVERED}
+
+
+async def test_one_message_that_can_not_be_asked_about_keeps_no_other_s_word_waiting(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its provider failed at two of thirty mails, each time: nothing was heard of those behind them, for as long as they were asked about."""
+    hopeless = {f"B-{n}" for n in (0, 1)}
+
+    async def receipts(self: Sendgrid, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate] | None:
+        return None if sent[0].order_ref in hopeless else await ScriptedChannel.receipts(self, sent)
+
+    monkeypatch.setattr(Sendgrid, "poll", PollPlan(delays=(10, 600, 6000)))
+    monkeypatch.setattr(Sendgrid, "receipts", receipts)
+    for n in range(30):
+        await heart.tell(f"e{n}", "payment.confirmed", f"B-{n}")
+    await heart.pass_time(200)
+    told = {f"B-{n}": (await heart.states(f"B-{n}"))[0] for n in range(30)}
+    assert {ref for ref, state in told.items() if state is not State.DELIVERED} == hopeless

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from outbox.outcome import ReceiptState
-from tests.conformance.cases.mailgun import event, listed, posted
+from outbox.outcome import Found, ReceiptState
+from tests.conformance.cases.mailgun import ID, event, listed, posted
 from tests.support.at_vendor import Bench, bench
 from tests.support.channel_case import EMAIL, Answer, says, sent
 
@@ -43,6 +43,17 @@ async def test_a_mail_is_found_among_all_that_a_newsletter_leaves() -> None:
         for start in range(0, len(waiting), plan.batch):
             found += await at.channel.receipts(waiting[start : start + plan.batch])
     assert [(update.provider_id, update.state) for update in found] == [(id, ReceiptState.DELIVERED) for id in ids]
+
+
+@pytest.mark.parametrize("recipient", ["ada@xn--bcher-kva.example", "Ada@Bücher.example"])
+async def test_a_mail_to_a_host_that_is_not_ascii_is_found(recipient: str) -> None:
+    """Mailgun sends to its ASCII form (https://documentation.mailgun.com/docs/mailgun/user-manual/internationalization/): the mail counted as
+    another store's, and went out once more."""
+    became = listed(event("accepted", recipient=recipient), event("delivered", recipient=recipient))
+    async with bench("mailgun", {"/events": became}) as at:
+        mail = sent(at.out(to="ada@bücher.example"), ID, channel="mailgun", after=3600)
+        assert await at.channel.lookup(mail) == Found(ID, ReceiptState.DELIVERED)
+        assert [update.state for update in await at.channel.receipts([mail]) or ()] == [ReceiptState.DELIVERED]
 
 
 async def test_who_opens_an_old_mail_is_not_silenced_anew() -> None:

@@ -29,23 +29,23 @@ async def test_a_later_try_looks_for_the_earlier_ones_first() -> None:
 
 @pytest.mark.parametrize("code", ["ApplicationThrottled", "TooManyRequests"])
 @pytest.mark.parametrize(
-    ("headers", "saved", "after"),
+    ("headers", "saved", "after", "again"),
     [
-        ({}, True, 120),
-        ({"Retry_After": "10"}, True, 120),
-        ({"Retry_After": "300"}, True, 300),
-        ({"Retry_After": "10"}, False, 10),
+        ({}, True, None, 120),
+        ({"Retry_After": "10"}, True, 10, 120),
+        ({"Retry_After": "300"}, True, 300, 120),
+        ({"Retry_After": "10"}, False, 10, 0),
     ],
 )
 async def test_what_was_throttled_is_tried_again_once_sent_items_would_show_it(
-    code: str, headers: dict[str, str], saved: bool, after: float
+    code: str, headers: dict[str, str], saved: bool, after: float | None, again: float
 ) -> None:
-    """A second later it was not there yet, and went out a second time."""
+    """A second later it was not there yet, and went out a second time. The others wait as told: they did not go out."""
     throttled = says({"error": {"code": code, "message": "later"}}, 429, **headers)
     async with bench("outlook", {SEND: throttled}, save_to_sent_items=saved) as at:
         outcome = await at.channel.send(at.out())
     assert isinstance(outcome, Deferred)
-    assert (outcome.throttled, outcome.after) == (True, after)
+    assert (outcome.throttled, outcome.after, outcome.again) == (True, after, again)
 
 
 @pytest.mark.parametrize("answer", [says({"value": []}), Answer(403, b"{}")])

@@ -7,6 +7,7 @@ from daemon.channels.registry import build
 from daemon.http import open_http
 from outbox.outcome import Absent, Accepted, CannotTell, Deferred, Rejected, Scope
 from tests.conformance.cases.sfmc import KEY, SUB
+from tests.conformance.cases.sfmc import status as told_of
 from tests.support.at_vendor import bench
 from tests.support.channel_case import Answer, says, sent
 from tests.support.fake_clock import FakeClock
@@ -59,6 +60,18 @@ async def test_a_key_that_was_used_is_an_earlier_try_s_only_where_there_was_one(
         outcome = await at.channel.send(at.out())
     assert isinstance(outcome, Rejected)
     assert outcome.scope is Scope.MESSAGE
+
+
+async def test_a_key_that_was_used_for_somebody_else_is_no_earlier_try_s() -> None:
+    """The earlier try went by SendGrid, or was put off: our customer counted as told, for another store's had been."""
+    used = says({"message": "Duplicate messageKey", "errorcode": 10003}, 409)
+    async with bench("sfmc", {SEND: used, r"GET .*/messages/": told_of("EmailSent", to="bob@example.com")}) as at:
+        outcome = await at.channel.send(at.out(attempt=2))
+    assert isinstance(outcome, Rejected)
+    assert outcome.scope is Scope.MESSAGE
+    for unsaid in (Answer(503), Answer(403, b"{}"), says({"message": "Not found"}, 404)):
+        async with bench("sfmc", {SEND: used, r"GET .*/messages/": unsaid}) as at:
+            assert await at.channel.send(at.out(attempt=2)) == Accepted(KEY, detail="an earlier try had arrived")
 
 
 async def test_what_is_not_listed_yet_is_not_yet_absent() -> None:
