@@ -186,7 +186,8 @@ class ReceiptService:
             next_asks = {one.attempt.seq: self._next_ask(channel, one) for one in batch}
             if updates is None:
                 soon = self._clock.now() + round(SILENT_WAIT * 1000)
-                next_asks = {seq: None if at is None else min(at, soon) for seq, at in next_asks.items()}
+                # behind the others: it may be at these alone that the provider fails
+                next_asks = {seq: None if at is None else min(at, soon + 1) for seq, at in next_asks.items()}
                 await self._schedule(next_asks | {one.attempt.seq: soon for one in sent[start + size :]})
                 return
             await self._record(channel, updates, next_asks)

@@ -35,3 +35,21 @@ async def test_a_provider_that_can_not_be_asked_keeps_no_other_s_word_waiting(
     hangs = False
     await heart.pass_time(60)
     assert {state for n in range(30) for state in await heart.states(f"B-{n}")} == {State.DELIVERED}
+
+
+async def test_one_of_which_a_provider_can_tell_nothing_keeps_no_other_s_word_waiting(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its server failed at that one each time, and the rest was put off with it each time."""
+
+    async def receipts(self: Sendgrid, sent: Sequence[Sent]) -> Sequence[ReceiptUpdate] | None:
+        if any(one.order_ref == "B-0" for one in sent):
+            return None
+        return await ScriptedChannel.receipts(self, sent)
+
+    monkeypatch.setattr(Sendgrid, "poll", PollPlan(delays=(10, 3600, 7200)))
+    monkeypatch.setattr(Sendgrid, "receipts", receipts)
+    for n in range(3):
+        await heart.tell(f"e{n}", "payment.confirmed", f"B-{n}")
+    await heart.pass_time(180)
+    assert [await heart.states(f"B-{n}") for n in range(3)] == [[State.SENT], [State.DELIVERED], [State.DELIVERED]]
