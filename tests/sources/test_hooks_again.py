@@ -129,3 +129,15 @@ async def test_what_is_deleted_leaves_the_board_also_while_the_shop_takes_no_key
         if not known:
             await street.front.poll()
         assert (await street.order()).status == "order.deleted"
+
+
+async def test_nor_does_it_stay_where_a_firewall_lets_no_question_of_ours_through(tmp_path: Path) -> None:
+    async with both_ways(tmp_path) as street:
+        street.shop.save(1, "ready-for-pickup", billing=ADA)
+        await street.later()
+        street.front.http.answer = lambda request: FIREWALL
+        await street.front.poll()
+        street.shop.delete(1)
+        await street.later()
+        await street.front.poll()
+        assert (await street.order()).status == "order.deleted"

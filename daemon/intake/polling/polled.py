@@ -60,6 +60,11 @@ class Fault(Exception):
         self.lasting = lasting
         self.status = status
 
+    @property
+    def is_shut(self) -> bool:
+        """Nothing can be asked until people mend that: it lasts, or a firewall keeps us out."""
+        return self.lasting or (self.page and self.status in OF_THE_KEY)
+
 
 class Polled(ABC):
     """A source that can be asked. `token_request` None: its requests carry what they need."""

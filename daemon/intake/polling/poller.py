@@ -48,7 +48,7 @@ class PollStatus(msgspec.Struct):
     last_success: int | None = None
     problem: str = ""
     is_shut: bool = False
-    """The problem won't mend by itself (a key that is refused or missing): nothing can be looked up until people mended it."""
+    """The problem won't mend by itself (a key that is refused or missing, a firewall): nothing can be looked up until people mended it."""
     moved_from: str = ""
     """The address of the shop that it was before, where that is another."""
     uncompared: str = ""
@@ -162,7 +162,7 @@ class Poller:
         reason = self._record.clean(str(fault))
         if reason != self.status.problem:
             log.warning("a source could not be asked; it will be again", source=self._name, reason=reason)
-        self.status.problem, self.status.is_shut = reason, isinstance(fault, Fault) and fault.lasting
+        self.status.problem, self.status.is_shut = reason, isinstance(fault, Fault) and fault.is_shut
         self._failures += 1
         wait = min(self._every * 2.0 ** min(self._failures - 1, 10), LONGEST_WAIT) * self._rng.uniform(0.5, 1.0)
         if isinstance(fault, Fault):
@@ -185,7 +185,7 @@ class Poller:
         try:
             return await self._read()
         except Fault as fault:
-            if fault.lasting and self._doubted:
+            if fault.is_shut and self._doubted:
                 await self._believe_doubted()
             raise
 
