@@ -97,7 +97,7 @@ class Rollouts:
         trying = [store for store in await stores(db) if store.name in rollout.stores]
         words = await self._first_words(db, rollout)
         taken = {
-            store.name: rollout.taken.get(store.name, _ms(heard))
+            store.name: min(rollout.taken.get(store.name, _ms(heard)), _ms(heard))  # our clock may have been ahead
             for store in trying
             if store.has in words and (heard := self._heard(store, rollout))
         }

@@ -68,3 +68,16 @@ async def test_who_did_not_take_it_is_named(press: Press) -> None:
     await press.clock.advance((HALF_AN_HOUR + PATIENCE).total_seconds())
     assert await hears_and_decides(press, "soho") == "taken_back"
     assert (await press.canary())[1] == "camden did not take it in time"
+
+
+async def test_one_that_is_taken_while_headquarters_clock_is_a_year_ahead(press: Press) -> None:
+    """Nothing could be published there for a year."""
+    await press.store("soho", canary=True)
+    await press.publish(canary=HALF_AN_HOUR)
+    await press.clock.advance(MINUTE)
+    press.clock.step(365 * 86_400)
+    assert await hears_and_decides(press, "soho") == "canary"
+    press.clock.step(-365 * 86_400)
+    for minutes, state in ((1, "canary"), (29, "canary"), (1, "passed")):
+        await press.clock.advance(minutes * MINUTE)
+        assert await hears_and_decides(press, "soho") == state

@@ -13,9 +13,11 @@ WHERE store = %(store)s AND hour > %(since)s ORDER BY hour;
 -- past_troubles: what was wrong with a store, the newest first.
 SELECT kind, about, since, ended FROM trouble WHERE store = %(store)s AND since > %(since)s ORDER BY since DESC LIMIT 50;
 
--- untold: a store's customers who were not told, what was heard last first.
+-- untold: a store's customers who were not told, what was heard last first; what it brings along from before it joined counts by its own clock.
 SELECT store, id, order_ref, state, channel, reason_code, type, recipient, address, attempts, created_at, updated_at, parts, price, reason_args
-FROM message WHERE store = %(store)s AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND arrived > %(since)s
+FROM message JOIN store AS s ON s.name = store
+WHERE store = %(store)s AND state IN ('failed', 'expired', 'unknown') AND recipient = 'customer' AND arrived > %(since)s
+    AND updated_at >= 1000 * extract(epoch FROM least(joined_at, %(since)s))
 ORDER BY arrived DESC, updated_at DESC LIMIT 50;
 
 -- newest_of_store: a store's messages, the newest first.

@@ -111,13 +111,29 @@ async def test_who_was_not_told_counts_from_when_it_was_heard(site: Site, clock:
     for store, off in (("soho", -60), ("camden", 5 * 365)):
         at = clock.now() + off * 24 * 3_600_000
         await site.store(store)
+        await site.sql("UPDATE store SET joined_at = joined_at - interval '1 year'")
         await site.message(store, f"{store}-m1", state="failed", created_at=at, updated_at=at)
     browser = await site.as_user()
     page = await browser.get("/")
     assert page.words.count("1 message did not reach its customer since 24 Nov, 10:15 UTC") == 2
-    assert "soho-m1" in (await browser.get("/stores/soho")).text.split("newest")[0]
+    assert "soho-m1" in (await browser.get("/stores/soho")).text.split("Newest messages")[0]
     clock.step(25 * 3600)
     for store in ("soho", "camden"):
         await site.hear(store)
     await site.message("camden", "camden-m1", state="failed", created_at=at, updated_at=at, to="")
     assert "did not reach" not in (await browser.get("/")).words, "though it is told anew, as its customer is forgotten"
+
+
+async def test_what_a_store_brings_along_when_it_joins_is_no_trouble_of_today(site: Site, clock: FakeClock) -> None:
+    """It worked alone for months, and tells all that it has on record: hundreds of customers called for somebody, for a day."""
+    await site.store("soho")
+    for ref, days in (("B-1", 60), ("B-2", 0)):
+        at = clock.now() - days * 24 * 3_600_000
+        await site.message("soho", ref.lower(), ref, state="failed", created_at=at, updated_at=at)
+    browser = await site.as_user()
+    assert "1 message did not reach its customer since 24 Nov, 10:15 UTC" in (await browser.get("/")).words
+    untold = (await browser.get("/stores/soho")).text.split("Newest messages")[0]
+    assert ("b-1" in untold, "b-2" in untold) == (False, True)
+    clock.step(3600)
+    await site.sql("UPDATE store SET joined_at = %s", site.services.now())
+    assert "1 message did not reach its customer" in (await browser.get("/")).words, "also where it joins anew"
