@@ -96,7 +96,12 @@ async def test_a_word_that_is_larger_than_any_is_not_kept(fleet: World) -> None:
     (config,) = (one for one in wanted(3) if one.name == "CONSENT")
     async with fleet.as_hq() as hq:
         unbounded = msgspec.structs.replace(config, max_msg_size=0)
-        assert (await ask(hq, "CREATE", "CONSENT", msgspec.json.encode(unbounded))).error is None
+
+        async def is_made() -> bool:
+            """Once each server knows that the account may have streams."""
+            return (await ask(hq, "CREATE", "CONSENT", msgspec.json.encode(unbounded))).error is None
+
+        await until(is_made)
     hackney = await joined(fleet)
     async with fleet.line_of(hackney) as line:
         with pytest.raises(NatsAway, match="size exceeds"):
