@@ -34,13 +34,13 @@ SELECT o.body FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.val
 SELECT max(ref) FROM orders
 WHERE seq > (SELECT coalesce(max(seq), 0) - 5000 FROM orders) AND body ->> '{order.source_id}' = :source_id HAVING count(*) = 1;
 
--- told: by order, the newest message to the customer about its status, as one JSON array. That staff told it, which they took back, is none
--- where there is another.
+-- told: by order, the newest message to the customer about its status, as one JSON array. What was put aside told nobody, and that staff told it,
+-- which they took back, is none, where there is another.
 SELECT '[' || group_concat(r.row) || ']'
 FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value
 CROSS JOIN message_row AS r ON r.seq = (
     SELECT m.seq FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.trigger = o.body ->> '{order.status}'
-    ORDER BY m.via = '' AND EXISTS (
+    ORDER BY m.state = 'superseded' OR m.via = '' AND EXISTS (
         SELECT 1 FROM message AS n WHERE n.order_seq = m.order_seq AND n.seq >= m.seq AND n.recipient = m.recipient
         AND n.trigger = m.trigger AND n.via = '' AND n.reason_code = 'undone'
     ), m.seq DESC LIMIT 1

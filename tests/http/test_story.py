@@ -176,6 +176,8 @@ async def test_that_it_came_again_and_late_tells_nobody(face: Face, box: Outbox)
     (aside,) = (await face.post("/v1/events", again, as_="till-2")).json["messages"]
     assert aside["state"] == "superseded"
     assert await failed(face) == 1
+    assert (await face.get("/v1/orders/B-1042")).json["told"]["state"] == "failed"
+    assert [each["order_ref"] for each in (await face.get("/v1/call-list", as_="desk")).json["items"]] == ["B-1042"]
 
 
 async def fail(face: Face, box: Outbox, **about: Any) -> None:
