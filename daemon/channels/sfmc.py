@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from daemon.channels._http import is_refusal
 from daemon.channels._oauth import OAuthChannel
 from daemon.channels._values import values_of
 from daemon.channels._verdict import Problem, Verdict, channel, message, throttled
@@ -18,7 +19,7 @@ from daemon.channels.base import Health, Misconfigured, OAuthSettings, Outgoing,
 from daemon.http import Http, Request, Response, json_request
 from daemon.oauth import Token
 from outbox.model import Medium
-from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Outcome, ReceiptState, Rejected, Scope
+from outbox.outcome import Absent, Accepted, CannotTell, Found, Lookup, Outcome, ReceiptState, Rejected, Scope, Unknown
 
 _STATES: Mapping[str, ReceiptState] = {
     "EmailSent": ReceiptState.SENT,
@@ -161,9 +162,9 @@ class Sfmc(OAuthChannel):
         if not isinstance(outcome, Accepted) or outcome.detail != _ARRIVED:
             return outcome
         answer = await self.call(Request(method="GET", path=self._message(out.message_id)), until=until)
-        if not isinstance(answer, Response) or _is_to(self._address(out), answer):
-            return outcome
-        return Rejected(Scope.MESSAGE, "key_used", _ANOTHERS)
+        if not isinstance(answer, Response) or not (answer.ok or is_refusal(answer)):
+            return Unknown("its key was used, and whose message that was could not be asked")
+        return outcome if _is_to(self._address(out), answer) else Rejected(Scope.MESSAGE, "key_used", _ANOTHERS)
 
     def accepted(self, response: Response, out: Outgoing) -> Accepted | None:
         answer = response.object()
