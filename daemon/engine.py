@@ -163,11 +163,21 @@ class Engine:
             paused = await self._box.notes.get(f"channel.{name}.paused")
             if paused:
                 lane.paused_by = paused
-        forced = await self._box.notes.get("uplink.forced")
-        if forced:
-            said_at = await self._box.notes.get("uplink.forced_at")
-            await self.uplink.force(LineState(forced), at=int(said_at or 0))
+        await self._recall_line()
         self._is_recalled = True
+
+    async def _recall_line(self) -> None:
+        """An operator's word on it. One that can't be read any more is none."""
+        forced = await self._box.notes.get("uplink.forced")
+        if not forced:
+            return
+        said_at = await self._box.notes.get("uplink.forced_at")
+        try:
+            state, at = LineState(forced), int(said_at or 0)
+        except ValueError:
+            log.warning("what was said of the line by hand can't be read any more; evidence decides")
+            return
+        await self.uplink.force(state, at=at)
 
     async def clock_stepped(self) -> None:
         """It may be another day than it was taken for: what is used of it is read from the record again."""

@@ -5,8 +5,11 @@ beside those, so that a restart or a reload forgets none of it.
 from decimal import Decimal
 
 import msgspec
+import structlog
 
 from outbox import Outbox
+
+log = structlog.get_logger(__name__)
 
 
 class Unqueued(msgspec.Struct, frozen=True):
@@ -21,9 +24,21 @@ class Unqueued(msgspec.Struct, frozen=True):
 
 
 async def unqueued_since(box: Outbox, channel: str, since: int) -> Unqueued:
-    at, *counts = (await box.notes.get(_note(channel)) or "0:0").split(":")
+    """Nothing where the note can't be read any more."""
+    noted = await box.notes.get(_note(channel)) or "0:0"
+    try:
+        at, units, parts, cost = _read(noted)
+    except (ValueError, ArithmeticError):
+        log.warning("what tests and words about the box took of the day can't be read any more", channel=channel)
+        return Unqueued()
+    return Unqueued(units, parts, cost) if at >= since else Unqueued()
+
+
+def _read(noted: str) -> tuple[int, int, int, Decimal]:
+    """An earlier release noted no parts and no cost. Raises ValueError, ArithmeticError."""
+    at, *counts = noted.split(":")
     units, parts, cost = (*counts, "0", "0")[:3]
-    return Unqueued(int(units), int(parts), Decimal(cost)) if int(at) >= since else Unqueued()
+    return int(at), int(units), int(parts), Decimal(cost)
 
 
 async def note_unqueued(box: Outbox, channel: str, left: Unqueued, *, since: int, now: int) -> None:

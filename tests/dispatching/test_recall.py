@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from daemon.cli.client import Client
 from daemon.config import Settings
@@ -56,6 +57,20 @@ async def test_a_reload_forgets_neither_the_day_nor_a_pause(tmp_path: Path) -> N
         assert "paused" in (await fresh.board.test("twilio", NUMBER)).summary
         await fresh.board.resume("twilio", actor="Kim")
         assert "daily_limit" in (await fresh.board.test("twilio", NUMBER)).summary
+
+
+@pytest.mark.parametrize("note", ["uplink.forced", "uplink.forced_at", "channel.twilio.trials"])
+async def test_a_note_that_can_t_be_read_ends_no_start(tmp_path: Path, note: str) -> None:
+    """A card that flips a bit: the service said that this should not have happened, at each start."""
+    async with shop(tmp_path) as settings:
+        async with opened(settings) as service:
+            assert (await service.engine.board.test("twilio", NUMBER)).ok
+            await service.engine.board.force_uplink("down", actor="Kim")
+            await service.box.notes.set(note, "d\ufffdwn")
+        async with opened(settings) as service:
+            [row] = await service.engine.board.board()
+            is_forced = (await service.engine.board.uplink()).forced_at is not None
+        assert (row.sent_today, is_forced) == ((0, True) if "trials" in note else (1, False))
 
 
 async def test_what_is_known_already_is_counted_once(tmp_path: Path) -> None:
