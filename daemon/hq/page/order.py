@@ -36,7 +36,7 @@ async def _order(visit: Visit) -> dict[str, Any]:
     return {
         "ref": ref,
         "store": store,
-        "messages": messages,
+        "messages": messages[:MESSAGES_MOST],
         "stores": {name: _of(name, lines) for name in stores},
         "there_is_more": there_is_more,
         "told_by": await stores_of(visit, ref) if there_is_more and not store else [],

@@ -47,7 +47,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         text=text,
         typed=typed,
         no_country=typed is None and is_number_without_country(text),
-        messages=messages,
+        messages=messages[:MESSAGES_MOST],
         there_is_more=there_is_more,
         told_by=await stores_of(visit, text) if there_is_more and typed is None else [],
         optouts=optouts,

@@ -37,6 +37,7 @@ async def test_an_order_whose_number_other_stores_give_out_each_day(site: Site, 
     found = await browser.get("/search?q=12")
     assert "/stores/soho/" not in found.text
     assert "Only the newest of it is here: there is more. At one store: aberdeen soho" in found.words
+    assert "200 messages found" in found.words
     assert "/stores/soho/messages/s-old" in (await browser.get("/orders/12?store=soho")).text
     clock.step(60)
     await site.message("soho", "s-new", "12")
