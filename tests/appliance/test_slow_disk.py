@@ -39,10 +39,7 @@ async def test_it_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             assert asked == 1, "one thread hangs, and no other"
     finally:
         answered.set()
-    monkeypatch.setattr(slow_disk, "LONGEST", 30.0)
-    async with asyncio.timeout(30):
-        while (await copies(settings, clock, ())).unseen:
-            await asyncio.sleep(0.01)
+    await answers_again(settings, clock, monkeypatch)
 
 
 async def test_nor_does_its_folder_that_is_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +58,10 @@ async def test_nor_does_its_folder_that_is_to_be_made(tmp_path: Path, monkeypatc
         assert "kept does not answer" in (await copies(settings, clock, ())).unseen
     finally:
         answered.set()
+    await answers_again(settings, clock, monkeypatch)
+
+
+async def answers_again(settings: Settings, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slow_disk, "LONGEST", 30.0)
     async with asyncio.timeout(30):
         while (await copies(settings, clock, ())).unseen:
