@@ -12,7 +12,7 @@ DAY = 86_400 * 10**9
 NOT_YET = (10008, 10039, 10074, 503)
 """The servers are still finding their leader."""
 PATIENCE = 30.0
-_NOT_FOUND = 10059
+NOT_FOUND = 10059
 WORD_MOST = 4096
 """Bytes of a word on consent with its headers: it stands for ever, every store reads it, and headquarters keeps it. One has some 1,500."""
 
@@ -119,7 +119,7 @@ async def _ensure(line: NatsConnection, clock: Clock, config: Config, replicas: 
     while True:
         try:
             found = await ask(line, "INFO", config.name)
-            if found.error is not None and found.error.err_code == _NOT_FOUND:
+            if found.error is not None and found.error.err_code == NOT_FOUND:
                 found = await ask(line, "CREATE", config.name, msgspec.json.encode(config))
             elif found.error is None and (changes := config.changes(found.config)):
                 found = await ask(line, "UPDATE", config.name, msgspec.json.encode({**found.config, **changes}))

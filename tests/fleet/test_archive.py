@@ -75,8 +75,7 @@ async def test_what_nats_lost_before_it_was_archived_is_sent_again(fleet: World)
 
     await until(acknowledged)
     assert soho.link.archived < (await soho.head())[1]
-    async with fleet.as_hq() as line:
-        await line.request("$JS.API.STREAM.DELETE.UP", b"")
+    await fleet.delete_stream("UP")
     assert archiver.status.state == "running"
     fleet.start_hq()
     soho.link.health_changed()

@@ -312,8 +312,7 @@ async def test_an_opt_in_of_a_stream_that_is_gone_is_none_in_the_next(fleet: Wor
     for store in (soho, camden):
         await store.disconnect()
     await fleet.stop_hq()
-    async with fleet.as_hq() as line:
-        await line.request("$JS.API.STREAM.DELETE.CONSENT", b"")
+    await fleet.delete_stream("CONSENT")
     fleet.start_hq()
     await until(lambda: fleet.sql("SELECT 1 FROM consent WHERE stream_seq = 1"))
     async with fleet.line_of(camden) as line:
@@ -376,8 +375,7 @@ async def test_a_lost_stream_of_consent_is_told_again_and_nobody_is_let_in(fleet
 
     await until(kept)
     await fleet.stop_hq()
-    async with fleet.as_hq() as line:
-        await line.request("$JS.API.STREAM.DELETE.CONSENT", b"")
+    await fleet.delete_stream("CONSENT")
     fleet.start_hq()
     hackney = await fleet.add_store("hackney")
     hackney.connect()

@@ -8,23 +8,24 @@ import json
 import os
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from daemon.fleet.nats_connection import Identity, connected, pinned
+from daemon.fleet.nats_connection import Identity, NatsAway, connected, pinned
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.wire import BATCH_ENTRIES, AuditBatch, audit_id, deflate
 from daemon.hq.answers import verify
 from daemon.hq.database import opened
-from daemon.hq.streams import ask, ensure
+from daemon.hq.streams import ensure
 from outbox.chain import START, link
 from outbox.fleet import Entry
 from tests.support.busy import until
 from tests.support.engines import Cluster, cluster
-from tests.support.fleet_world import Store, World, world
+from tests.support.fleet_world import Store, World, done, world
 from tests.support.outbox_box import PHONE
 
 LONG = os.environ.get("TETHER_FLEET") == "long"
@@ -59,8 +60,15 @@ async def fill(store: Store, entries: int) -> int:
 
 async def leader_of(fleet: World, stream: str = "UP") -> str:
     async with fleet.as_hq() as line:
-        answer = await line.request(f"$JS.API.STREAM.INFO.{stream}", b"")
-    return str(json.loads(answer.data)["cluster"]["leader"])
+
+        async def leader() -> str:
+            """Nobody's name while there is none."""
+            with suppress(NatsAway):
+                answer = await line.request(f"$JS.API.STREAM.INFO.{stream}", b"")
+                return str(json.loads(answer.data).get("cluster", {}).get("leader", ""))
+            return ""
+
+        return str(await until(leader))
 
 
 async def once_each(fleet: World, expected: int) -> None:
@@ -118,7 +126,7 @@ async def test_many_stores_come_and_hear_at_once_and_come_back_after_the_leader_
         await fleet.await_archived(*stores, seconds=PATIENCE)
         async with fleet.as_hq() as line:
             for stream in ("UP", "CONSENT", "MARK", "HEALTH"):
-                assert (await ask(line, "INFO", stream)).state.get("consumer_count", 0) == 0
+                assert (await done(line, "INFO", stream)).state.get("consumer_count", 0) == 0
 
 
 async def all_are(stores: list[Store], state: str, *, seconds: float) -> None:

@@ -15,13 +15,13 @@ from daemon.hq.answers import stores
 from daemon.hq.archiver import Archiver
 from daemon.hq.database import opened
 from daemon.hq.ledger import Ledger
-from daemon.hq.streams import WORD_MOST, ask, ensure, wanted
+from daemon.hq.streams import WORD_MOST, ensure, wanted
 from tests.fleet import test_publishing
 from tests.fleet.test_archive import verified
 from tests.fleet.test_consent import blocked, pair, told
 from tests.fleet.test_publishing import Press
 from tests.support.busy import until
-from tests.support.fleet_world import Store, World
+from tests.support.fleet_world import Store, World, done
 from tests.support.outbox_box import PHONE
 
 pytestmark = pytest.mark.engines
@@ -38,8 +38,8 @@ async def test_a_stream_of_consent_that_is_made_anew_under_headquarters_is_notic
     await until(lambda: blocked(camden))
     (config,) = (one for one in wanted(3) if one.name == "CONSENT")
     async with fleet.as_hq() as line:
-        await line.request("$JS.API.STREAM.DELETE.CONSENT", b"")
-        assert (await ask(line, "CREATE", "CONSENT", msgspec.json.encode(config))).error is None
+        await done(line, "DELETE", "CONSENT")
+        await done(line, "CREATE", "CONSENT", msgspec.json.encode(config))
     other = "+447700900999"
     await soho.box.consent.stop("sms", other, reason="STOP", actor="modem")
     assert await until(lambda: camden.box.consent.blocked("sms", other))
@@ -131,8 +131,7 @@ async def test_a_start_that_knew_of_no_newer_stop_does_not_come_before_it_in_a_n
     await camden.disconnect()
     await soho.box.consent.allow("sms", PHONE, reason="START", actor="modem")
     await fleet.stop_hq()
-    async with fleet.as_hq() as line:
-        await line.request("$JS.API.STREAM.DELETE.CONSENT", b"")
+    await fleet.delete_stream("CONSENT")
     restore = Ledger.restore
 
     async def later(ledger: Ledger, db: Any, line: NatsConnection) -> int:

@@ -25,7 +25,7 @@ from daemon.hq.streams import ensure
 from tests.fleet.test_bundle_format import KEY, PUBLISHER
 from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
-from tests.support.fleet_world import World
+from tests.support.fleet_world import World, done
 
 TEXTS = {"templates/en/order.ready.sms.j2": b"{{ order.ref }} is ready.\n"}
 OTHERS = {"templates/en/order.ready.sms.j2": b"{{ order.ref }} waits for you.\n"}
@@ -107,7 +107,7 @@ async def test_what_is_published_is_signed_kept_and_told_in_order(press: Press) 
         assert await content(press.db, manifest.digest) == OTHERS
 
         await press.fleet.sql("DELETE FROM store")
-        await line.request("$JS.API.STREAM.PURGE.BUNDLE", b"")
+        await done(line, "PURGE", "BUNDLE")
         await press.publisher.see_that_nats_has_all(press.db, line)
         assert await press.publisher.send(press.db, line) == 2, "what NATS lost is told again"
     deeds = await latest(press.db)

@@ -10,10 +10,10 @@ from daemon.fleet.nats_connection import NatsAway, NatsConnection
 from daemon.fleet.speaker import signed
 from daemon.fleet.wire import Mark, optout_subject, pack, unpack
 from daemon.hq.claims import store_rights, user_claim
-from daemon.hq.streams import ask, wanted
+from daemon.hq.streams import wanted
 from tests.fleet.test_consent import blocked, heard_everywhere, opt_in, pair, stopped_at_soho
 from tests.support.busy import until
-from tests.support.fleet_world import Store, World
+from tests.support.fleet_world import Store, World, done
 from tests.support.outbox_box import PHONE
 
 pytestmark = pytest.mark.engines
@@ -96,12 +96,7 @@ async def test_a_word_that_is_larger_than_any_is_not_kept(fleet: World) -> None:
     (config,) = (one for one in wanted(3) if one.name == "CONSENT")
     async with fleet.as_hq() as hq:
         unbounded = msgspec.structs.replace(config, max_msg_size=0)
-
-        async def is_made() -> bool:
-            """Once each server knows that the account may have streams."""
-            return (await ask(hq, "CREATE", "CONSENT", msgspec.json.encode(unbounded))).error is None
-
-        await until(is_made)
+        await done(hq, "CREATE", "CONSENT", msgspec.json.encode(unbounded))
     hackney = await joined(fleet)
     async with fleet.line_of(hackney) as line:
         with pytest.raises(NatsAway, match="size exceeds"):
@@ -182,7 +177,7 @@ async def test_a_servers_answer_does_nothing_to_a_stream(fleet: World, act: str,
 
 
 async def _known(hq: NatsConnection, stream: str) -> tuple[str, dict[str, object]]:
-    info = await ask(hq, "INFO", stream)
+    info = await done(hq, "INFO", stream)
     return info.created, info.config
 
 

@@ -26,6 +26,7 @@ from daemon.hq.config import ACCOUNT, CONSENT, OPERATOR, SYSTEM, Hq, HqSettings,
 from daemon.hq.config import Postgres as PostgresTable
 from daemon.hq.database import migrate
 from daemon.hq.nats import as_archive, as_system, put_in_force
+from daemon.hq.streams import NOT_FOUND, Info, ask
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
 from tests.support.busy import until
@@ -172,6 +173,10 @@ class World:
         async with as_archive(self.settings, self.clock, random.Random()) as line:
             yield line
 
+    async def delete_stream(self, stream: str) -> None:
+        async with self.as_hq() as line:
+            await done(line, "DELETE", stream)
+
     def start_hq(self) -> Archiver:
         archiver = Archiver(self.settings, self.clock, random.Random(5))
         stop = asyncio.Event()
@@ -261,6 +266,22 @@ async def world(folder: Path, cluster: Cluster, dsn: str, account: KeyPair | Non
             await made.end()
             if len(cluster.running) == len(cluster.servers):
                 await _forget_streams(made)
+
+
+async def done(line: NatsConnection, verb: str, stream: str, body: bytes = b"") -> Info:
+    """What NATS's servers say once they did that with a stream. While its leader changes they refuse, or do it and their answer is lost: it is
+    asked again."""
+
+    async def is_done() -> Info | None:
+        try:
+            said = await ask(line, verb, stream, body)
+        except NatsAway:
+            return None
+        gone = verb == "DELETE" and said.error is not None and said.error.err_code == NOT_FOUND
+        return said if said.error is None or gone else None
+
+    said: Info = await until(is_done)
+    return said
 
 
 async def _forget_streams(made: World) -> None:
