@@ -209,9 +209,10 @@ class Fleet:
             for kid, digest, medium, said, base, knew, stopped, at, reason in found
         ]
 
-    async def told(self, word: Untold, seq: int) -> None:
-        """`seq`: under which number the fleet took it; 0: it would not have it."""
-        await self._store.write(MarkTold(word, seq))
+    async def told(self, word: Untold, seq: int, *, answers_all: bool) -> None:
+        """`seq`: under which number the fleet took it; 0: it would not have it. `answers_all`: nobody had said anything of that subject
+        that we did not know when it was said."""
+        await self._store.write(MarkTold(word, seq, answers_all=answers_all))
 
     async def hear(self, words: Sequence[Heard]) -> int:
         """In one commit; returns how many were news."""

@@ -84,17 +84,22 @@ class Hear(Operation[int]):
 
 
 class MarkTold(Operation[None]):
-    """The fleet took this word of ours under that number; 0: it would not have it, since somebody said otherwise meanwhile."""
+    """The fleet took this word of ours under that number; 0: it would not have it, since somebody said otherwise meanwhile. Where it answers
+    all that was said before it, so does what we said since: an opt-out by mistake is undone before the fleet has it."""
 
-    __slots__ = ("_seq", "_word")
+    __slots__ = ("_answers_all", "_seq", "_word")
 
-    def __init__(self, word: Untold, seq: int) -> None:
+    def __init__(self, word: Untold, seq: int, *, answers_all: bool) -> None:
         self._word = word
         self._seq = seq
+        self._answers_all = answers_all
 
     def apply(self, batch: Batch) -> None:
         word = self._word
-        batch.db.execute(_SQL["told"], {"kid": word.kid, "digest": word.digest, "said": word.said, "seq": self._seq})
+        values = {"kid": word.kid, "digest": word.digest, "said": word.said, "seq": self._seq}
+        batch.db.execute(_SQL["told"], values)
+        if self._answers_all:
+            batch.db.execute(_SQL["answered"], values)
         batch.touched += 1
         if not self._seq:
             batch.record("consent.refused", {"medium": word.medium, "fleet": word.digest, "kid": word.kid})

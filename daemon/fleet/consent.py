@@ -96,19 +96,19 @@ class ConsentShare:
             base=0 if word.stopped else word.base,
             stream="" if word.stopped else self.stream,
         )
-        expect = None if word.stopped else word.base
         whom = word.kid, word.medium, word.digest
         subject = optout_subject(*whom)
         # Under a claim of an earlier release it is said where all stores hear it, and where it is answered.
         to = said_subject(*whom) if said_subject("*", "*", "*") in read_claim(nats.claim).nats.pub.allow else subject
+        packed = pack(signed(body, subject, self._key, self._claim))
         try:
-            ack = await nats.publish(to, pack(signed(body, subject, self._key, self._claim)), expect=expect)
+            seq, answers_all = (await nats.publish(to, packed, expect=word.base)).seq, True
         except WrongSequence:
+            seq, answers_all = (await nats.publish(to, packed)).seq if word.stopped else 0, False
+        if not seq:
             self.refused += 1
             log.warning("an opt-in is not passed on: another store was told otherwise meanwhile", medium=word.medium)
-            await self._fleet.told(word, 0)
-        else:
-            await self._fleet.told(word, ack.seq)
+        await self._fleet.told(word, seq, answers_all=answers_all)
 
     async def start_over(self) -> None:
         await self._fleet.start_over()

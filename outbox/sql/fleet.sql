@@ -26,6 +26,9 @@ WHERE f.said > f.told AND NOT (c.stopped = 1 AND EXISTS (
 -- told: the fleet took our word under that number of its own (0: it would not have it).
 UPDATE fleet_consent SET told = max(told, :said), told_seq = max(told_seq, :seq) WHERE kid = :kid AND digest = :digest;
 
+-- answered: what we said after a word of ours that answered all before it.
+UPDATE fleet_consent SET base = max(base, :seq) WHERE kid = :kid AND digest = :digest AND said > :said;
+
 -- heard: the fleet's newest word on an address; of a stream that begins anew also its first, which has the number that older words were given.
 INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how, heard)
 VALUES (:kid, :digest, :medium, '', 0, 0, :seq, :stopped, :at, :store, :how, :heard)
