@@ -5,7 +5,6 @@ is written in a few statements again: the cost of a statement is shared by all o
 import secrets
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -46,8 +45,7 @@ LEAST_USE_MS = 3_600_000
 """For how long a message may go at least that staff send again though it came too late."""
 
 
-@dataclass(slots=True)
-class Sequences:
+class Sequences(msgspec.Struct):
     """The last number given out in each table, and the end of the hash chain."""
 
     order: int = 0
@@ -71,7 +69,7 @@ class Batch(Snapshot):
 
     def __init__(self, db: sqlite3.Connection, sequences: Sequences, now: int, *, careful: bool = False) -> None:
         super().__init__(db, careful=careful)
-        self.sequences = replace(sequences)
+        self.sequences = msgspec.structs.replace(sequences)
         self.now = now
         self.new_events: list[EventRow] = []
         self.new_people: list[tuple[str, str, int, str]] = []

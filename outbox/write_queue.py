@@ -126,12 +126,12 @@ class WriteQueue(Generic[J]):
         return group
 
     def _pull_all(self) -> None:
-        while self._pull(0.0):
-            pass
+        while not self._queue.empty():
+            self._pull(None)
 
     def _pull(self, timeout: float | None) -> bool:
         try:
-            jobs = self._queue.get(timeout != 0.0, timeout)
+            jobs = self._queue.get(timeout=timeout)
         except queue.Empty:
             return False
         if jobs is None:

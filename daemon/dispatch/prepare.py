@@ -64,22 +64,26 @@ class Preparer:
     def prepare(self, due: Due, channel: Channel, now: int, *, first_sms: bool = False) -> Prepared:
         if late := self.too_late(due, now):
             return late
-        if obstacle := next(self.obstacles(due, channel, now), None):
+        addresses = self._addresses(due)
+        address = _at(due, channel, addresses)
+        if obstacle := next(self._obstacles(due, channel, now, address), None):
             return obstacle
-        address = self.address(due, channel) or ""
         try:
             looked_at = now if self._clock_sure() and not due.message.policy.timed else 0
             rendered = harmless.cleaned(self.render(due, channel, first_sms=first_sms, now=looked_at))
         except RenderError as error:
             return PassOver(Reason(f"the text could not be made: {error}", "text_broken", error=str(error)))
-        return Ready(self._outgoing(due, channel, address, rendered, now))
+        return Ready(self._outgoing(due, channel, address or "", addresses, rendered, now))
 
     def obstacles(self, due: Due, channel: Channel, now: int) -> Iterator[PassOver | Transition]:
         """What stands in its way there at that moment, what is heeded first before all else."""
+        return self._obstacles(due, channel, now, self.address(due, channel))
+
+    def _obstacles(self, due: Due, channel: Channel, now: int, address: str | None) -> Iterator[PassOver | Transition]:
         message = due.message
         if why := self._waits(message, channel.medium):
             yield Transition(state=State.HELD, reason=why, counts=False)
-        if self.address(due, channel) is None:
+        if address is None:
             wanted = " or ".join(channel.address_kinds) or "destination"
             kinds = list(channel.address_kinds)
             yield PassOver(Reason(f"no usable {wanted} for {channel.title}", "no_address", kinds=kinds))
@@ -98,9 +102,7 @@ class Preparer:
         return None
 
     def address(self, due: Due, channel: Channel) -> str | None:
-        if due.message.audience == "team":
-            return channel.destination()
-        return channel.address_of(self._addresses(due))
+        return _at(due, channel, self._addresses(due))
 
     def _addresses(self, due: Due) -> Mapping[str, str]:
         """Where its customer is reached by now: what was planned may have waited while a number was put right. An answer goes to whom wrote,
@@ -151,7 +153,9 @@ class Preparer:
             state=State.QUEUED, reason=Reason("quiet hours", QUIET), due_at=until, relative=False, counts=False
         )
 
-    def _outgoing(self, due: Due, channel: Channel, address: str, rendered: Rendered, now: int) -> Outgoing:
+    def _outgoing(
+        self, due: Due, channel: Channel, address: str, addresses: Mapping[str, str], rendered: Rendered, now: int
+    ) -> Outgoing:
         message, order = due.message, due.order
         locale = _locale(due, self._settings)
         to_customer = message.audience == "customer"
@@ -159,7 +163,7 @@ class Preparer:
             message_id=message.id,
             attempt=0,
             to=address,
-            addresses=self._addresses(due),
+            addresses=addresses,
             trigger=message.trigger if message.text is None else "",
             template=message.template,
             order_ref=message.order_ref,
@@ -181,6 +185,11 @@ class Preparer:
         """RFC 8058 wants https; without an address that the outside reaches, their mail comes to the store."""
         root = self._settings.hook.public_url.rstrip("/")
         return f"{root}/unsubscribe/{self._unsubscribe_token(address)}" if root.startswith("https://") else "mailto:"
+
+
+def _at(due: Due, channel: Channel, addresses: Mapping[str, str]) -> str | None:
+    """Where that channel reaches its recipient."""
+    return channel.destination() if due.message.audience == "team" else channel.address_of(addresses)
 
 
 def _happened(due: Due) -> int:

@@ -79,22 +79,25 @@ def _bare(statement: RowStatement, rows: Sequence[Sequence[Any]]) -> Written:
     )
 
 
-def written_by(path: Path, recorded: Sequence[Written]) -> float:
-    """Seconds of processor that sqlite3 takes for them, at the service's own durability."""
+def written_by(path: Path, recorded: Sequence[Written], rest: float = 0.0) -> float:
+    """Seconds of processor that sqlite3 takes for them, at the service's own durability; `rest`: seconds before each transaction."""
     settings = Queries("store.sql")
     db = sqlite3.connect(path, isolation_level=None, cached_statements=256)
     db.executescript(settings["before_anything"])
     migrate(db, path)
     db.executescript(settings["writer"])
-    began = time.process_time()
+    took, began = 0.0, time.process_time()
     for number, each in enumerate(recorded):
         if number == 0 or not recorded[number - 1].sql:
+            took += time.process_time() - began
+            time.sleep(rest)
+            began = time.process_time()
             db.execute("BEGIN IMMEDIATE")
         if each.sql:
             db.executemany(each.sql, each.rows)
         else:
             db.execute("COMMIT")
-    took = time.process_time() - began
+    took += time.process_time() - began
     assert db.execute("SELECT count(*) FROM attempt WHERE outcome = 'accepted'").fetchone()[0] > 0
     db.close()
     return took
