@@ -32,6 +32,9 @@ _QUOTA = "the account may send no more mails for now: set daily_limit in [channe
 _QUOTA_RENEWS = 3600
 """Seconds."""
 _MAX_WORDS = 300
+_TAKES_SECONDS = 120.0
+"""How long the server may take for the text and its answer to that: many look through a mail before they answer, and one that is given up
+meanwhile arrives twice (RFC 5321, 4.5.3.2.6, has clients wait ten minutes)."""
 _ENHANCED = re.compile(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
 _LOGIN_CODES = frozenset({530, 534, 535, 538})
 
@@ -95,8 +98,8 @@ class Smtp(Channel):
     async def send(self, out: Outgoing) -> Outcome:
         progress, client = _Progress(), self._client()
         try:
-            async with asyncio.timeout(self.settings.timeout):
-                outcome = await self._deliver(out, client, progress)
+            async with asyncio.timeout(self.settings.timeout) as patience:
+                outcome = await self._deliver(out, client, progress, patience)
             await _leave(client)
             return outcome
         except _Refused as refused:
@@ -119,7 +122,9 @@ class Smtp(Channel):
             client.close()
         return Health(ok=True, summary=f"{self.settings.host} {'knows us' if self.username else 'answers'}")
 
-    async def _deliver(self, out: Outgoing, client: aiosmtplib.SMTP, progress: _Progress) -> Outcome:
+    async def _deliver(
+        self, out: Outgoing, client: aiosmtplib.SMTP, progress: _Progress, patience: asyncio.Timeout
+    ) -> Outcome:
         out = msgspec.structs.replace(out, to=in_ascii("", out.to))
         mail = compose(out, self.sender)
         await self._open(client, progress)
@@ -134,7 +139,9 @@ class Smtp(Channel):
         await _step(client.mail(self.sender.address, options=options, encoding=encoding), Scope.CHANNEL, _SENDER)
         await _step(client.rcpt(out.to, encoding=encoding), Scope.RECIPIENT, "")
         progress.writing = True
-        await _step(client.data(mail.as_bytes()), Scope.MESSAGE, "the server refused the content of this mail")
+        patience.reschedule(asyncio.get_running_loop().time() + _TAKES_SECONDS)
+        data = client.data(mail.as_bytes(), timeout=_TAKES_SECONDS)
+        await _step(data, Scope.MESSAGE, "the server refused the content of this mail")
         return Accepted(str(mail["Message-ID"]).strip("<>"))
 
     async def _open(self, client: aiosmtplib.SMTP, progress: _Progress) -> None:

@@ -201,6 +201,16 @@ def test_the_unknown_is_repeated_and_marked_where_the_route_says_resend() -> Non
     assert (to.state, to.possible_duplicate) == (State.QUEUED, True)
 
 
+def test_what_is_in_doubt_once_more_goes_another_way() -> None:
+    to = decide(message(possible_duplicate=True), Unknown("cut"), situation())
+    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, 1, True)
+
+
+def test_what_is_in_doubt_once_more_and_has_no_other_way_is_left_to_staff() -> None:
+    to = decide(message(possible_duplicate=True, via_index=3), Unknown("cut"), situation())
+    assert (to.state, to.reason.code, to.due_at) == (State.UNKNOWN, "staff_decide", None)
+
+
 def test_the_unknown_is_left_to_staff_where_the_route_says_ask() -> None:
     to = decide(message(policy=Policy(on_unknown="ask")), Unknown("cut"), situation())
     assert (to.state, to.due_at) == (State.UNKNOWN, None)

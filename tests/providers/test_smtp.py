@@ -35,6 +35,7 @@ class Mailroom:
         self.cut_at = ""
         self.hang_at = ""
         self.reached = asyncio.Event()
+        self.goes_on = asyncio.Event()
 
     async def _say(self, command: str, server: SMTP, good: str) -> str:
         if self.cut_at == command:
@@ -42,7 +43,7 @@ class Mailroom:
             server.transport.abort()
         if self.hang_at == command:
             self.reached.set()
-            await asyncio.Event().wait()
+            await self.goes_on.wait()
         return self.answers.get(command, good)
 
     async def handle_MAIL(
@@ -141,7 +142,7 @@ async def test_a_mail_arrives_whole(room: Mailroom, port: int) -> None:
     text = "Prêt 🎈\n.a line that begins with a dot\n" + "long " * 400
     rendered = Rendered(text, "Commande prête 🎈\nBcc: thief@example.com", "<p>Prêt 🎈</p>")
     outcome = await smtp(port).send(mail(rendered=rendered, name="Zoë\r\nX-Evil: 1"))
-    assert outcome == Accepted("m1042ready0000000000000abc.1@example.com")
+    assert outcome == Accepted("m1042ready0000000000000abc@example.com")
     got = room.mail()
     assert room.recipients == [EMAIL]
     assert got["Subject"] == "Commande prête 🎈 Bcc: thief@example.com"
@@ -149,7 +150,7 @@ async def test_a_mail_arrives_whole(room: Mailroom, port: int) -> None:
     assert got["To"].addresses[0].addr_spec == EMAIL
     assert got["X-Evil"] is None
     assert got["Bcc"] is None
-    assert got["Message-ID"] == "<m1042ready0000000000000abc.1@example.com>"
+    assert got["Message-ID"] == "<m1042ready0000000000000abc@example.com>"
     assert got["Date"].datetime == datetime.fromtimestamp(NOW / 1000, UTC)
     assert got["Auto-Submitted"] == "auto-generated"
     assert got.get_content_type() == "multipart/alternative"
@@ -160,6 +161,21 @@ async def test_a_mail_arrives_whole(room: Mailroom, port: int) -> None:
     assert html.get_content().strip() == "<p>Prêt 🎈</p>"
     assert max(len(line) for line in room.mails[0].split(b"\r\n")) <= 998
     assert room.mails[0].isascii()
+
+
+async def test_a_server_that_looks_through_a_mail_for_a_minute_is_waited_for(room: Mailroom, port: int) -> None:
+    """Whoever gives it up sends a mail again that was taken."""
+    room.hang_at = "DATA"
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        sending = group.create_task(smtp(port).send(mail()))
+        await room.reached.wait()
+        now = loop.time
+        loop.time = lambda: now() + 60  # type: ignore[method-assign]
+        await asyncio.sleep(0.01)
+        room.goes_on.set()
+    assert isinstance(sending.result(), Accepted)
+    assert len(room.mails) == 1
 
 
 async def test_a_server_that_does_not_say_goodbye_has_the_mail_all_the_same(room: Mailroom, port: int) -> None:
