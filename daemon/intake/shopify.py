@@ -230,7 +230,9 @@ def _customer(order: Place) -> Customer:
     names = [customer["first_name"].line(), customer["last_name"].line()]
     email = next((at for key in ("email", "contact_email") if (at := order[key].line())), customer["email"].line())
     shipping, billing = addresses
-    phone, country = number_of(order, billing=billing, shipping=shipping, country="country_code", others=customer)
+    phone, country = number_of(
+        order, billing=billing, shipping=shipping, country="country_code", own=customer["phone"].line()
+    )
     return Customer(
         name=" ".join(name for name in names if name) or next((n for a in addresses if (n := a["name"].line())), None),
         phone=phone,

@@ -4,19 +4,18 @@ from daemon.intake.values import Place
 
 
 def number_of(
-    order: Place, *, billing: Place, shipping: Place, country: str, others: Place
+    order: Place, *, billing: Place, shipping: Place, country: str, own: str | None
 ) -> tuple[str | None, str | None]:
     """The number, and the country that it is read in: that of the address where it stands, since a gift's receiver may live in another.
-    `country`: what an address calls it; `others`: where a number may stand too, of no address."""
-    for place, addresses in (
-        (order, (billing, shipping)),
-        (billing, (billing, shipping)),
-        (shipping, (shipping, billing)),
-        (others, (billing, shipping)),
+    `country`: what an address calls it; `own`: the number that the shop keeps with the customer."""
+    for number, addresses in (
+        (order["phone"].line(), (billing, shipping)),
+        (billing["phone"].line(), (billing, shipping)),
+        (shipping["phone"].line(), (shipping, billing)),
     ):
-        if number := place["phone"].line():
+        if number:
             return number, _first(addresses, country)
-    return None, _first((billing, shipping), country)
+    return own, _first((billing, shipping), country)
 
 
 def _first(addresses: tuple[Place, ...], country: str) -> str | None:

@@ -36,9 +36,9 @@ QUERY = """query OrdersSince($q: String!, $after: String, $first: Int!, $items: 
       customAttributes { key value }
       currentTotalPriceSet { shopMoney { amount currencyCode } }
       totalPriceSet { shopMoney { amount currencyCode } }
-      customer { firstName lastName }
-      shippingAddress { phone countryCodeV2 }
-      billingAddress { phone countryCodeV2 }
+      customer { firstName lastName defaultPhoneNumber { phoneNumber } }
+      shippingAddress { name phone countryCodeV2 }
+      billingAddress { name phone countryCodeV2 }
       lineItems(first: $items) {
         pageInfo { hasNextPage }
         nodes { name currentQuantity quantity sku originalUnitPriceSet { shopMoney { amount } } }
@@ -156,8 +156,9 @@ class ShopifyApi(Source, Polled):
             billing=node["billingAddress"],
             shipping=node["shippingAddress"],
             country="countryCodeV2",
-            others=node["customer"],
+            own=node["customer"]["defaultPhoneNumber"]["phoneNumber"].line(),
         )
+        addressed = (node[key]["name"].line() for key in ("shippingAddress", "billingAddress"))
         return Snapshot(
             id=_id(node),
             updated=node["updatedAt"].need_moment(),
@@ -176,7 +177,7 @@ class ShopifyApi(Source, Polled):
                 url=node["statusPageUrl"].text(),
             ),
             customer=Customer(
-                name=" ".join(name for name in names if name) or None,
+                name=" ".join(name for name in names if name) or next(filter(None, addressed), None),
                 phone=phone,
                 country=country,
                 email=email.lower() if email else None,

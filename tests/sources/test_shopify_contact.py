@@ -1,9 +1,12 @@
 """By which number a Shopify order's customer is reached, whichever way the shop tells of it."""
 
+import re
+
 import msgspec
 import pytest
 
 from daemon.intake.base import Body
+from daemon.intake.shopify_graphql import QUERY
 from tests.support.shopify import sample
 from tests.support.sources import NOW, source_of
 
@@ -52,3 +55,35 @@ def test_a_number_comes_with_the_country_of_its_address(
     for one in (*told, *asked):
         assert one.customer is not None
         assert (one.customer.phone, one.customer.country) == expected
+
+
+def asked_for(query: str) -> set[tuple[str, ...]]:
+    """The path of each field that a question names."""
+    paths: set[tuple[str, ...]] = set()
+    path, last = list[str](), ""
+    for word in re.findall(r"[{}]|\w+(?=[^{}]*)", re.sub(r"\([^)]*\)", "", query)):
+        if word == "{":
+            path.append(last)
+        elif word == "}":
+            path.pop()
+        else:
+            last = word
+            paths.add((*path[1:], word))
+    return paths
+
+
+@pytest.mark.parametrize("kept_at", ["order", "customer"])
+def test_what_is_read_of_the_customer_is_asked_for(kept_at: str) -> None:
+    """A guest of a pick-up gives no address: their number may stand with the customer alone, and their name on the bill."""
+    node = {
+        "legacyResourceId": "1",
+        "name": "#1",
+        "updatedAt": "2026-11-24T10:15:00Z",
+        "phone": "0151 1" if kept_at == "order" else None,
+        "customer": {"firstName": None, "lastName": None, "defaultPhoneNumber": {"phoneNumber": "0151 2"}},
+        "billingAddress": {"name": "Ada Lovelace", "phone": None, "countryCodeV2": "DE"},
+    }
+    asked = source_of("shopify").read_nodes({"nodes": [node]}).snapshots[0]  # type: ignore[attr-defined]
+    assert (asked.customer.name, asked.customer.phone) == ("Ada Lovelace", "0151 1" if kept_at == "order" else "0151 2")
+    of_orders = {path[2:] for path in asked_for(QUERY) if path[:2] == ("orders", "nodes")}
+    assert {("customer", "defaultPhoneNumber", "phoneNumber"), ("billingAddress", "name"), ("phone",)} <= of_orders
