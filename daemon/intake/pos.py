@@ -1,6 +1,7 @@
 """`pos`: a source that speaks our own event, signed as Standard Webhooks has it; one event, a list of them, or in its envelope.
 
 The envelope is `{"type", "timestamp", "data"}` with `webhook-id` as the id, unless `data` has one: https://www.standardwebhooks.com.
+Of a list each has its place behind that (`msg_1/0`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,9 +40,11 @@ class Pos(Source):
     def read(self, body: Body, *, now: int) -> Reading:
         value = json_of(body)
         heard, unread = [], []
-        for index, one in enumerate(value if isinstance(value, list) else [value]):
+        events = value if isinstance(value, list) else [value]
+        for index, one in enumerate(events):
             try:
-                heard.append(_heard(one, body.id, self.store.zone))
+                id = body.id if len(events) == 1 else f"{body.id}/{index}"
+                heard.append(_heard(one, id, self.store.zone))
             except Unreadable as error:
                 unread.append(f"event {index}: {error}")
         return Reading(events=tuple(heard), unread=tuple(unread))

@@ -108,6 +108,17 @@ async def test_what_a_cloudevents_data_calls_its_id_is_not_the_events(face: Face
     assert raw["cloudevent"]["data"] == {name: data[name] for name in ("id", "type", "occurred_at")}
 
 
+async def test_a_cloudevent_without_its_time_happened_when_it_came(face: Face) -> None:
+    """Whatever its data says: that is of the sender's record, and may be anything."""
+    for said in ("24.11.2026", "2026-11-01T00:00:00Z"):
+        cloud = {**CLOUD, "id": said, "data": {**CLOUD["data"], "occurred_at": said}}
+        del cloud["time"]
+        assert (await post(face, cloud, headers=STRUCTURED)).status == 202
+        raw = msgspec.json.decode((await face.store.events())[-1].raw)
+        assert "occurred_at" not in raw
+        assert raw["cloudevent"]["data"] == {"occurred_at": said}
+
+
 async def test_cloudevents_batch(face: Face) -> None:
     batch = {"Content-Type": "application/cloudevents-batch+json"}
     answer = await post(face, [CLOUD, {**CLOUD, "id": "evt-2"}], headers=batch)

@@ -35,6 +35,8 @@ def signed(body: Any, id: str) -> AHook:
         ([PLAIN, {**PLAIN, "id": "e2"}], ["e1", "e2"]),
         (ENVELOPE, ["msg_1"]),
         ({**ENVELOPE, "data": {"id": "e3", **ORDER}}, ["e3"]),
+        ([ENVELOPE], ["msg_1"]),
+        ([ENVELOPE, {**ENVELOPE, "type": "order.completed"}], ["msg_1/0", "msg_1/1"]),
     ],
 )
 async def test_a_signed_event_is_taken_once_by_its_id(tmp_path: Path, body: Any, ids: list[str]) -> None:

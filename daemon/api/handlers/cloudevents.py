@@ -20,6 +20,8 @@ BATCH_TYPE = "application/cloudevents-batch+json"
 _PREFIX = "ce-"
 _TELLING = ("ce-specversion", "ce-id", "ce-type")
 _OURS = ("specversion", "id", "type", "time", "data")
+_OF_THE_ENVELOPE = ("id", "type", "occurred_at")
+"""What data says of these is of the sender's own record."""
 
 
 def is_binary(headers: Mapping[str, str]) -> bool:
@@ -54,9 +56,10 @@ def to_event(value: Any) -> tuple[str, Event, bytes]:
     cloud = convert(value, CloudEvent)
     named = {"id": cloud.id, "type": our_type(cloud.type), **({"occurred_at": value["time"]} if cloud.time else {})}
     envelope = {name: item for name, item in value.items() if name not in _OURS} | {"type": cloud.type}
-    if hidden := {name: value["data"][name] for name in named if name in value["data"]}:
+    data = dict(value["data"])
+    if hidden := {name: data.pop(name) for name in _OF_THE_ENVELOPE if name in data}:
         envelope["data"] = hidden
-    form: dict[str, Any] = {**value["data"], **named, "cloudevent": envelope}
+    form: dict[str, Any] = {**data, **named, "cloudevent": envelope}
     try:
         event = convert(form, Event)
     except Problem as problem:
