@@ -70,7 +70,7 @@ class Shopify(ShopifyApi):
         if "order_id" not in value:
             return None if "name" in value and value.keys().isdisjoint(_OF_ORDERS) else self.order(place)
         if "refund_line_items" in value or "order_adjustments" in value:
-            return _part(place, (_refund(place, None),))
+            return None if _has_failed(place) else _part(place, (_refund(place, None),))
         if "shipment_status" in value or "tracking_number" in value:
             return self._parcel(place)
         if "kind" in value and "gateway" in value:
@@ -135,7 +135,7 @@ class Shopify(ShopifyApi):
             fulfilment, parcels=len(listed), taken_back=len(listed) - len(parcels)
         ):
             yield Fact(REOPENED, state=True, usual=True)
-        refunds = list(order["refunds"])
+        refunds = [refund for refund in order["refunds"] if not _has_failed(refund)]
         for refund in refunds:
             yield _refund(refund, currency, full=financial == "refunded" and refund is refunds[-1])
         if financial == "refunded" and not refunds:
@@ -188,6 +188,12 @@ def _refund(refund: Place, currency: str | None, *, full: bool | None = None) ->
     if full is not None:
         data["full"] = full
     return Fact("refund.issued", key=refund["id"].need(), at=refund["created_at"].moment(), data=data)
+
+
+def _has_failed(refund: Place) -> bool:
+    """Whether none of its money will come: nobody is told of that as of a refund."""
+    states = {transaction["status"].text() for transaction in refund["transactions"]}
+    return bool(states) and states <= {"failure", "error"}
 
 
 def _payment(transaction: Place) -> Snapshot | None:

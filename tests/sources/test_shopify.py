@@ -116,6 +116,18 @@ def test_a_refund_without_money_gives_nothing_back() -> None:
     assert [fact.data.get("amount") for fact in hooked.facts] == ["0.00"]
 
 
+@pytest.mark.parametrize(("status", "told"), [("success", 1), ("pending", 1), ("failure", 0), ("error", 0)])
+async def test_a_refund_that_failed_is_none(tmp_path: Path, status: str, told: int) -> None:
+    refund = msgspec.json.decode(sample("refunds-create"))
+    for transaction in refund["transactions"]:
+        transaction["status"] = status
+    async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
+        await front.take(shopify_hook(sample("orders-updated")))
+        await front.take(shopify_hook(msgspec.json.encode(refund)))
+        assert (await front.told()).count("refund.issued") == told
+        assert await front.waiting() == []
+
+
 async def test_a_refund_of_an_order_nobody_named_is_kept_until_it_is(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop={"kind": "shopify"}) as front:
         await front.take(shopify_hook(sample("refunds-create")))
