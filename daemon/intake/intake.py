@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 RETRY_EVERY = 120.0
 RETRIES = 50
 SYNC_WAIT = 30.0
+_OF_ALL = (0, 401, 429)
+"""What a question for one record shows of all of them: no answer, a key that is not valid, too many questions."""
 _KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "x-shopify-topic", "x-wc-webhook-topic", "x-github-event")
 """Headers that say what a body is; none that vouch for it."""
 
@@ -196,18 +198,34 @@ class Intake:
         try:
             reading = self._read(source, body_of(kept.body, kept.headers), self._clock.now())
             unread = list((await self._recorder.tell(source, reading)).unread)
-            for record in reading.fetch:
-                unread += await self._fetched(source, record)
+            if reading.fetch:
+                missing, retry = await self._fetch_each(source, reading.fetch)
+                unread += missing
         except Unreadable as error:
             unread = [str(error)]
-        except Fault as fault:
-            unread = [f"not fetched: {source.clean(str(fault))}"]
-            retry = not fault.lasting or fault.status in OF_THE_KEY
         if unread:
             await self._box.quarantine.explain(kept.seq, "; ".join(unread), retry=retry)
         else:
             await self._box.quarantine.close(kept.seq, "done", actor=actor)
         return "; ".join(unread)
+
+    async def _fetch_each(self, source: Source, records: Sequence[Record]) -> tuple[list[str], bool]:
+        """What of them could not be had or understood, and whether to ask again. One that is gone costs only itself; where the line, the key or
+        the sender's patience is at its end, the others are not asked for in vain."""
+        missing: list[str] = []
+        again = False
+        for record in records:
+            try:
+                missing += await self._fetched(source, record)
+            except Unreadable as error:
+                missing.append(str(error))
+            except Fault as fault:
+                again = again or not fault.lasting or fault.status in OF_THE_KEY
+                why = f"not fetched: {source.clean(str(fault))}"
+                if fault.status in _OF_ALL:
+                    return [*missing, why], again
+                missing.append(f"{record.kind} {record.id}: {why}")
+        return missing, again
 
     async def _fetched(self, source: Source, record: Record) -> tuple[str, ...]:
         assert isinstance(source, Polled)
