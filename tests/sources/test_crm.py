@@ -96,6 +96,18 @@ async def test_while_the_line_is_down_it_is_kept_and_fetched_later(tmp_path: Pat
         assert len(await front.events()) == 1
 
 
+async def test_an_answer_that_breaks_off_is_no_record(tmp_path: Path) -> None:
+    """Its notification was done with, and nobody heard that the order is ready."""
+    whole = json_response(record())
+    http = FakeHttp(lambda request: msgspec.structs.replace(whole, body=whole.body[:40]))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, crm=HUBSPOT) as front:
+        await front.take(hubspot_hook(change()))
+        assert await fetch(front) == ["0-123 44001122: not fetched: the answer could not be read"]
+        http.answer = lambda request: whole
+        assert await fetch(front) == [""]
+        assert await front.events() == [("44001122:order.ready", "B-1042")]
+
+
 async def test_a_record_that_is_gone_costs_no_other_that_is_named_with_it(tmp_path: Path) -> None:
     """Twenty orders were set to ready at once: those after the one that is gone were never fetched."""
 
