@@ -126,11 +126,10 @@ class Intake:
         unread: list[str] = []
         if reading.snapshots:
             unread += await self._told(source, reading.snapshots)
-        if reading.fetch:
-            await self._keep_to_fetch(hook)
         more = await self._recorder.heard(source, reading.events)
-        if reasons := "; ".join((*reading.unread, *unread, *more)):
-            await self._keep(hook, reasons)
+        reasons = "; ".join((*reading.unread, *unread, *more))
+        if reasons or reading.fetch:
+            await self._keep(hook, reasons, fetches=bool(reading.fetch))
         return HookAnswer(body=reading.answer, content_type=reading.content_type)
 
     def _read(self, source: Source, body: Body, now: int) -> Reading:
@@ -162,22 +161,19 @@ class Intake:
         self.pollers[source.name].wake.set()
         return ()
 
-    async def _keep_to_fetch(self, hook: Hook) -> None:
+    async def _keep(self, hook: Hook, reason: str, *, fetches: bool = False) -> None:
+        """What could not be understood (`reason`), or names records that are to be fetched."""
+        if reason:
+            log.warning("a webhook could not be understood; it is kept", source=hook.source, why=reason)
         await self._box.quarantine.keep(
             hook.source,
             self._source(hook.source).without_token(hook.body),
             headers=_kept(hook.headers),
-            reason="what it names is being fetched",
-            retry=True,
+            reason=reason or "what it names is being fetched",
+            retry=fetches,
         )
-        self._fetch.set()
-
-    async def _keep(self, hook: Hook, reason: str) -> None:
-        """What could not be understood."""
-        log.warning("a webhook could not be understood; it is kept", source=hook.source, why=reason)
-        await self._box.quarantine.keep(
-            hook.source, self._source(hook.source).without_token(hook.body), headers=_kept(hook.headers), reason=reason
-        )
+        if fetches:
+            self._fetch.set()
 
     # ------------------------------------------------------------ reading again
 

@@ -148,6 +148,17 @@ async def test_where_no_record_is_to_be_had_one_is_asked_for(tmp_path: Path, ans
         assert await fetch(front) == [""]
 
 
+async def test_what_a_notification_says_that_can_not_be_read_costs_none_of_its_records(tmp_path: Path) -> None:
+    """They were kept to be fetched, and then kept to be looked at."""
+    http = FakeHttp(lambda request: json_response(record()))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, crm=HUBSPOT) as front:
+        await front.take(hubspot_hook(changes({"propertyName": None}, {})))
+        assert await fetch(front) == ["events[0].propertyName is missing"]
+        assert await front.events() == [("44001122:order.ready", "B-1042")]
+        assert await fetch(front) == []
+        assert await front.waiting() == ["events[0].propertyName is missing"]
+
+
 async def test_a_record_that_is_gone_is_not_fetched_for_ever(tmp_path: Path) -> None:
     http = FakeHttp(lambda request: json_response({"message": "resource not found"}, 404))
     async with open_front(tmp_path, secrets=SECRETS, http=http, crm=HUBSPOT) as front:
