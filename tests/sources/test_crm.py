@@ -244,6 +244,19 @@ async def test_hubspot_is_asked_in_the_order_of_change(tmp_path: Path) -> None:
         assert await front.events() == [("44001122:order.ready", "B-1042")]
 
 
+async def test_an_order_that_was_placed_is_told_as_confirmed_and_no_second_time(tmp_path: Path) -> None:
+    """Its customer got no confirmation, and staff read that it was taken up again."""
+    table = {**HUBSPOT, "statuses": {**STATUSES, "New": "order.placed", "Confirmed": "order.confirmed"}}
+    shown: list[Any] = []
+    http = FakeHttp(lambda request: json_response(shown[-1]))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, crm=table) as front:
+        for minute, status in enumerate(["New", "Confirmed", "Ready", "Confirmed"]):
+            shown.append(record(status, f"2026-11-24T10:{minute:02}:00Z"))
+            await front.take(hubspot_hook(change(eventId=minute)))
+            assert await fetch(front) == [""]
+        assert await front.told() == ["order.placed", "order.confirmed", "order.ready", "order.reopened"]
+
+
 def zoho(request: Request) -> Response:
     if request.path == "/oauth/v2/token":
         return json_response({"access_token": "1000.t", "expires_in": 3600, "api_domain": "https://www.zohoapis.eu"})
