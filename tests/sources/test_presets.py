@@ -10,8 +10,16 @@ import pytest
 
 from daemon.intake import presets
 from daemon.intake.base import Body, Unreadable
+from outbox.model import State
+from tests.support.outbox_box import posted
 from tests.support.shared import shared
-from tests.support.sources import NOW, AHook, base64_hmac, open_front, source_of
+from tests.support.sources import NOW, AHook, Shopfront, base64_hmac, open_front, source_of
+from tests.support.street import shipped
+
+
+async def told_to_customers(front: Shopfront) -> list[tuple[str, State]]:
+    page = await front.box.views.messages(limit=100)
+    return [(one.trigger, one.state) for one in reversed(page.items) if one.audience == "customer"]
 
 
 def test_every_preset_is_a_configuration_that_can_be_meant() -> None:
@@ -181,6 +189,25 @@ async def test_what_salesforce_says_once_more_under_another_number_is_told_once(
             )
         assert await front.told() == ["order.ready", "order.in_production", "order.ready"]
         assert await front.waiting() == []
+
+
+async def test_what_salesforce_says_hours_late_undoes_no_step_taken_since(tmp_path: Path) -> None:
+    """It tries again for a day. The order went back on the board, and "ready", which still waited, was never told."""
+    sample = shared("samples/salesforce-outbound-message.xml").read_bytes()
+    said = b"In Production</sf:Status><sf:LastModifiedDate>2026-11-24T09:00:00.000Z</sf:LastModifiedDate>"
+    hook = AHook(source="crm", body=sample.replace(b"Ready</sf:Status>", said), query=[("token", "t0k")])
+    table = {"kind": "mapped", "preset": "salesforce"}
+    async with open_front(tmp_path, secrets={"CRM_WEBHOOK_SECRET": "t0k"}, plan=shipped(), crm=table) as front:
+        ready = posted("k1", "order.ready", "00001001", source="counter", at=NOW, customer={"email": "ada@example.com"})
+        await front.box.spool.accept(ready, front.plan)
+        await front.clock.advance(3000)
+        await front.take(hook)
+        (order,) = await front.box.views.orders_by_ref(["00001001"])
+        assert order.status == "order.ready"
+        assert await told_to_customers(front) == [
+            ("order.ready", State.QUEUED),
+            ("order.in_production", State.SUPERSEDED),
+        ]
 
 
 async def test_a_store_says_more_on_top_of_a_preset(tmp_path: Path) -> None:
