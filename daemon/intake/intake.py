@@ -192,8 +192,8 @@ class Intake:
         source = self._source(kept.source)
         retry = False
         try:
-            reading = self._read(source, body_of(kept.body, kept.headers), self._clock.now())
-            unread = list((await self._recorder.tell(source, reading)).unread)
+            reading = self._read(source, body_of(kept.body, kept.headers), kept.at)
+            unread = list((await self._recorder.tell(source, reading, came=kept.at)).unread)
             if reading.fetch:
                 missing, retry = await self._fetch_each(source, reading.fetch)
                 unread += missing

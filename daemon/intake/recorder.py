@@ -5,6 +5,7 @@ decides; what is history (`diff`) is taken with nobody told.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -55,9 +56,11 @@ class Recorder:
         self._since: dict[str, float] = {}
         """Monotonic: since when the sources are there of which it is not noted yet."""
 
-    async def tell(self, source: Source, reading: Reading, *, asked: int | None = None) -> Recorded:
+    async def tell(
+        self, source: Source, reading: Reading, *, asked: int | None = None, came: int | None = None
+    ) -> Recorded:
         """Take what is new. `asked`: when (ms) the source was asked for it; None: it came by a webhook, which says that something
-        happened just now. Raises OutboxError when nothing can be taken at present."""
+        happened just then: now, or when it `came` (ms) and was kept. Raises OutboxError when nothing can be taken at present."""
         unread, refs = list(reading.unread), []
         async with self._locks.of((source.name, snapshot.id) for snapshot in reading.snapshots):
             batch: dict[str, list[tuple[Posted, bool]]] = {}
@@ -65,13 +68,13 @@ class Recorder:
                 if snapshot.id in batch:
                     await self._take(batch)
                 try:
-                    news = await self.news(source, snapshot, asked=asked)
+                    news = await self.news(source, snapshot, asked=asked, came=came)
                     batch[snapshot.id] = [(self._posted(source, one), one.history) for one in news]
                     refs += [one.event.order.ref for one in news if not one.history]
                 except Unreadable as error:
                     unread.append(f"order {snapshot.id}: {error}")
             await self._take(batch)
-        more = await self.heard(source, reading.events, asked=asked)
+        more = await self.heard(source, reading.events, asked=asked, came=came)
         return Recorded((*unread, *more), tuple(dict.fromkeys(refs)))
 
     async def _take(self, batch: dict[str, list[tuple[Posted, bool]]]) -> None:
@@ -90,7 +93,9 @@ class Recorder:
 
     # ------------------------------------------------------------ orders as a shop shows them
 
-    async def news(self, source: Source, snapshot: Snapshot, *, asked: int | None) -> list[News]:
+    async def news(
+        self, source: Source, snapshot: Snapshot, *, asked: int | None, came: int | None = None
+    ) -> list[News]:
         """What of it is new. Raises Unreadable for a part of an order that nobody has named, and for where an order stands of which nobody
         has told: it would be told to no customer, and known when the order itself says whose it is."""
         now = self._clock.now()
@@ -108,7 +113,7 @@ class Recorder:
         horizon = max(await self.born(source.name), now - min(REMEMBERED_MS, self._kept_ms))
         if asked is None:
             late = min(horizon, to_ms(snapshot.updated) - LATE_MS)
-            came = None if source.dates_edits else now
+            came = None if source.dates_edits else now if came is None else came
             sighting = Sighting(horizon=late, moved=True, came=came, long_ago=now - REMEMBERED_MS)
         else:
             sighting = Sighting(horizon=horizon, asked=asked)
@@ -147,10 +152,12 @@ class Recorder:
 
     # ------------------------------------------------------------ events as they are
 
-    async def heard(self, source: Source, events: Sequence[Heard], *, asked: int | None = None) -> Sequence[str]:
+    async def heard(
+        self, source: Source, events: Sequence[Heard], *, asked: int | None = None, came: int | None = None
+    ) -> Sequence[str]:
         """Take events, their orders' names found; what could not be taken. What a source that was asked dates before it was there is
-        history. Raises OutboxError as `tell` does."""
-        if asked is not None:
+        history; what was kept and names no time happened when it came. Raises OutboxError as `tell` does."""
+        if asked is not None or came is not None:
             events = [one for one in events if not await self._box.views.events(one.event.id, source=source.name)]
         horizon = 0 if asked is None else await self.born(source.name) - UNSURE_MS
         told: dict[str, list[Said]] = {}
@@ -158,6 +165,8 @@ class Recorder:
         old: list[Posted] = []
         unread = []
         for one in events:
+            if came is not None and one.event.occurred_at is None:
+                one = _dated(one, came)
             history = one.event.occurred_at is not None and to_ms(one.event.occurred_at) < horizon
             try:
                 named = await self._with_ref(source, one)
@@ -198,6 +207,11 @@ class Recorder:
         if known != ref:
             await self._box.aliases.set(source.name, order.source_id, ref)
         return _renamed(heard, msgspec.structs.replace(order, ref=ref))
+
+
+def _dated(heard: Heard, at: int) -> Heard:
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    return msgspec.structs.replace(heard, event=msgspec.structs.replace(heard.event, occurred_at=moment))
 
 
 def _renamed(heard: Heard, order: OrderFields) -> Heard:
