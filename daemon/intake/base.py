@@ -110,6 +110,8 @@ class Heard(msgspec.Struct, frozen=True):
 
     event: Event
     odd: tuple[str, ...] = ()
+    by_day: bool = False
+    """It was dated with the day alone: `occurred_at` is that day's end."""
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from daemon.intake import registry
 from daemon.intake.base import Body, Hook, Reading, Record, Snapshot, Source, Unreadable
 from daemon.intake.diff import Sighting, diff
 from daemon.intake.door import Door
-from daemon.intake.events import posted_heard, posted_news
+from daemon.intake.events import dated, posted_heard, posted_news
 from daemon.intake.polling.calls import Caller
 from daemon.intake.polling.polled import OF_THE_KEY, Fault, Polled, fault_of
 from daemon.intake.polling.poller import Poller
@@ -248,7 +248,8 @@ class Intake:
         for heard in reading.events:
             try:
                 event = msgspec.structs.replace(heard.event, order=source.named_here(heard.event.order))
-                posted.append(posted_heard(name, msgspec.structs.replace(heard, event=event), now=now))
+                named_here = dated(msgspec.structs.replace(heard, event=event), now=now)
+                posted.append(posted_heard(name, named_here, now=now))
             except Unreadable as error:
                 unread.append(f"event {heard.event.id}: {error}")
         known = [one.event.id for one in posted if await self._box.views.events(one.event.id, source=name)]

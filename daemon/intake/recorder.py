@@ -5,7 +5,6 @@ decides; what is history (`diff`) is taken with nobody told.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -14,7 +13,7 @@ from daemon.intake.base import DELETED, Heard, Reading, Snapshot, Source, Unread
 from daemon.intake.details import details_of
 from daemon.intake.diff import Known, News, Sighting, capped, diff, not_again
 from daemon.intake.door import Door
-from daemon.intake.events import fitting, posted_heard, posted_news
+from daemon.intake.events import dated, fitting, posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
 from daemon.intake.says_again import Said, less_said_before
 from outbox import Outbox, StoredEvent
@@ -26,9 +25,9 @@ DAY_MS = 86_400_000
 REMEMBERED_MS = 30 * DAY_MS
 """An order older than this, or than what is kept (`retention`), of which nothing is known is history: what was told of it may be gone."""
 LATE_MS = DAY_MS
-UNSURE_MS = DAY_MS
-"""By so much a mapped source may date what happens just now too early: with the day alone, or in a zone of its own."""
 """How late a webhook may come and still be news: shops try for hours, and queue."""
+UNSURE_MS = DAY_MS
+"""By so much a mapped source may date what happens just now too early, in a zone of its own."""
 LONG_ID = 8
 """Digits that a record's id must have to be looked for at orders that others named: shorter ones are not unique among shops."""
 
@@ -159,17 +158,16 @@ class Recorder:
         history; what was kept and names no time happened when it came. Raises OutboxError as `tell` does."""
         if asked is not None or came is not None:
             events = [one for one in events if not await self._box.views.events(one.event.id, source=source.name)]
-        horizon = 0 if asked is None else await self.born(source.name) - UNSURE_MS
+        born = 0 if asked is None else await self.born(source.name)
         told: dict[str, list[Said]] = {}
         posted: list[Posted] = []
         old: list[Posted] = []
         unread = []
         for one in events:
-            if came is not None and one.event.occurred_at is None:
-                one = _dated(one, came)
-            history = one.event.occurred_at is not None and to_ms(one.event.occurred_at) < horizon
+            unsure = 0 if one.by_day else UNSURE_MS
+            history = one.event.occurred_at is not None and to_ms(one.event.occurred_at) < born - unsure
             try:
-                named = await self._with_ref(source, one)
+                named = await self._with_ref(source, dated(one, now=self._clock.now(), came=came))
                 less = await self._less_said(source, named, told)
                 (old if history else posted).append(
                     posted_heard(source.name, less, now=self._clock.now(), history=history)
@@ -207,11 +205,6 @@ class Recorder:
         if known != ref:
             await self._box.aliases.set(source.name, order.source_id, ref)
         return _renamed(heard, msgspec.structs.replace(order, ref=ref))
-
-
-def _dated(heard: Heard, at: int) -> Heard:
-    moment = datetime.fromtimestamp(at / 1000, UTC)
-    return msgspec.structs.replace(heard, event=msgspec.structs.replace(heard.event, occurred_at=moment))
 
 
 def _renamed(heard: Heard, order: OrderFields) -> Heard:
