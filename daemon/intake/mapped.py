@@ -38,6 +38,7 @@ from outbox.model import Customer, Event, Item, OrderFields
 ORDER_KEYS = frozenset(OrderFields.__struct_fields__)
 CUSTOMER_KEYS = frozenset(Customer.__struct_fields__) - {"consent", "addresses"}
 _MONEY_DATA = frozenset({"amount", "refunded"})
+_CANCELLED = "order.cancelled"
 _A_TEST = "a test: set test_orders = true to tell of those"
 
 
@@ -67,6 +68,8 @@ class MappedSettings(SourceSettings, frozen=True, kw_only=True):
     """Of the minor units of a currency, where this sender has others than most."""
     tz: str = ""
     """The zone of times that say none; "" UTC, and of days the store's."""
+    drafts: bool = False
+    """Whether orders may be cancelled there that were never placed, of which nothing was told (quotations, baskets): untold, then."""
     unknown: Literal["keep", "ignore"] = "ignore"
     """A status that `statuses` does not name: keep the body to look at, or pass over it."""
     answer: str = ""
@@ -206,7 +209,7 @@ class Mapped(Source, Polled):
         event = Event(
             id=f"{their_id}:{type}", type=type, order=order, occurred_at=at, customer=customer, data=data or None
         )
-        return Heard(event, tuple(odd), by_day=by_day)
+        return Heard(event, tuple(odd), by_day=by_day, draft=self.settings.drafts and type == _CANCELLED)
 
     def _at(self, item: Any, odd: list[str]) -> tuple[datetime | None, bool]:
         """When it happened, and whether the day alone is known of that."""

@@ -15,7 +15,7 @@ from daemon.intake.diff import Known, News, Sighting, capped, diff, not_again
 from daemon.intake.door import Door
 from daemon.intake.events import dated, fitting, posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
-from daemon.intake.says_again import Said, less_said_before
+from daemon.intake.says_again import Said, less_said_before, was_placed
 from outbox import Outbox, StoredEvent
 from outbox.clock import Clock
 from outbox.model import Customer, Event, Order, OrderFields, Plan, Posted
@@ -154,8 +154,8 @@ class Recorder:
     async def heard(
         self, source: Source, events: Sequence[Heard], *, asked: int | None = None, came: int | None = None
     ) -> Sequence[str]:
-        """Take events, their orders' names found; what could not be taken. What a source that was asked dates before it was there is
-        history; what was kept and names no time happened when it came. Raises OutboxError as `tell` does."""
+        """Take events, their orders' names found; what could not be taken. History is the end of what was never placed, and what a source
+        that was asked dates before it was there. What was kept and names no time happened when it came. Raises OutboxError as `tell` does."""
         if asked is not None or came is not None:
             events = [one for one in events if not await self._box.views.events(one.event.id, source=source.name)]
         born = 0 if asked is None else await self.born(source.name)
@@ -169,6 +169,8 @@ class Recorder:
             try:
                 named = await self._with_ref(source, dated(one, now=self._clock.now(), came=came))
                 less = await self._less_said(source, named, told)
+                if one.draft and not was_placed(less.event, source.name, told[less.event.order.ref]):
+                    history = True
                 (old if history else posted).append(
                     posted_heard(source.name, less, now=self._clock.now(), history=history)
                 )

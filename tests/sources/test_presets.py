@@ -210,6 +210,44 @@ async def test_what_salesforce_says_hours_late_undoes_no_step_taken_since(tmp_pa
         ]
 
 
+def odoo(state: str, hour: int = 9) -> AHook:
+    record = msgspec.json.decode(shared("samples/odoo-sale-order.json").read_bytes())
+    body = msgspec.json.encode(record | {"state": state, "write_date": f"2026-11-24 {hour:02}:00:00"})
+    return AHook(source="erp", body=body, query=[("token", "t0k")])
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        (["draft", "cancel", "cancel"], []),
+        (["sale", "cancel", "cancel"], ["order.confirmed", "order.cancelled"]),
+        (["cancel", "sale"], ["order.confirmed"]),
+    ],
+)
+async def test_a_quotation_that_came_to_nothing_is_no_order_that_was_cancelled(
+    tmp_path: Path, states: list[str], told: list[str]
+) -> None:
+    """Whoever had asked for a price read that their order was cancelled."""
+    table = {"kind": "mapped", "preset": "odoo"}
+    async with open_front(tmp_path, secrets={"ERP_WEBHOOK_SECRET": "t0k"}, erp=table) as front:
+        for hour, state in enumerate(states):
+            await front.take(odoo(state, min(hour, 1)))
+        assert await front.told() == told
+        assert len(await front.events()) == len({*states} - {"draft"})
+        assert (await front.box.audit.list(kind="event.conflict", limit=5)).items == []
+
+
+@pytest.mark.parametrize(
+    ("type", "told"), [("order.placed", True), ("payment.confirmed", True), ("payment.failed", False)]
+)
+async def test_that_an_order_which_others_placed_was_cancelled_is_told(tmp_path: Path, type: str, told: bool) -> None:
+    table = {"kind": "mapped", "preset": "odoo"}
+    async with open_front(tmp_path, secrets={"ERP_WEBHOOK_SECRET": "t0k"}, erp=table) as front:
+        await front.box.spool.accept(posted("e1", type, "S01042", source="webshop", at=NOW), front.plan)
+        await front.take(odoo("cancel"))
+        assert ("order.cancelled" in await front.told()) is told
+
+
 async def test_a_store_says_more_on_top_of_a_preset(tmp_path: Path) -> None:
     table = {"preset": "toast", "ref_prefix": "BalloonLoft:", "statuses": {"READY": "order.in_production"}}
     async with open_front(tmp_path, secrets={"TILL_WEBHOOK_SECRET": "s"}, till={"kind": "mapped", **table}) as front:
