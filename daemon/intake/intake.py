@@ -34,8 +34,8 @@ log = structlog.get_logger(__name__)
 RETRY_EVERY = 120.0
 RETRIES = 50
 SYNC_WAIT = 30.0
-_OF_ALL = (0, 401, 429)
-"""What a question for one record shows of all of them: no answer, a key that is not valid, too many questions."""
+_OF_ALL = (0, 401, 429, 502, 503, 504)
+"""What a question for one record shows of all of them: no answer, a key that is not valid, too many questions, nobody there."""
 _KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "x-shopify-topic", "x-wc-webhook-topic", "x-github-event")
 """Headers that say what a body is; none that vouch for it."""
 
@@ -218,7 +218,7 @@ class Intake:
             except Fault as fault:
                 again = again or not fault.lasting or fault.status in OF_THE_KEY
                 why = f"not fetched: {source.clean(str(fault))}"
-                if fault.status in _OF_ALL:
+                if fault.page or fault.status in _OF_ALL:
                     return [*missing, why], again
                 missing.append(f"{record.kind} {record.id}: {why}")
         return missing, again

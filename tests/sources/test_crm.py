@@ -135,8 +135,11 @@ async def test_a_record_at_which_the_crm_fails_each_time_is_asked_for_again_and_
         assert await front.events() == [("44001122:order.ready", "B-1042")]
 
 
+PAGE = Response(status=403, headers={"content-type": "text/html"}, body=b"<!DOCTYPE html><title>No</title>")
+
+
 @pytest.mark.parametrize(
-    "answer", [Deferred("no connection", unreachable=True), json_response({}, 429), json_response({}, 401)]
+    "answer", [Deferred("no connection"), PAGE, *(json_response({}, status) for status in (401, 429, 502, 503, 504))]
 )
 async def test_where_no_record_is_to_be_had_one_is_asked_for(tmp_path: Path, answer: Response | Deferred) -> None:
     """A hundred of them, half a minute each, would keep the other sources' waiting."""
