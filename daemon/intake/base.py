@@ -110,6 +110,11 @@ class Heard(msgspec.Struct, frozen=True):
 
     event: Event
     odd: tuple[str, ...] = ()
+    by_day: bool = False
+    """It was dated with the day alone: `occurred_at` is that day's end."""
+    draft: bool = False
+    """As far as this shows, its order may never have been placed: nobody hears of it unless somebody told where that stands, or that it
+    is paid."""
 
 
 class Record(msgspec.Struct, frozen=True):

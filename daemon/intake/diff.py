@@ -13,7 +13,7 @@ import msgspec
 from daemon.intake.base import CHANGED, DELETED, PLACED, REOPENED, Fact, Snapshot
 from daemon.intake.details import ADDRESSES, Details, details_of, differing, is_outdone, without
 from outbox.model import Event
-from outbox.orders import moves_status, rank, to_ms
+from outbox.orders import QUESTIONS, moves_status, rank, to_ms
 
 REFUND = "refund.issued"
 CONFIRMED = "order.confirmed"
@@ -23,6 +23,8 @@ _TELL_THE_TIME = frozenset({PLACED, CONFIRMED, DELAYED})
 """Of these the customer hears with the time that is promised."""
 _NOT_PLACED = frozenset({UNPAID, "order.cancelled", DELETED, REOPENED})
 """Where an order may stand by what was told of it that is not placed yet: a draft, and what became of it."""
+_TO_CONFIRM = QUESTIONS | {PLACED}
+"""Where it may stand before it was ever confirmed."""
 _ENDS = frozenset({"order.completed", "order.cancelled", DELETED})
 
 
@@ -117,15 +119,20 @@ def _newest(known: Sequence[Known]) -> Known | None:
 
 
 def _as_told(fact: Fact, known: Sequence[Known], *, places: bool) -> Fact:
-    """Coming back to where it is confirmed, from wherever it stood, is no confirmation. Placed after a payment of it had failed, or after the
+    """Coming back to where it is confirmed, from wherever it stood after that, is no confirmation. Placed after a payment of it had failed, or after the
     draft of it was called off for want of a payment, it is paid otherwise since then. `places`: it is placed now."""
     newest = _newest(known)
     if fact.type == PLACED and newest is not None and newest.type in _NOT_PLACED:
         until = datetime.fromtimestamp((newest.as_of or 0) / 1000, UTC)
         return msgspec.structs.replace(fact, at=max(fact.at or until, until))
-    if not places and fact.type == CONFIRMED and any(one.as_of is not None and moves_status(one.type) for one in known):
+    if not places and fact.type == CONFIRMED and any(_was_confirmed(one) for one in known):
         return msgspec.structs.replace(fact, type=REOPENED, usual=True)
     return fact
+
+
+def _was_confirmed(one: Known) -> bool:
+    """Whether it stood there, or at what follows that."""
+    return one.as_of is not None and moves_status(one.type) and one.type not in _TO_CONFIRM
 
 
 def _once_id(now: Snapshot, fact: Fact, known: Sequence[Known]) -> str | None:

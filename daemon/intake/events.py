@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from daemon.intake.base import Heard, Snapshot, Unreadable, is_type
 from daemon.intake.diff import News, form_of
 from outbox import harmless
 from outbox.model import Customer, Event, OrderFields, Posted
+from outbox.orders import to_ms
 
 LARGEST = 256 * 1024
 _MONEY = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
@@ -17,6 +19,16 @@ _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}")
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
+
+
+def dated(heard: Heard, *, now: int, came: int | None = None) -> Heard:
+    """Of a day that is not over when it is told nobody knows the moment. What `came` (ms) before now, and names no moment, happened then."""
+    at = heard.event.occurred_at
+    if heard.by_day and at is not None and to_ms(at) > (now if came is None else came):
+        at = None
+    if at is None and came is not None:
+        at = datetime.fromtimestamp(came / 1000, UTC)
+    return msgspec.structs.replace(heard, event=msgspec.structs.replace(heard.event, occurred_at=at))
 
 
 def posted_heard(source: str, heard: Heard, *, now: int, history: bool = False) -> Posted:

@@ -156,7 +156,10 @@ class HubSpot(Source, Polled):
 
     def read_record(self, response: Response, record: Record, *, now: int) -> Reading:
         """The webhook said that its status changed, so that is news however old the record is."""
-        reading = self._records([response.object()])
+        found = response.object()
+        if not isinstance(found.get("properties"), dict):
+            raise fault_of(response)
+        reading = self._records([found])
         changed = tuple(msgspec.structs.replace(snapshot, created=None) for snapshot in reading.snapshots)
         return msgspec.structs.replace(reading, snapshots=changed)
 

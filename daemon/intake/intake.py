@@ -16,7 +16,7 @@ from daemon.intake import registry
 from daemon.intake.base import Body, Hook, Reading, Record, Snapshot, Source, Unreadable
 from daemon.intake.diff import Sighting, diff
 from daemon.intake.door import Door
-from daemon.intake.events import posted_heard, posted_news
+from daemon.intake.events import dated, posted_heard, posted_news
 from daemon.intake.polling.calls import Caller
 from daemon.intake.polling.polled import OF_THE_KEY, Fault, Polled, fault_of
 from daemon.intake.polling.poller import Poller
@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 RETRY_EVERY = 120.0
 RETRIES = 50
 SYNC_WAIT = 30.0
+_OF_ALL = (0, 401, 429, 502, 503, 504)
+"""What a question for one record shows of all of them: no answer, a key that is not valid, too many questions, nobody there."""
 _KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "x-shopify-topic", "x-wc-webhook-topic", "x-github-event")
 """Headers that say what a body is; none that vouch for it."""
 
@@ -124,11 +126,10 @@ class Intake:
         unread: list[str] = []
         if reading.snapshots:
             unread += await self._told(source, reading.snapshots)
-        if reading.fetch:
-            await self._keep_to_fetch(hook)
         more = await self._recorder.heard(source, reading.events)
-        if reasons := "; ".join((*reading.unread, *unread, *more)):
-            await self._keep(hook, reasons)
+        reasons = "; ".join((*reading.unread, *unread, *more))
+        if reasons or reading.fetch:
+            await self._keep(hook, reasons, fetches=bool(reading.fetch))
         return HookAnswer(body=reading.answer, content_type=reading.content_type)
 
     def _read(self, source: Source, body: Body, now: int) -> Reading:
@@ -160,22 +161,19 @@ class Intake:
         self.pollers[source.name].wake.set()
         return ()
 
-    async def _keep_to_fetch(self, hook: Hook) -> None:
+    async def _keep(self, hook: Hook, reason: str, *, fetches: bool = False) -> None:
+        """What could not be understood (`reason`), or names records that are to be fetched."""
+        if reason:
+            log.warning("a webhook could not be understood; it is kept", source=hook.source, why=reason)
         await self._box.quarantine.keep(
             hook.source,
             self._source(hook.source).without_token(hook.body),
             headers=_kept(hook.headers),
-            reason="what it names is being fetched",
-            retry=True,
+            reason=reason or "what it names is being fetched",
+            retry=fetches,
         )
-        self._fetch.set()
-
-    async def _keep(self, hook: Hook, reason: str) -> None:
-        """What could not be understood."""
-        log.warning("a webhook could not be understood; it is kept", source=hook.source, why=reason)
-        await self._box.quarantine.keep(
-            hook.source, self._source(hook.source).without_token(hook.body), headers=_kept(hook.headers), reason=reason
-        )
+        if fetches:
+            self._fetch.set()
 
     # ------------------------------------------------------------ reading again
 
@@ -194,20 +192,36 @@ class Intake:
         source = self._source(kept.source)
         retry = False
         try:
-            reading = self._read(source, body_of(kept.body, kept.headers), self._clock.now())
-            unread = list((await self._recorder.tell(source, reading)).unread)
-            for record in reading.fetch:
-                unread += await self._fetched(source, record)
+            reading = self._read(source, body_of(kept.body, kept.headers), kept.at)
+            unread = list((await self._recorder.tell(source, reading, came=kept.at)).unread)
+            if reading.fetch:
+                missing, retry = await self._fetch_each(source, reading.fetch)
+                unread += missing
         except Unreadable as error:
             unread = [str(error)]
-        except Fault as fault:
-            unread = [f"not fetched: {source.clean(str(fault))}"]
-            retry = not fault.lasting or fault.status in OF_THE_KEY
         if unread:
             await self._box.quarantine.explain(kept.seq, "; ".join(unread), retry=retry)
         else:
             await self._box.quarantine.close(kept.seq, "done", actor=actor)
         return "; ".join(unread)
+
+    async def _fetch_each(self, source: Source, records: Sequence[Record]) -> tuple[list[str], bool]:
+        """What of them could not be had or understood, and whether to ask again. One that is gone costs only itself; where the line, the key or
+        the sender's patience is at its end, the others are not asked for in vain."""
+        missing: list[str] = []
+        again = False
+        for record in records:
+            try:
+                missing += await self._fetched(source, record)
+            except Unreadable as error:
+                missing.append(str(error))
+            except Fault as fault:
+                again = again or not fault.lasting or fault.status in OF_THE_KEY
+                why = f"not fetched: {source.clean(str(fault))}"
+                if fault.page or fault.status in _OF_ALL:
+                    return [*missing, why], again
+                missing.append(f"{record.kind} {record.id}: {why}")
+        return missing, again
 
     async def _fetched(self, source: Source, record: Record) -> tuple[str, ...]:
         assert isinstance(source, Polled)
@@ -234,7 +248,8 @@ class Intake:
         for heard in reading.events:
             try:
                 event = msgspec.structs.replace(heard.event, order=source.named_here(heard.event.order))
-                posted.append(posted_heard(name, msgspec.structs.replace(heard, event=event), now=now))
+                named_here = dated(msgspec.structs.replace(heard, event=event), now=now)
+                posted.append(posted_heard(name, named_here, now=now))
             except Unreadable as error:
                 unread.append(f"event {heard.event.id}: {error}")
         known = [one.event.id for one in posted if await self._box.views.events(one.event.id, source=name)]

@@ -5,7 +5,7 @@ since many send one id with changing content; what maps to nothing is answered 2
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -32,12 +32,13 @@ from daemon.intake.polling import configured as polling
 from daemon.intake.polling.polled import Polled, SourcePage, Turn
 from daemon.intake.promised import moment_or_day
 from daemon.intake.soap import outbound_message
-from daemon.intake.values import Place, form_of, json_of, parse_json, read_each
+from daemon.intake.values import Place, end_of_day, form_of, json_of, parse_json, read_each
 from outbox.model import Customer, Event, Item, OrderFields
 
 ORDER_KEYS = frozenset(OrderFields.__struct_fields__)
 CUSTOMER_KEYS = frozenset(Customer.__struct_fields__) - {"consent", "addresses"}
 _MONEY_DATA = frozenset({"amount", "refunded"})
+_CANCELLED = "order.cancelled"
 _A_TEST = "a test: set test_orders = true to tell of those"
 
 
@@ -66,7 +67,9 @@ class MappedSettings(SourceSettings, frozen=True, kw_only=True):
     decimals: dict[str, int] = msgspec.field(default_factory=dict)
     """Of the minor units of a currency, where this sender has others than most."""
     tz: str = ""
-    """The zone of times that say none; "" UTC."""
+    """The zone of times that say none; "" UTC, and of days the store's."""
+    drafts: bool = False
+    """Whether orders may be cancelled there that were never placed, of which nothing was told (quotations, baskets): untold, then."""
     unknown: Literal["keep", "ignore"] = "ignore"
     """A status that `statuses` does not name: keep the body to look at, or pass over it."""
     answer: str = ""
@@ -201,12 +204,20 @@ class Mapped(Source, Polled):
             their_id = order.source_id or order.ref
         if not their_id:
             raise Unreadable("; ".join(["neither id, order.ref nor order.source_id was found", *odd]))
-        at = self._expressions["at"].find(item, odd).moment(self._zone) if "at" in self._expressions else None
+        at, by_day = self._at(item, odd)
         data = dict(self._data_fields(item, odd, order.currency))
         event = Event(
             id=f"{their_id}:{type}", type=type, order=order, occurred_at=at, customer=customer, data=data or None
         )
-        return Heard(event, tuple(odd))
+        return Heard(event, tuple(odd), by_day=by_day, draft=self.settings.drafts and type == _CANCELLED)
+
+    def _at(self, item: Any, odd: list[str]) -> tuple[datetime | None, bool]:
+        """When it happened, and whether the day alone is known of that."""
+        if "at" not in self._expressions:
+            return None, False
+        found = self._expressions["at"].find(item, odd)
+        end = end_of_day(found.value, self._zone if self.settings.tz else self.store.zone)
+        return (found.moment(self._zone), False) if end is None else (end, True)
 
     def _is_only_a_test(self, found: Any, odd: list[str]) -> bool:
         return not self.settings.test_orders and self._is("test", found, odd)

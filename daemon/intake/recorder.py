@@ -13,9 +13,9 @@ from daemon.intake.base import DELETED, Heard, Reading, Snapshot, Source, Unread
 from daemon.intake.details import details_of
 from daemon.intake.diff import Known, News, Sighting, capped, diff, not_again
 from daemon.intake.door import Door
-from daemon.intake.events import fitting, posted_heard, posted_news
+from daemon.intake.events import dated, fitting, posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
-from daemon.intake.says_again import Said, less_said_before
+from daemon.intake.says_again import Said, less_said_before, was_placed
 from outbox import Outbox, StoredEvent
 from outbox.clock import Clock
 from outbox.model import Customer, Event, Order, OrderFields, Plan, Posted
@@ -25,9 +25,9 @@ DAY_MS = 86_400_000
 REMEMBERED_MS = 30 * DAY_MS
 """An order older than this, or than what is kept (`retention`), of which nothing is known is history: what was told of it may be gone."""
 LATE_MS = DAY_MS
-UNSURE_MS = DAY_MS
-"""By so much a mapped source may date what happens just now too early: with the day alone, or in a zone of its own."""
 """How late a webhook may come and still be news: shops try for hours, and queue."""
+UNSURE_MS = DAY_MS
+"""By so much a mapped source may date what happens just now too early, in a zone of its own."""
 LONG_ID = 8
 """Digits that a record's id must have to be looked for at orders that others named: shorter ones are not unique among shops."""
 
@@ -55,9 +55,11 @@ class Recorder:
         self._since: dict[str, float] = {}
         """Monotonic: since when the sources are there of which it is not noted yet."""
 
-    async def tell(self, source: Source, reading: Reading, *, asked: int | None = None) -> Recorded:
+    async def tell(
+        self, source: Source, reading: Reading, *, asked: int | None = None, came: int | None = None
+    ) -> Recorded:
         """Take what is new. `asked`: when (ms) the source was asked for it; None: it came by a webhook, which says that something
-        happened just now. Raises OutboxError when nothing can be taken at present."""
+        happened just then: now, or when it `came` (ms) and was kept. Raises OutboxError when nothing can be taken at present."""
         unread, refs = list(reading.unread), []
         async with self._locks.of((source.name, snapshot.id) for snapshot in reading.snapshots):
             batch: dict[str, list[tuple[Posted, bool]]] = {}
@@ -65,13 +67,13 @@ class Recorder:
                 if snapshot.id in batch:
                     await self._take(batch)
                 try:
-                    news = await self.news(source, snapshot, asked=asked)
+                    news = await self.news(source, snapshot, asked=asked, came=came)
                     batch[snapshot.id] = [(self._posted(source, one), one.history) for one in news]
                     refs += [one.event.order.ref for one in news if not one.history]
                 except Unreadable as error:
                     unread.append(f"order {snapshot.id}: {error}")
             await self._take(batch)
-        more = await self.heard(source, reading.events, asked=asked)
+        more = await self.heard(source, reading.events, asked=asked, came=came)
         return Recorded((*unread, *more), tuple(dict.fromkeys(refs)))
 
     async def _take(self, batch: dict[str, list[tuple[Posted, bool]]]) -> None:
@@ -90,7 +92,9 @@ class Recorder:
 
     # ------------------------------------------------------------ orders as a shop shows them
 
-    async def news(self, source: Source, snapshot: Snapshot, *, asked: int | None) -> list[News]:
+    async def news(
+        self, source: Source, snapshot: Snapshot, *, asked: int | None, came: int | None = None
+    ) -> list[News]:
         """What of it is new. Raises Unreadable for a part of an order that nobody has named, and for where an order stands of which nobody
         has told: it would be told to no customer, and known when the order itself says whose it is."""
         now = self._clock.now()
@@ -108,7 +112,7 @@ class Recorder:
         horizon = max(await self.born(source.name), now - min(REMEMBERED_MS, self._kept_ms))
         if asked is None:
             late = min(horizon, to_ms(snapshot.updated) - LATE_MS)
-            came = None if source.dates_edits else now
+            came = None if source.dates_edits else now if came is None else came
             sighting = Sighting(horizon=late, moved=True, came=came, long_ago=now - REMEMBERED_MS)
         else:
             sighting = Sighting(horizon=horizon, asked=asked)
@@ -147,21 +151,26 @@ class Recorder:
 
     # ------------------------------------------------------------ events as they are
 
-    async def heard(self, source: Source, events: Sequence[Heard], *, asked: int | None = None) -> Sequence[str]:
-        """Take events, their orders' names found; what could not be taken. What a source that was asked dates before it was there is
-        history. Raises OutboxError as `tell` does."""
-        if asked is not None:
+    async def heard(
+        self, source: Source, events: Sequence[Heard], *, asked: int | None = None, came: int | None = None
+    ) -> Sequence[str]:
+        """Take events, their orders' names found; what could not be taken. History is the end of what was never placed, and what a source
+        that was asked dates before it was there. What was kept and names no time happened when it came. Raises OutboxError as `tell` does."""
+        if asked is not None or came is not None:
             events = [one for one in events if not await self._box.views.events(one.event.id, source=source.name)]
-        horizon = 0 if asked is None else await self.born(source.name) - UNSURE_MS
+        born = 0 if asked is None else await self.born(source.name)
         told: dict[str, list[Said]] = {}
         posted: list[Posted] = []
         old: list[Posted] = []
         unread = []
         for one in events:
-            history = one.event.occurred_at is not None and to_ms(one.event.occurred_at) < horizon
+            unsure = 0 if one.by_day else UNSURE_MS
+            history = one.event.occurred_at is not None and to_ms(one.event.occurred_at) < born - unsure
             try:
-                named = await self._with_ref(source, one)
+                named = await self._with_ref(source, dated(one, now=self._clock.now(), came=came))
                 less = await self._less_said(source, named, told)
+                if one.draft and not was_placed(less.event, source.name, told[less.event.order.ref]):
+                    history = True
                 (old if history else posted).append(
                     posted_heard(source.name, less, now=self._clock.now(), history=history)
                 )

@@ -11,6 +11,7 @@ from daemon.intake.base import CHANGED
 from daemon.intake.details import ADDRESSES, Details, is_outdone, without
 from daemon.intake.diff import DELAYED
 from outbox.model import Event
+from outbox.orders import PAID, moves_status
 
 _TELL_NO_TIME = ("payment.", "refund.", "return.")
 """Families of which the customer hears without the time that is promised."""
@@ -31,7 +32,7 @@ def less_said_before(event: Event, source: str, told: Sequence[Said]) -> Event:
     """Without the time and the addresses that its source said last and of which others (staff, another source) have said since what holds
     now. Nor is a time that was promised already the new one of what is late. `told`: of its order, oldest first; of an event that comes again
     what came before it counts."""
-    before = list(takewhile(lambda one: (one.source, one.id) != (source, event.id), told))
+    before = _said_before(event, source, told)
     own = [one for one in before if one.source == source]
     others = [one for one in before if one.source != source]
     last: dict[str, Any] = {}
@@ -50,6 +51,15 @@ def less_said_before(event: Event, source: str, told: Sequence[Said]) -> Event:
         outdone = [name for name in ADDRESSES if is_old(name, getattr(customer, name))]
         customer = without(customer, outdone)
     return msgspec.structs.replace(event, order=order, customer=customer)
+
+
+def was_placed(event: Event, source: str, told: Sequence[Said]) -> bool:
+    """Whether somebody had told where its order stands, or that it is paid. `told`: as above."""
+    return any(moves_status(one.type) or one.type == PAID for one in _said_before(event, source, told))
+
+
+def _said_before(event: Event, source: str, told: Sequence[Said]) -> Sequence[Said]:
+    return list(takewhile(lambda one: (one.source, one.id) != (source, event.id), told))
 
 
 def _is_known(at: datetime, last: datetime | None, before: Sequence[Said]) -> bool:

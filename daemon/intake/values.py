@@ -27,6 +27,8 @@ _BASIC_DAY = re.compile(r"20\d{6}")
 """ISO 8601 without its hyphens."""
 _BASIC_TIME = re.compile(r"(20\d{6})(\d{4}(?:\d\d)?)")
 """The same with the time of day, and nothing between them. As an epoch it would lie in 1976 or in the 27th century."""
+_DAY = re.compile(r"(\d{4}-?\d\d-?\d\d)(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
+"""A date, also as those write it who know moments alone."""
 _OFFSET = re.compile(r"([+-]\d\d)(\d\d)$")
 _CHARSET = re.compile(
     r"charset=\"?("
@@ -173,6 +175,12 @@ def moment_of(value: Any, zone: tzinfo = UTC) -> datetime | None:
         return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def end_of_day(value: Any, zone: tzinfo) -> datetime | None:
+    """The last second, in `zone`, of a day that is named without a time; None: it is none."""
+    found = isinstance(value, str) and _DAY.fullmatch(value.strip())
+    return moment_of(f"{found[1]}T23:59:59", zone) if found else None
 
 
 def _plain(value: int | float) -> str:

@@ -17,7 +17,7 @@ SELECT source, state FROM quarantine WHERE seq = :seq;
 UPDATE quarantine SET state = :state, body = x'', headers = '{}' WHERE seq = :seq;
 
 -- explain: why it still waits.
-UPDATE quarantine SET reason = :reason, retry = :retry WHERE seq = :seq AND reason <> :reason;
+UPDATE quarantine SET reason = :reason, retry = :retry WHERE seq = :seq AND (reason <> :reason OR retry <> :retry);
 
 -- all: the newest first, without their bodies.
 SELECT seq, at, source, state, reason, retry, times, cut, length(body), headers, x'' FROM quarantine

@@ -14,6 +14,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import open_box, planned, plans, posted, send
 from tests.support.planning import plan, route, store
 from tests.support.sources import AHook, FakeHttp, open_front, tell_all
+from tests.support.street import shipped
 
 TABLE = {"kind": "mapped", "id": "id", "type": "status", "order": {"ref": "order"}, "unknown": "keep"}
 GUARD = {"signature": {"kind": "token", "header": "x-token"}}
@@ -47,6 +48,40 @@ async def test_what_was_kept_is_understood_once_the_mapping_is_mended(tmp_path: 
         with pytest.raises(IllegalMove, match="done"):
             await front.intake.reread(closed)
         assert await front.waiting() == []
+
+
+async def test_what_is_read_again_happened_when_it_came(tmp_path: Path) -> None:
+    """Forty bodies of a Friday, read again on Monday: each order was ready anew, and its customer told, though they had it since long."""
+    erp = {**TABLE, **GUARD, "statuses": {"open": "order.placed"}, "customer": {"email": "mail"}}
+    clock = FakeClock()
+    said = {"order": "B-1", "mail": "ada@example.com"}
+    async with open_front(tmp_path, secrets=SECRETS, clock=clock, erp=erp) as front:
+        await front.take(hook(id=1, status="open", **said))
+        await front.take(hook(id=2, status="klar", **said))
+        await clock.advance(86_400)
+        completed = posted("k1", "order.completed", "B-1", source="counter", at=clock.now())
+        await front.box.spool.accept(completed, front.plan)
+        await clock.advance(2 * 86_400)
+    mended = {**erp, "statuses": {"open": "order.placed", "klar": "order.ready"}}
+    async with open_front(tmp_path, secrets=SECRETS, clock=clock, plan=shipped(), erp=mended) as front:
+        (kept,) = (await front.box.quarantine.list(state="waiting", limit=5)).items
+        assert await front.intake.reread(await front.box.quarantine.get(kept.seq)) == ""
+        (order,) = await front.box.views.orders_by_ref(["B-1"])
+        assert order.status == "order.completed"
+        page = await front.box.views.messages(limit=10)
+        late = [one.state for one in page.items if (one.trigger, one.audience) == ("order.ready", "customer")]
+        assert late == [State.SUPERSEDED]
+
+
+async def test_what_was_taken_of_a_body_that_is_read_again_stays_as_it_was(tmp_path: Path) -> None:
+    async with open_front(tmp_path, secrets=SECRETS, erp={**TABLE, **GUARD, "each": "rows"}) as front:
+        rows = [{"id": 1, "status": "order.ready", "order": "B-1"}, {"id": 2, "status": "Klar", "order": "B-2"}]
+        await front.take(hook(rows=rows))
+        await front.clock.advance(86_400)
+        (kept,) = (await front.box.quarantine.list(state="waiting", limit=5)).items
+        await front.intake.reread(await front.box.quarantine.get(kept.seq))
+        assert await front.events() == [("1:order.ready", "B-1")]
+        assert (await front.box.audit.list(kind="event.conflict", limit=5)).items == []
 
 
 async def test_a_reader_that_fails_inside_costs_no_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,9 +34,13 @@ def hubspot_hook(body: bytes) -> AHook:
     return AHook(source="crm", url=url, body=body, headers=headers)
 
 
-def change(**changes: Any) -> bytes:
+def change(**changed: Any) -> bytes:
+    return changes(changed)
+
+
+def changes(*each: Mapping[str, Any]) -> bytes:
     (one,) = msgspec.json.decode(shared("samples/hubspot-webhook-order-propertychange.json").read_bytes())
-    return msgspec.json.encode([one | changes])
+    return msgspec.json.encode([one | changed for changed in each])
 
 
 def record(status: str = " READY ", at: str = "2026-11-24T10:14:00Z") -> dict[str, Any]:
@@ -90,6 +94,72 @@ async def test_while_the_line_is_down_it_is_kept_and_fetched_later(tmp_path: Pat
         assert await fetch(front) == [""]
         assert await fetch(front) == []
         assert len(await front.events()) == 1
+
+
+async def test_an_answer_that_breaks_off_is_no_record(tmp_path: Path) -> None:
+    """Its notification was done with, and nobody heard that the order is ready."""
+    whole = json_response(record())
+    http = FakeHttp(lambda request: msgspec.structs.replace(whole, body=whole.body[:40]))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, crm=HUBSPOT) as front:
+        await front.take(hubspot_hook(change()))
+        assert await fetch(front) == ["0-123 44001122: not fetched: the answer could not be read"]
+        http.answer = lambda request: whole
+        assert await fetch(front) == [""]
+        assert await front.events() == [("44001122:order.ready", "B-1042")]
+
+
+async def test_a_record_that_is_gone_costs_no_other_that_is_named_with_it(tmp_path: Path) -> None:
+    """Twenty orders were set to ready at once: those after the one that is gone were never fetched."""
+
+    def answer(request: Request) -> Response:
+        return json_response(record()) if request.path.endswith("/44001122") else json_response({}, 404)
+
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(answer), crm=HUBSPOT) as front:
+        await front.take(hubspot_hook(changes({"objectId": 1}, {})))
+        assert await fetch(front) == ["0-123 1: not fetched: it answered 404"]
+        assert await fetch(front) == []
+        assert await front.events() == [("44001122:order.ready", "B-1042")]
+        assert await front.waiting() == ["0-123 1: not fetched: it answered 404"]
+
+
+async def test_a_record_at_which_the_crm_fails_each_time_is_asked_for_again_and_costs_no_other(tmp_path: Path) -> None:
+    def answer(request: Request) -> Response:
+        return json_response(record()) if request.path.endswith("/44001122") else json_response({}, 500)
+
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(answer), crm=HUBSPOT) as front:
+        await front.take(hubspot_hook(changes({"objectId": 1}, {}, {"objectId": 2})))
+        for _ in range(2):
+            assert await fetch(front) == [
+                "0-123 1: not fetched: it answered 500; 0-123 2: not fetched: it answered 500"
+            ]
+        assert await front.events() == [("44001122:order.ready", "B-1042")]
+
+
+PAGE = Response(status=403, headers={"content-type": "text/html"}, body=b"<!DOCTYPE html><title>No</title>")
+
+
+@pytest.mark.parametrize(
+    "answer", [Deferred("no connection"), PAGE, *(json_response({}, status) for status in (401, 429, 502, 503, 504))]
+)
+async def test_where_no_record_is_to_be_had_one_is_asked_for(tmp_path: Path, answer: Response | Deferred) -> None:
+    """A hundred of them, half a minute each, would keep the other sources' waiting."""
+    async with open_front(tmp_path, secrets=SECRETS, http=FakeHttp(lambda request: answer), crm=HUBSPOT) as front:
+        await front.take(hubspot_hook(changes({"objectId": 1}, {})))
+        await fetch(front)
+        assert len(front.http.asked) == 1
+        front.http.answer = lambda request: json_response(record())
+        assert await fetch(front) == [""]
+
+
+async def test_what_a_notification_says_that_can_not_be_read_costs_none_of_its_records(tmp_path: Path) -> None:
+    """They were kept to be fetched, and then kept to be looked at."""
+    http = FakeHttp(lambda request: json_response(record()))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, crm=HUBSPOT) as front:
+        await front.take(hubspot_hook(changes({"propertyName": None}, {})))
+        assert await fetch(front) == ["events[0].propertyName is missing"]
+        assert await front.events() == [("44001122:order.ready", "B-1042")]
+        assert await fetch(front) == []
+        assert await front.waiting() == ["events[0].propertyName is missing"]
 
 
 async def test_a_record_that_is_gone_is_not_fetched_for_ever(tmp_path: Path) -> None:
@@ -148,7 +218,7 @@ async def test_without_a_key_an_order_is_known_by_the_records_id(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "changed",
     [
         {"changeSource": "INTEGRATION"},
         {"propertyName": "other"},
@@ -157,10 +227,10 @@ async def test_without_a_key_an_order_is_known_by_the_records_id(tmp_path: Path)
     ],
 )
 async def test_our_own_writes_and_what_is_none_of_ours_come_to_nothing(
-    tmp_path: Path, changes: Mapping[str, Any]
+    tmp_path: Path, changed: Mapping[str, Any]
 ) -> None:
     async with open_front(tmp_path, secrets={"CRM_WEBHOOK_SECRET": "client-secret"}, crm=HUBSPOT) as front:
-        await front.take(hubspot_hook(change(**changes)))
+        await front.take(hubspot_hook(change(**changed)))
         assert (await front.events(), await front.waiting()) == ([], [])
 
 
@@ -175,6 +245,19 @@ async def test_hubspot_is_asked_in_the_order_of_change(tmp_path: Path) -> None:
         await front.take(hubspot_hook(change()))
         await front.poll("crm")
         assert await front.events() == [("44001122:order.ready", "B-1042")]
+
+
+async def test_an_order_that_was_placed_is_told_as_confirmed_and_no_second_time(tmp_path: Path) -> None:
+    """Its customer got no confirmation, and staff read that it was taken up again."""
+    table = {**HUBSPOT, "statuses": {**STATUSES, "New": "order.placed", "Confirmed": "order.confirmed"}}
+    shown: list[Any] = []
+    http = FakeHttp(lambda request: json_response(shown[-1]))
+    async with open_front(tmp_path, secrets=SECRETS, http=http, crm=table) as front:
+        for minute, status in enumerate(["New", "Confirmed", "Ready", "Confirmed"]):
+            shown.append(record(status, f"2026-11-24T10:{minute:02}:00Z"))
+            await front.take(hubspot_hook(change(eventId=minute)))
+            assert await fetch(front) == [""]
+        assert await front.told() == ["order.placed", "order.confirmed", "order.ready", "order.reopened"]
 
 
 def zoho(request: Request) -> Response:
@@ -214,6 +297,29 @@ async def test_a_record_that_zoho_has_no_more_is_not_fetched_for_ever(tmp_path: 
         await front.take(AHook(source="crm", body=shared("samples/zoho-notification.json").read_bytes()))
         assert "no such record" in (await fetch(front))[0]
         assert await fetch(front) == []
+
+
+async def test_a_record_that_zoho_has_no_more_costs_no_other_that_is_named_with_it(tmp_path: Path) -> None:
+    def answer(request: Request) -> Response:
+        return Response(status=204) if request.path.endswith("/1") else zoho(request)
+
+    body = msgspec.json.decode(shared("samples/zoho-notification.json").read_bytes())
+    async with open_front(tmp_path, secrets=ZOHO_SECRETS, http=FakeHttp(answer), crm=ZOHO) as front:
+        await front.take(AHook(source="crm", body=msgspec.json.encode(body | {"ids": ["1", *body["ids"]]})))
+        assert await fetch(front) == ["Deals 1: not fetched: there is no such record any more"]
+        assert await front.events() == [("554023000000527002:order.ready", "B-1042")]
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_what_zoho_gave_no_token_for_is_fetched_with_the_next(tmp_path: Path, status: int) -> None:
+    http = FakeHttp(lambda request: json_response({"error": "invalid_code"}, status))
+    body = msgspec.json.decode(shared("samples/zoho-notification.json").read_bytes())
+    async with open_front(tmp_path, secrets=ZOHO_SECRETS, http=http, crm=ZOHO) as front:
+        await front.take(AHook(source="crm", body=msgspec.json.encode(body | {"ids": [*body["ids"], "1"]})))
+        assert "no access token was given" in (await fetch(front))[0]
+        assert len(http.asked) == 1
+        http.answer = zoho
+        assert await fetch(front) == [""]
 
 
 async def test_the_token_in_a_notification_is_not_kept_with_it(tmp_path: Path) -> None:

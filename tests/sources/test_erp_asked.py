@@ -1,14 +1,20 @@
 """An ERP that is asked: what it shows from before the box was there is told to nobody, and nothing new is no fault."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from daemon.http import Response
+from outbox.model import State
+from outbox.orders import to_ms
 from tests.support.fake_clock import FakeClock
-from tests.support.sources import NOW, FakeHttp, json_response, open_front
+from tests.support.outbox_box import posted
+from tests.support.sources import NOW, AHook, FakeHttp, json_response, open_front
+from tests.support.street import shipped
 
 ERP: dict[str, Any] = {
     "kind": "mapped",
@@ -70,6 +76,49 @@ async def test_what_is_dated_with_the_day_alone_is_told_on_the_day_of_the_instal
     async with open_front(tmp_path, http=http, erp={**ERP, "at": "changed"}) as front:
         await front.poll("erp")
         assert await front.told() == ["order.ready"]
+
+
+@pytest.mark.parametrize("day", ["2026-11-24", "20261124", "2026-11-24T00:00:00", "2026-11-24 00:00:00.000Z"])
+async def test_of_a_day_alone_nobody_knows_the_moment(tmp_path: Path, day: str) -> None:
+    """It counted from midnight: "ready" was past its time from noon on, and late after any step taken that day."""
+    clock = FakeClock(NOW + 4 * 3_600_000)
+    rows = [{"id": "1", "type": "order.ready", "changed": day}]
+    http = FakeHttp(lambda request: json_response(rows))
+    async with open_front(tmp_path, http=http, clock=clock, plan=shipped(), erp={**ERP, "at": "changed"}) as front:
+        ada = {"email": "ada@example.com"}
+        placed = posted("k1", "order.placed", "1", source="counter", at=clock.now() - 3_600_000, customer=ada)
+        await front.box.spool.accept(placed, front.plan)
+        await front.poll("erp")
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert order.status == "order.ready"
+        page = await front.box.views.messages(limit=10)
+        (ready,) = [one for one in page.items if (one.trigger, one.audience) == ("order.ready", "customer")]
+        assert ready.state == State.QUEUED
+        assert ready.expires_at == clock.now() + 12 * 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("tz", "told"),
+    [("", ["order.ready"]), ("Europe/Berlin", ["order.ready"]), ("America/New_York", ["order.ready"] * 2)],
+)
+async def test_of_the_days_before_the_box_was_there_nothing_is_told(tmp_path: Path, tz: str, told: list[str]) -> None:
+    """At two in the morning it is yesterday still where the ERP stands."""
+    clock = FakeClock(NOW - 8 * 3_600_000)
+    rows = [{"id": f"{day}", "type": "order.ready", "changed": f"2026-11-{day}"} for day in (22, 23, 24)]
+    erp = {**ERP, "at": "changed", "tz": tz}
+    async with open_front(tmp_path, http=FakeHttp(lambda _: json_response(rows)), clock=clock, erp=erp) as front:
+        await front.poll("erp")
+        assert await front.told() == told
+
+
+async def test_what_is_told_of_yesterday_happened_by_its_end(tmp_path: Path) -> None:
+    clock = FakeClock(NOW + 86_400_000)
+    table = {**ERP, "at": "changed", "tz": "Europe/Berlin", "signature": {"kind": "token", "query": "token"}}
+    async with open_front(tmp_path, secrets={"ERP_WEBHOOK_SECRET": "t0k"}, clock=clock, erp=table) as front:
+        body = msgspec.json.encode({"id": "1", "type": "order.ready", "changed": "2026-11-24"})
+        await front.take(AHook(source="erp", body=body, query=[("token", "t0k")], now=clock.now()))
+        (told,) = await front.box.replay.since(0, limit=10)
+        assert told.occurred_at == to_ms(datetime(2026, 11, 24, 22, 59, 59, tzinfo=UTC))
 
 
 async def test_a_box_that_starts_before_its_clock_is_set_was_not_there_that_long_ago(tmp_path: Path) -> None:

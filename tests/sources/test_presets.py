@@ -10,8 +10,16 @@ import pytest
 
 from daemon.intake import presets
 from daemon.intake.base import Body, Unreadable
+from outbox.model import State
+from tests.support.outbox_box import posted
 from tests.support.shared import shared
-from tests.support.sources import NOW, AHook, base64_hmac, open_front, source_of
+from tests.support.sources import NOW, AHook, Shopfront, base64_hmac, open_front, source_of
+from tests.support.street import shipped
+
+
+async def told_to_customers(front: Shopfront) -> list[tuple[str, State]]:
+    page = await front.box.views.messages(limit=100)
+    return [(one.trigger, one.state) for one in reversed(page.items) if one.audience == "customer"]
 
 
 def test_every_preset_is_a_configuration_that_can_be_meant() -> None:
@@ -181,6 +189,63 @@ async def test_what_salesforce_says_once_more_under_another_number_is_told_once(
             )
         assert await front.told() == ["order.ready", "order.in_production", "order.ready"]
         assert await front.waiting() == []
+
+
+async def test_what_salesforce_says_hours_late_undoes_no_step_taken_since(tmp_path: Path) -> None:
+    """It tries again for a day. The order went back on the board, and "ready", which still waited, was never told."""
+    sample = shared("samples/salesforce-outbound-message.xml").read_bytes()
+    said = b"In Production</sf:Status><sf:LastModifiedDate>2026-11-24T09:00:00.000Z</sf:LastModifiedDate>"
+    hook = AHook(source="crm", body=sample.replace(b"Ready</sf:Status>", said), query=[("token", "t0k")])
+    table = {"kind": "mapped", "preset": "salesforce"}
+    async with open_front(tmp_path, secrets={"CRM_WEBHOOK_SECRET": "t0k"}, plan=shipped(), crm=table) as front:
+        ready = posted("k1", "order.ready", "00001001", source="counter", at=NOW, customer={"email": "ada@example.com"})
+        await front.box.spool.accept(ready, front.plan)
+        await front.clock.advance(3000)
+        await front.take(hook)
+        (order,) = await front.box.views.orders_by_ref(["00001001"])
+        assert order.status == "order.ready"
+        assert await told_to_customers(front) == [
+            ("order.ready", State.QUEUED),
+            ("order.in_production", State.SUPERSEDED),
+        ]
+
+
+def odoo(state: str, hour: int = 9) -> AHook:
+    record = msgspec.json.decode(shared("samples/odoo-sale-order.json").read_bytes())
+    body = msgspec.json.encode(record | {"state": state, "write_date": f"2026-11-24 {hour:02}:00:00"})
+    return AHook(source="erp", body=body, query=[("token", "t0k")])
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        (["draft", "cancel", "cancel"], []),
+        (["sale", "cancel", "cancel"], ["order.confirmed", "order.cancelled"]),
+        (["cancel", "sale"], ["order.confirmed"]),
+    ],
+)
+async def test_a_quotation_that_came_to_nothing_is_no_order_that_was_cancelled(
+    tmp_path: Path, states: list[str], told: list[str]
+) -> None:
+    """Whoever had asked for a price read that their order was cancelled."""
+    table = {"kind": "mapped", "preset": "odoo"}
+    async with open_front(tmp_path, secrets={"ERP_WEBHOOK_SECRET": "t0k"}, erp=table) as front:
+        for hour, state in enumerate(states):
+            await front.take(odoo(state, min(hour, 1)))
+        assert await front.told() == told
+        assert len(await front.events()) == len({*states} - {"draft"})
+        assert (await front.box.audit.list(kind="event.conflict", limit=5)).items == []
+
+
+@pytest.mark.parametrize(
+    ("type", "told"), [("order.placed", True), ("payment.confirmed", True), ("payment.failed", False)]
+)
+async def test_that_an_order_which_others_placed_was_cancelled_is_told(tmp_path: Path, type: str, told: bool) -> None:
+    table = {"kind": "mapped", "preset": "odoo"}
+    async with open_front(tmp_path, secrets={"ERP_WEBHOOK_SECRET": "t0k"}, erp=table) as front:
+        await front.box.spool.accept(posted("e1", type, "S01042", source="webshop", at=NOW), front.plan)
+        await front.take(odoo("cancel"))
+        assert ("order.cancelled" in await front.told()) is told
 
 
 async def test_a_store_says_more_on_top_of_a_preset(tmp_path: Path) -> None:

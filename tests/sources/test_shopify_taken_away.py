@@ -55,6 +55,17 @@ async def test_ready_by_a_mark_that_is_taken_away_is_told_once_it_is_ready(
         assert (await front.told()).count("order.ready") == 2
 
 
+async def test_an_order_whose_question_is_answered_is_told_as_confirmed_and_no_second_time(tmp_path: Path) -> None:
+    """It had never been confirmed: its customer heard nothing, and staff read that it was taken up again."""
+    table = {**ASKED, "statuses": {"tag:question": "order.customization_needed"}}
+    async with open_front(tmp_path, secrets=SECRETS, webshop=table) as front:
+        for tags in (["question"], [], ["question"], []):
+            await front.clock.advance(60)
+            await asked(front, displayFinancialStatus="AUTHORIZED", tags=tags)
+        question = "order.customization_needed"
+        assert await states(front) == [question, "order.confirmed", f"{question}:2", "order.reopened"]
+
+
 async def test_in_progress_that_is_taken_back_moves_the_board_and_comes_again(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, webshop=ASKED) as front:
         for status in ("UNFULFILLED", "IN_PROGRESS", "UNFULFILLED", "IN_PROGRESS", "ON_HOLD"):

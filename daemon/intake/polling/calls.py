@@ -60,10 +60,13 @@ class Caller:
 
 
 def _no_token(response: Response) -> Fault:
+    """Whoever gives tokens says with 200 or 400 as well that what it was asked with is not valid (RFC 6749, 5.2)."""
     fault = fault_of(response, str(response.object().get("error") or ""))
+    is_refused = not fault.page and (response.ok or response.status == 400)
     return Fault(
         f"no access token was given: {fault}",
         after=fault.after,
-        lasting=fault.lasting or response.ok,
-        status=response.status,
+        lasting=fault.lasting or is_refused,
+        status=401 if is_refused else response.status,
+        page=fault.page,
     )
