@@ -54,6 +54,20 @@ def test_a_unit_is_hardened(name: str, folder: Path) -> None:
     assert float(found[1]) <= MOST_EXPOSED.get(name, OTHERWISE)
 
 
+DRIVERS = {"ttyUSB": "usbserial", "ttyACM": "cdc_acm"}
+"""Groups of devices whose driver is a module, loaded when the first of them is plugged in."""
+
+
+def test_a_modem_that_is_plugged_in_after_the_start_is_let_in() -> None:
+    """systemd allows a group of devices only where its driver is there when the unit starts (systemd.resource-control(5), DeviceAllow=)."""
+    text = (UNITS / "tether.service").read_text(encoding="utf-8")
+    groups = set(re.findall(r"^DeviceAllow=char-(\S+) rw$", text, re.MULTILINE))
+    assert groups >= DRIVERS.keys()
+    for word in ("Wants", "After"):
+        units = {unit for line in re.findall(rf"^{word}=(.*)$", text, re.MULTILINE) for unit in line.split()}
+        assert units >= {f"modprobe@{DRIVERS[group]}.service" for group in groups & DRIVERS.keys()}
+
+
 def test_the_service_is_told_of_and_watched() -> None:
     text = (UNITS / "tether.service").read_text(encoding="utf-8")
     for line in ("Type=notify-reload", "WatchdogSec=60", "RestartPreventExitStatus=78", "NoNewPrivileges=yes"):
