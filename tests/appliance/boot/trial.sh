@@ -55,7 +55,7 @@ not_allowed() {  # not_allowed USER VERB...: the service says no, and what would
     local user=$1; shift
     (cd / && ! runuser -u "$user" -- tether "$@") 2>&1 | tee /dev/stderr | grep -q "group"
 }
-gone() { for each; do [ ! -e "$each" ] || { echo "$each is left"; return 1; }; done; }
+gone() { for each; do [ ! -e "$each" -a ! -L "$each" ] || { echo "$each is left"; return 1; }; done; }
 
 echo "TRIAL begin $(systemctl --version | head -1)"
 
@@ -130,6 +130,7 @@ trial "install: from a wheel" "$TETHER" install --wheel /root/tether_box-0.1.0-p
 TETHER=/opt/tether/venv/bin/tether
 trial "install: active" systemctl is-active --quiet tether.service
 trial "install: exposure" exposure tether.service "$MOST_EXPOSURE"
+trial "install: the command, for root and for others" bash -c '/usr/local/bin/tether --version && cd / && runuser -u sam -- /usr/local/bin/tether --version'
 trial "install: a token" tether_ token new till-1 --scope events
 trial "install: an event" post inst-1
 trial "install: again" "$TETHER" install --executable /opt/tether/venv/bin/tether
@@ -148,7 +149,7 @@ trial "upgrade: and takes events once more" within 10 takes_events
 trial "upgrade: and knows what it knew still" knows inst-1
 trial "uninstall: keeps the data" "$TETHER" uninstall
 trial "uninstall: they are there" test -s /var/lib/tether/tether.db -a -s /etc/tether/tether.toml
-trial "uninstall: the rest is gone" gone /etc/systemd/system/tether.service /opt/tether /etc/udev/rules.d/70-tether-modem.rules
+trial "uninstall: the rest is gone" gone /etc/systemd/system/tether.service /opt/tether /usr/local/bin/tether /etc/udev/rules.d/70-tether-modem.rules
 /root/venv/bin/tether install --wheel /root/tether_box-0.1.0-py3-none-any.whl --links /root/wheels >/dev/null
 trial "install: finds its data again" bash -c '/opt/tether/venv/bin/tether orders show inst-1 --config /etc/tether/tether.toml'
 trial "uninstall: with everything" /root/venv/bin/tether uninstall --purge --yes
