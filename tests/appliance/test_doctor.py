@@ -157,6 +157,8 @@ async def test_a_hook_in_the_clear_on_the_shop_s_network(tmp_path: Path) -> None
         (LastBackup(at=FakeClock().now(), name="tether-x"), Level.OK, "tether-x"),
         (LastBackup(at=FakeClock().now(), error="no stick"), Level.PROBLEM, "no stick"),
         (LastBackup(at=FakeClock().now() - 4 * 86_400_000, name="tether-x"), Level.PROBLEM, "4 days old"),
+        (LastBackup(at=FakeClock().now() + 4 * 86_400_000, name="tether-x"), Level.PROBLEM, "a day that has not come"),
+        (LastBackup(at=FakeClock().now() + 3_600_000, name="tether-x"), Level.OK, "tether-x, 0 hours old"),
     ],
 )
 async def test_backups(tmp_path: Path, note: LastBackup | None, level: Level, words: str) -> None:
