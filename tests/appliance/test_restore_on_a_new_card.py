@@ -1,0 +1,56 @@
+"""A backup on a machine that has nothing of the box that made it: its configuration comes along, and who opens it is asked."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from daemon.config import load
+from daemon.keys.box_key import BoxKey
+from daemon.keys.keyring import keyring
+from daemon.upkeep.backup import back_up_there
+from tests.support import forks
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import accept_one, open_own_box
+
+LOSSES = ("--accept", "optouts,forgotten,tokens,receipts")
+
+
+class Kept:
+    """A backup of a box that ran from its own folder, and its words."""
+
+    def __init__(self, folder: Path, data: str) -> None:
+        folder.mkdir()
+        toml = folder / "tether.toml"
+        toml.write_text(f'# Ours.\n{data}\n[store]\nname = "Loft"\n[backup]\nto = "kept"  # the stick\n')
+        settings, clock = load(toml), FakeClock()
+
+        async def made() -> str:
+            async with open_own_box(folder, clock) as box:
+                await accept_one(box)
+            return (await back_up_there(settings, clock)).name
+
+        self.archive = folder / "kept" / asyncio.run(made())
+        self.words = keyring(settings).own.words
+        self.file = folder / "words"
+        self.file.write_text(self.words)
+        self.text = toml.read_text()
+
+
+def test_an_identity_is_read_before_words_are_asked_for(tmp_path: Path) -> None:
+    """As root, then as the service's user, who may not see it: the words were typed, and it "holds no identity"."""
+    kept, new, identity = Kept(tmp_path / "old", ""), tmp_path / "new/tether.toml", tmp_path / "identity"
+    new.parent.mkdir()
+    new.write_text("")
+    identity.write_text(f"{BoxKey.new().identity}\n")
+    master, slave = os.openpty()
+    command = ("restore", str(kept.archive), "--identity", str(identity), "--config", str(new), *LOSSES)
+    with os.fdopen(slave, "r+b", buffering=0) as terminal, os.fdopen(master, "r+b", buffering=0) as owner:
+        process = forks.start(
+            command, cwd=tmp_path, env=dict(os.environ), stdin=terminal, stdout=terminal, stderr=terminal
+        )
+        said = b""
+        while b"The twelve words" not in said:
+            said += owner.read(1024)
+        identity.unlink()
+        owner.write(f"{kept.words}\ny\n".encode())
+        assert process.wait(30) == 0, owner.read(4096)
