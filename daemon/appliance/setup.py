@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 from daemon import standard_webhooks
 from daemon.channels import registry
 from daemon.channels.base import Channel, CommonSettings
-from daemon.config import ConfigError, Settings, load
+from daemon.config import ConfigError, Settings, load, secrets_in
 from daemon.runtime.verify import verify
 from daemon.upkeep.swap import sync_folder
 
@@ -125,6 +125,21 @@ def guess_locale(country: str) -> str:
     return next(
         (language for language in get_official_languages(country, de_facto=True) if language in LANGUAGES), "en"
     )
+
+
+# ---------------------------------------------------------------- reading
+
+
+def unwritten(text: str, file: Path) -> Settings:
+    """That text as it would be read at `file`, with the secrets that are there. Raises ConfigError."""
+    with tempfile.TemporaryDirectory(prefix="tether-") as folder:
+        toml = Path(folder) / file.name
+        toml.write_text(text, encoding="utf-8")
+        try:
+            settings = load(toml, environ={})
+        except ConfigError as error:
+            raise ConfigError(str(error).replace(str(toml), str(file))) from error
+    return msgspec.structs.replace(settings, file=file, secrets=secrets_in(file.parent, os.environ))
 
 
 # ---------------------------------------------------------------- writing

@@ -222,15 +222,15 @@ def _settings_for(
 ) -> "tuple[Settings, BoxKey | None]":
     """On a new card there is no tether.toml yet, or the one of the Debian package: the one in the backup comes first, once it is known
     whose it is. The words, where they were asked for."""
+    from daemon.appliance import setup
     from daemon.appliance.opening import configuration_in
-    from daemon.appliance.setup import is_packaged
     from daemon.config import Settings, secrets_in
     from daemon.upkeep.errors import BackupError, WrongKey
 
     place = named(config)
     if place is None or not Path(asked.which).is_file():
         return settings_of(config), words
-    if place.exists() and (asked.dry_run or not is_packaged(place)):
+    if place.exists() and (asked.dry_run or not setup.is_packaged(place)):
         return settings_of(config), words
     folder = place.parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -254,6 +254,8 @@ def _settings_for(
     except BackupError as error:
         raise Failure(str(error)) from error
     if text is not None:
+        if asked.dry_run:
+            return setup.unwritten(text, place), words
         if place.exists():
             shutil.copy2(place, place.with_name(f"{place.name}.bak"))
         place.write_text(text, encoding="utf-8")

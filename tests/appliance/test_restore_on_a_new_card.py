@@ -36,6 +36,16 @@ class Kept:
         self.text = toml.read_text()
 
 
+def test_looking_at_it_writes_no_configuration(tmp_path: Path) -> None:
+    """From then on it stood in the way of the one that was to come along."""
+    kept, new = Kept(tmp_path / "old", ""), tmp_path / "new/tether.toml"
+    looked = ("restore", str(kept.archive), "--dry-run", "--words", str(kept.file), "--config", str(new))
+    done = forks.run(looked, env=dict(os.environ))
+    assert (done.returncode, "nothing was replaced" in done.stdout) == (0, True), done.stderr
+    assert "was taken from the backup" not in done.stdout
+    assert [path.name for path in (tmp_path / "new").iterdir()] == []
+
+
 def test_an_identity_is_read_before_words_are_asked_for(tmp_path: Path) -> None:
     """As root, then as the service's user, who may not see it: the words were typed, and it "holds no identity"."""
     kept, new, identity = Kept(tmp_path / "old", ""), tmp_path / "new/tether.toml", tmp_path / "identity"
