@@ -4,6 +4,7 @@ import grp
 import os
 import re
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -143,6 +144,28 @@ def unwritten(text: str, file: Path) -> Settings:
 
 
 # ---------------------------------------------------------------- writing
+
+
+_DATA = re.compile(r"^\[data\][^\n]*\n?", re.MULTILINE)
+_DATA_PATH = re.compile(rf"({_DATA.pattern}(?:(?!\[|[ \t]*path\b)[^\n]*\n)*)[ \t]*path\b[^\n]*\n?", re.MULTILINE)
+
+
+def for_service(text: str, file: Path) -> str:
+    """A configuration from elsewhere, to stand at `file`: its database is not in SYSTEM_FOLDER, where the service may not write."""
+    try:
+        settings = unwritten(text, file)
+    except ConfigError:  # said of it where it stands
+        return text
+    if not settings.database.resolve().is_relative_to(SYSTEM_FOLDER):
+        return text
+    wanted = {**settings.said, "data": {**settings.said.get("data", {}), "path": SYSTEM_DATABASE}}
+    line = f'path = "{SYSTEM_DATABASE}"\n'
+    kept, found = _DATA.subn(lambda head: head[0].rstrip("\n") + "\n" + line, _DATA_PATH.sub(r"\1", text), count=1)
+    try:
+        edited = kept if found else f"{text.rstrip()}\n\n[data]\n{line}"
+        return edited if tomllib.loads(edited) == wanted else tomli_w.dumps(wanted)
+    except tomllib.TOMLDecodeError:
+        return tomli_w.dumps(wanted)
 
 
 def is_packaged(file: Path) -> bool:

@@ -254,15 +254,19 @@ def _settings_for(
     except BackupError as error:
         raise Failure(str(error)) from error
     if text is not None:
+        fitting = setup.for_service(text, place)
         if asked.dry_run:
-            return setup.unwritten(text, place), words
+            return setup.unwritten(fitting, place), words
         if place.exists():
             shutil.copy2(place, place.with_name(f"{place.name}.bak"))
-        place.write_text(text, encoding="utf-8")
+        place.write_text(fitting, encoding="utf-8")
+        said = sys.stderr if asked.json else sys.stdout
         print(
             f"{place} was taken from the backup; its secrets are not in it: write them into {folder / '.env'}",
-            file=sys.stderr if asked.json else sys.stdout,
+            file=said,
         )
+        if fitting != text:
+            print(f"its database is {setup.SYSTEM_DATABASE} now: the service may not write to {folder}", file=said)
     return settings_of(config), words
 
 

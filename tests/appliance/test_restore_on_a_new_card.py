@@ -2,8 +2,14 @@
 
 import asyncio
 import os
+import tomllib
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from daemon.appliance import setup
+from daemon.cli.frame import app
 from daemon.config import load
 from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import keyring
@@ -44,6 +50,35 @@ def test_looking_at_it_writes_no_configuration(tmp_path: Path) -> None:
     assert (done.returncode, "nothing was replaced" in done.stdout) == (0, True), done.stderr
     assert "was taken from the backup" not in done.stdout
     assert [path.name for path in (tmp_path / "new").iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        '[data]  # ours\npath = "tether.db"\nretention = "90d"\n',
+        'data.path = "./tether.db"\n',
+        "[data]\r\n  path = 'tether.db'",
+    ],
+)
+def test_one_of_a_clone_s_has_its_database_where_the_service_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str
+) -> None:
+    """It was to lie beside the configuration, in /etc, and the next start failed."""
+    kept, system, database = Kept(tmp_path / "old", data), tmp_path / "etc", tmp_path / "lib/tether.db"
+    monkeypatch.setattr(setup, "SYSTEM_FOLDER", system)
+    monkeypatch.setattr(setup, "SYSTEM_DATABASE", str(database))
+    new = system / "tether.toml"
+    done = CliRunner().invoke(
+        app, ["restore", str(kept.archive), "--yes", "--words", str(kept.file), "--config", str(new), *LOSSES]
+    )
+    assert done.exit_code == 0, done.output
+    assert f"its database is {database} now" in done.output
+    assert database.exists()
+    assert not (system / "tether.db").exists()
+    before = tomllib.loads(kept.text)
+    assert tomllib.loads(new.read_text()) == {**before, "data": {**before.get("data", {}), "path": str(database)}}
+    assert ("# Ours." in new.read_text()) is ("data.path" not in data)
 
 
 def test_an_identity_is_read_before_words_are_asked_for(tmp_path: Path) -> None:
