@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from daemon.appliance.machine import Machine
-from daemon.appliance.packaged import EXECUTABLE, PACKAGE_UNIT, PLACES, system_files
+from daemon.appliance.packaged import COMMAND, EXECUTABLE, PACKAGE_UNIT, PLACES, system_files
 from daemon.appliance.release import HOME, Releases
 from daemon.appliance.unit import TIMER, UNIT, Unit
 from daemon.config import Settings
@@ -53,6 +53,8 @@ class Installer:
         await self._machine.run("udevadm", "control", "--reload")
         await self._unit.systemctl("daemon-reload")
         self._did(f"user {USER}, {DATA}, units, the udev rule for modems")
+        if command == EXECUTABLE:
+            self._name_command()
         if start:
             await self._start(settings)
         return Installed(self._steps)
@@ -71,6 +73,8 @@ class Installer:
             await self._machine.run("systemctl", "disable", "--now", unit, seconds=120)
         for place in PLACES.values():
             self._machine.path(f"/{place}").unlink(missing_ok=True)
+        if _is_link_of_ours(command := self._machine.path(COMMAND)):
+            command.unlink()
         await self._unit.systemctl("daemon-reload")
         await self._machine.run("udevadm", "control", "--reload")
         self._releases.remove()
@@ -121,6 +125,8 @@ class Installer:
                 "say what is to run: --wheel tether_box-….whl (a new environment under /opt/tether), or --executable PATH"
             )
         command = executable.absolute()
+        if _is_link_of_ours(command):
+            return EXECUTABLE
         if not os.access(command, os.X_OK):
             raise InstallError(f"{command} is no program")
         if any(str(command.resolve()).startswith(f"{place}/") for place in HIDDEN):
@@ -134,6 +140,17 @@ class Installer:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         path.chmod(0o644)
+
+    def _name_command(self) -> None:
+        """What others put in its place stays."""
+        place = self._machine.path(COMMAND)
+        if not os.path.lexists(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(EXECUTABLE)
+        if _is_link_of_ours(place):
+            self._did(f"the command `tether` ({COMMAND})")
+        else:
+            self._did(f"{COMMAND} is something else and was left: the command of what was installed is {EXECUTABLE}")
 
     def _give_data(self) -> None:
         """What a command of root's made there before belongs to the service from now on; what its user had a link lead to does not."""
@@ -159,3 +176,7 @@ class Installer:
 
     def _did(self, step: str) -> None:
         self._steps.append(step)
+
+
+def _is_link_of_ours(path: Path) -> bool:
+    return path.is_symlink() and path.readlink() == Path(EXECUTABLE)

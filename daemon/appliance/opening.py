@@ -35,13 +35,13 @@ class Openers(msgspec.Struct, frozen=True):
         return [*(key.identity for key in self.keys), *self.identities]
 
 
-def openers_of(settings: Settings, *, identity: Path | None = None) -> Openers:
-    """What this machine has, and what is given. Raises BackupError, ConfigError."""
+def openers_of(settings: Settings, identities: tuple[Any, ...] = ()) -> Openers:
+    """What this machine has, and what is given. Raises ConfigError."""
     keys = known(settings)
     return Openers(
         keys=keys.all if keys else (),
         signers=settings.backup.signers,
-        identities=_identities_in(identity) if identity is not None else (),
+        identities=identities,
     )
 
 
@@ -54,6 +54,18 @@ def key_in(words: Path) -> BoxKey:
         raise BackupError(f"{words} can't be read: {error}") from error
     except ValueError as error:
         raise BackupError(f"{words}: {error}") from error
+
+
+def identities_in(file: Path) -> tuple[Any, ...]:
+    """Those of age that stand in that file. Raises BackupError."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        found = [
+            pyrage.x25519.Identity.from_str(line.strip()) for line in lines if line.strip() and not line.startswith("#")
+        ]
+    except (OSError, UnicodeDecodeError, pyrage.IdentityError) as error:
+        raise BackupError(f'{file} holds no identity of age ("AGE-SECRET-KEY-1..."): {error}') from error
+    return tuple(found)
 
 
 def open_backup(
@@ -89,14 +101,3 @@ def _refuse_unsigned(name: str, *, unsigned: bool) -> None:
             f"{name} can't be read as a backup that is signed: whoever had it in their hands may have put their own admin token into it. "
             f"If it is one of an earlier release and was never out of yours, `--accept {UNSIGNED}` takes it as it is"
         )
-
-
-def _identities_in(file: Path) -> tuple[Any, ...]:
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        found = [
-            pyrage.x25519.Identity.from_str(line.strip()) for line in lines if line.strip() and not line.startswith("#")
-        ]
-    except (OSError, UnicodeDecodeError, pyrage.IdentityError) as error:
-        raise BackupError(f'{file} holds no identity of age ("AGE-SECRET-KEY-1..."): {error}') from error
-    return tuple(found)

@@ -6,6 +6,9 @@ from pathlib import Path
 EXECUTABLE = "/opt/tether/venv/bin/tether"
 """As the shipped units name it."""
 
+COMMAND = "/usr/local/bin/tether"
+"""The link by which people find it, and sudo: `tether`."""
+
 PACKAGE_UNIT = "/usr/lib/systemd/system/tether.service"
 """Where it is there, the service came with the Debian package: a unit under /etc would shadow it."""
 

@@ -4,6 +4,7 @@ import grp
 import os
 import re
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from dotenv import dotenv_values
 from daemon import standard_webhooks
 from daemon.channels import registry
 from daemon.channels.base import Channel, CommonSettings
-from daemon.config import ConfigError, Settings, load
+from daemon.config import ConfigError, Settings, load, secrets_in
 from daemon.runtime.verify import verify
 from daemon.upkeep.swap import sync_folder
 
@@ -127,7 +128,44 @@ def guess_locale(country: str) -> str:
     )
 
 
+# ---------------------------------------------------------------- reading
+
+
+def unwritten(text: str, file: Path) -> Settings:
+    """That text as it would be read at `file`, with the secrets that are there. Raises ConfigError."""
+    with tempfile.TemporaryDirectory(prefix="tether-") as folder:
+        toml = Path(folder) / file.name
+        toml.write_text(text, encoding="utf-8")
+        try:
+            settings = load(toml, environ={})
+        except ConfigError as error:
+            raise ConfigError(str(error).replace(str(toml), str(file))) from error
+    return msgspec.structs.replace(settings, file=file, secrets=secrets_in(file.parent, os.environ))
+
+
 # ---------------------------------------------------------------- writing
+
+
+_DATA = re.compile(r"^\[data\][^\n]*\n?", re.MULTILINE)
+_DATA_PATH = re.compile(rf"({_DATA.pattern}(?:(?!\[|[ \t]*path\b)[^\n]*\n)*)[ \t]*path\b[^\n]*\n?", re.MULTILINE)
+
+
+def for_service(text: str, file: Path) -> str:
+    """A configuration from elsewhere, to stand at `file`: its database is not in SYSTEM_FOLDER, where the service may not write."""
+    try:
+        settings = unwritten(text, file)
+    except ConfigError:  # said of it where it stands
+        return text
+    if not settings.database.resolve().is_relative_to(SYSTEM_FOLDER):
+        return text
+    wanted = {**settings.said, "data": {**settings.said.get("data", {}), "path": SYSTEM_DATABASE}}
+    line = f'path = "{SYSTEM_DATABASE}"\n'
+    kept, found = _DATA.subn(lambda head: head[0].rstrip("\n") + "\n" + line, _DATA_PATH.sub(r"\1", text), count=1)
+    try:
+        edited = kept if found else f"{text.rstrip()}\n\n[data]\n{line}"
+        return edited if tomllib.loads(edited) == wanted else tomli_w.dumps(wanted)
+    except tomllib.TOMLDecodeError:
+        return tomli_w.dumps(wanted)
 
 
 def is_packaged(file: Path) -> bool:

@@ -31,7 +31,7 @@ def install(
     start: Annotated[bool, typer.Option(help="Start it, and see that it runs.")] = True,
     json: JsonOption = False,
 ) -> None:
-    """Install the service on this machine. Its user, folders, units and udev rule; starts it, and proves that it runs."""
+    """Install the service on this machine. Its user, folders, units, udev rule and command; starts it, and proves that it runs."""
     from daemon.appliance.install import Installed, Installer
     from daemon.appliance.machine import Machine
     from outbox.clock import SystemClock

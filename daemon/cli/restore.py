@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from daemon.config import Settings
     from daemon.keys.box_key import BoxKey
     from daemon.upkeep.errors import WrongKey
+
+T = TypeVar("T")
 
 LATEST = "latest"
 
@@ -76,7 +78,7 @@ def restore(
     json: JsonOption = False,
 ) -> None:
     """Put a backup in the database's place. It is proved first, and what is there now is kept aside; the service must be stopped."""
-    from daemon.appliance.opening import key_in
+    from daemon.appliance.opening import identities_in, key_in
 
     if confirm:
         _confirm(settings_of(config), json=json)
@@ -84,11 +86,12 @@ def restore(
     asked = Asked(
         which=which, accepted=_accepted(accept or ()), dry_run=dry_run, send_waiting=send_waiting, yes=yes, json=json
     )
-    own_words = explained_now(lambda: key_in(words)) if words is not None else None
-    # A file is opened before root becomes the service's user, who may not be allowed to see it.
+    # Files are read or opened before root becomes the service's user, who may not be allowed to see them.
+    own_words = _explained_now(lambda: key_in(words)) if words is not None else None
+    identities = _explained_now(lambda: identities_in(identity)) if identity is not None else ()
     with Path(which).open("rb") if Path(which).is_file() else nullcontext() as file:
-        settings, own_words = _settings_for(asked, config, own_words, identity)
-        proved, restored = _with_words(settings, asked, file, own_words, identity)
+        settings, own_words = _settings_for(asked, config, own_words, identities)
+        proved, restored = _with_words(settings, asked, file, own_words, identities)
     if json:
         import msgspec
 
@@ -113,7 +116,7 @@ def _confirm(settings: "Settings", *, json: bool) -> None:
         print(f"confirmed: texts go out again, {counted(found.freed, 'message')} that waited among them")
 
 
-def explained_now(work: "Callable[[], BoxKey]") -> "BoxKey":
+def _explained_now(work: Callable[[], T]) -> T:
     from daemon.upkeep.errors import BackupError
 
     try:
@@ -130,20 +133,20 @@ def _accepted(names: Sequence[str]) -> frozenset[str]:
 
 
 def _with_words(
-    settings: "Settings", asked: Asked, file: IO[bytes] | None, words: "BoxKey | None", identity: Path | None
+    settings: "Settings", asked: Asked, file: IO[bytes] | None, words: "BoxKey | None", identities: tuple[Any, ...]
 ) -> "tuple[Proved, Restored | None]":
     """Ask for the words where none that this machine has will do, and somebody is there to be asked."""
     from daemon.appliance.ownership import as_owner_of
     from daemon.cli.backups import explained
     from daemon.upkeep.errors import BackupError, WrongKey
 
-    openers = _openers(settings, words, identity)
+    openers = _openers(settings, words, identities)
     with as_owner_of(settings.database):
         try:
             done = settle(lambda: _restored(settings, asked, file, openers))
         except WrongKey as error:
             words = _ask_for_words(asked, error)
-            done = settle(lambda: explained(_restored(settings, asked, file, _openers(settings, words, identity))))
+            done = settle(lambda: explained(_restored(settings, asked, file, _openers(settings, words, identities))))
         except BackupError as error:
             raise Failure(str(error)) from error
         if words is not None and done[1] is not None:
@@ -151,16 +154,12 @@ def _with_words(
     return done
 
 
-def _openers(settings: "Settings", words: "BoxKey | None", identity: Path | None) -> "Openers":
+def _openers(settings: "Settings", words: "BoxKey | None", identities: tuple[Any, ...]) -> "Openers":
     import msgspec
 
     from daemon.appliance.opening import openers_of
-    from daemon.upkeep.errors import BackupError
 
-    try:
-        openers = openers_of(settings, identity=identity)
-    except BackupError as error:
-        raise Failure(str(error)) from error
+    openers = openers_of(settings, identities)
     return openers if words is None else msgspec.structs.replace(openers, keys=(words, *openers.keys))
 
 
@@ -219,19 +218,19 @@ def _is_wanted(settings: "Settings", proved: "Proved", asked: Asked) -> bool:
 
 
 def _settings_for(
-    asked: Asked, config: Path | None, words: "BoxKey | None", identity: Path | None
+    asked: Asked, config: Path | None, words: "BoxKey | None", identities: tuple[Any, ...]
 ) -> "tuple[Settings, BoxKey | None]":
     """On a new card there is no tether.toml yet, or the one of the Debian package: the one in the backup comes first, once it is known
     whose it is. The words, where they were asked for."""
+    from daemon.appliance import setup
     from daemon.appliance.opening import configuration_in
-    from daemon.appliance.setup import is_packaged
     from daemon.config import Settings, secrets_in
     from daemon.upkeep.errors import BackupError, WrongKey
 
     place = named(config)
     if place is None or not Path(asked.which).is_file():
         return settings_of(config), words
-    if place.exists() and (asked.dry_run or not is_packaged(place)):
+    if place.exists() and (asked.dry_run or not setup.is_packaged(place)):
         return settings_of(config), words
     folder = place.parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -243,7 +242,7 @@ def _settings_for(
         )
 
     def text_in() -> str | None:
-        openers = _openers(here, words, identity)
+        openers = _openers(here, words, identities)
         return configuration_in(Path(asked.which), openers, folder, unsigned=UNSIGNED in asked.accepted)
 
     try:
@@ -255,13 +254,19 @@ def _settings_for(
     except BackupError as error:
         raise Failure(str(error)) from error
     if text is not None:
+        fitting = setup.for_service(text, place)
+        if asked.dry_run:
+            return setup.unwritten(fitting, place), words
         if place.exists():
             shutil.copy2(place, place.with_name(f"{place.name}.bak"))
-        place.write_text(text, encoding="utf-8")
+        place.write_text(fitting, encoding="utf-8")
+        said = sys.stderr if asked.json else sys.stdout
         print(
             f"{place} was taken from the backup; its secrets are not in it: write them into {folder / '.env'}",
-            file=sys.stderr if asked.json else sys.stdout,
+            file=said,
         )
+        if fitting != text:
+            print(f"its database is {setup.SYSTEM_DATABASE} now: the service may not write to {folder}", file=said)
     return settings_of(config), words
 
 

@@ -5,6 +5,7 @@ The only file that meets pyserial and its errors: whatever happens to a port bec
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import termios
 from typing import Protocol
@@ -92,6 +93,10 @@ def _why(device: str, error: Exception) -> PortLost:
     text = str(error).lower()
     if isinstance(error, FileNotFoundError) or "no such file" in text:
         return NoDevice(f"{device}: no such device")
+    if getattr(error, "errno", None) == errno.EPERM:
+        return PortLost(
+            f"{device}: systemd does not let the service at it: `sudo systemctl restart tether`. See docs/modem.md, Plugged in."
+        )
     if isinstance(error, PermissionError) or "permission denied" in text:
         return PortLost(f"{device}: no permission. The service's user must be in the group dialout.")
     if "lock" in text or "busy" in text:

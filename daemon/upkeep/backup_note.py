@@ -8,7 +8,7 @@ import msgspec
 from daemon.config import ConfigError, Settings
 from daemon.keys.keyring import known
 
-OLD_HOURS = 50
+_OLD_HOURS = 50
 """The timer makes one a day: after two were missed somebody should look."""
 
 
@@ -43,15 +43,15 @@ def backup_trouble(settings: Settings, now: int) -> str:
     last = last_backup(settings)
     if last is None:
         never = "no backup was ever made: `sudo tether backup` makes one, or says why not"
-        return never if _is_old(_wanted_since(settings, now), now) else ""
+        return never if is_old(_wanted_since(settings, now), now) else ""
     if last.error:
         return f"the backup failed: {last.error}"
-    return "no backup was made for two days" if _is_old(last.at, now) else ""
+    return "no backup was made for two days" if is_old(last.at, now) else ""
 
 
-def _is_old(at: int, now: int) -> bool:
+def is_old(at: int, now: int) -> bool:
     """Or of a day to come, by a clock that was wrong: nobody knows how old it is."""
-    return abs(now - at) > OLD_HOURS * 3_600_000
+    return abs(now - at) > _OLD_HOURS * 3_600_000
 
 
 def _wanted_since(settings: Settings, now: int) -> int:

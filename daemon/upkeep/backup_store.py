@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -117,7 +117,8 @@ def _keep(archive: Path, place: Path) -> None:
         shutil.copyfile(archive, part)
         with part.open("rb") as file:
             os.fsync(file.fileno())
-        part.chmod(0o600)
+        with suppress(PermissionError):  # FAT has no modes, and there it is root's; what lies in it is sealed
+            part.chmod(0o600)
         part.replace(place)
     finally:
         part.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.appliance.checks.unit import MOST_EXPOSURE
 from daemon.packaging.minisign import SUFFIX, SecretKey, public_text, sign
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,6 +135,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     shutil.copyfile(ROOT / "tests/appliance/boot/trial.sh", home / "trial.sh")
     (home / "trial.sh").chmod(0o755)
     (home / "slow").write_text(f"{SLOWNESS}\n")
+    (home / "exposure").write_text(f"{MOST_EXPOSURE}\n")
     (tree / "etc/systemd/system/trial.service").write_text(
         "[Unit]\nAfter=multi-user.target\n[Service]\nType=exec\nExecStart=/root/trial.sh\n[Install]\nWantedBy=multi-user.target\n"
     )

@@ -15,7 +15,7 @@ import pytest
 from daemon.appliance.checks.disk import check_disk
 from daemon.appliance.checks.fleet import check_fleet
 from daemon.appliance.checks.network import check_line
-from daemon.appliance.checks.unit import check_unit
+from daemon.appliance.checks.unit import MOST_EXPOSURE, check_unit
 from daemon.appliance.doctor import examine
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, Level
@@ -157,6 +157,8 @@ async def test_a_hook_in_the_clear_on_the_shop_s_network(tmp_path: Path) -> None
         (LastBackup(at=FakeClock().now(), name="tether-x"), Level.OK, "tether-x"),
         (LastBackup(at=FakeClock().now(), error="no stick"), Level.PROBLEM, "no stick"),
         (LastBackup(at=FakeClock().now() - 4 * 86_400_000, name="tether-x"), Level.PROBLEM, "4 days old"),
+        (LastBackup(at=FakeClock().now() + 4 * 86_400_000, name="tether-x"), Level.PROBLEM, "a day that has not come"),
+        (LastBackup(at=FakeClock().now() + 3_600_000, name="tether-x"), Level.OK, "tether-x, 0 hours old"),
     ],
 )
 async def test_backups(tmp_path: Path, note: LastBackup | None, level: Level, words: str) -> None:
@@ -188,12 +190,12 @@ ACTIVE = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNRestarts
 @pytest.mark.parametrize(
     ("shown", "exposure", "problems", "advices"),
     [
-        (ACTIVE, "1.5 OK", 0, 0),
+        (ACTIVE, f"{MOST_EXPOSURE} OK", 0, 0),
         (ACTIVE, "9.6 UNSAFE", 0, 1),
-        (ACTIVE.replace("=active", "=failed").replace("success", "watchdog"), "1.5 OK", 1, 0),
-        (ACTIVE.replace("=enabled", "=disabled"), "1.5 OK", 1, 0),
-        (ACTIVE.replace("=loaded", "=not-found"), "1.5 OK", 0, 1),
-        (ACTIVE.replace("Reload=no", "Reload=yes"), "1.5 OK", 0, 1),
+        (ACTIVE.replace("=active", "=failed").replace("success", "watchdog"), f"{MOST_EXPOSURE} OK", 1, 0),
+        (ACTIVE.replace("=enabled", "=disabled"), f"{MOST_EXPOSURE} OK", 1, 0),
+        (ACTIVE.replace("=loaded", "=not-found"), f"{MOST_EXPOSURE} OK", 0, 1),
+        (ACTIVE.replace("Reload=no", "Reload=yes"), f"{MOST_EXPOSURE} OK", 0, 1),
     ],
 )
 async def test_the_unit(tmp_path: Path, shown: str, exposure: str, problems: int, advices: int) -> None:

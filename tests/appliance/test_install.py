@@ -13,6 +13,7 @@ from daemon.appliance.unit import TIMER, UNIT
 from daemon.config import Data, Settings
 from daemon.upkeep.errors import InstallError
 from tests.support.fake_clock import FakeClock
+from tests.support.releases import release
 
 
 class Willing(Machine):
@@ -81,3 +82,54 @@ async def test_what_a_wheel_installed_makes_way_for_the_package_that_came_later(
     assert ("systemctl", "enable", "--now", UNIT, TIMER) in told
     with pytest.raises(InstallError, match="came with the Debian package"):
         await Installer(machine, FakeClock()).uninstall(purge=False)
+
+
+class Building(Willing):
+    """Environments are folders with nothing in them."""
+
+    async def run(self, *command: Any, **options: Any) -> Ran | None:
+        if "venv" in command:
+            Path(command[-1]).mkdir()
+        return Ran(0, "")
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_what_a_wheel_installed_is_a_command(tmp_path: Path, taken: bool) -> None:
+    """Every page and message says `sudo tether`, and there was none; what somebody else calls so stays theirs."""
+    if os.geteuid() != 0:
+        pytest.skip("installing takes root")
+    machine = Building(tmp_path)
+    for folder in ("run/systemd/system", "etc/tether", "var/lib/tether", "usr/local/bin"):
+        machine.path(folder).mkdir(parents=True)
+    machine.path("etc/tether/tether.toml").touch()
+    command = machine.path("/usr/local/bin/tether")
+    if taken:
+        command.write_text("#!/bin/sh\n")
+    settings = Settings(data=Data(path=Path("/var/lib/tether/tether.db")))
+    wheel = release(tmp_path, "0" * 64)
+    for _ in range(2):
+        done = await Installer(machine, FakeClock()).install(
+            settings, executable=None, wheel=wheel, links=None, start=False
+        )
+        assert [step for step in done.steps if "/usr/local/bin/tether" in step]
+        assert command.is_symlink() is not taken
+    if not taken:
+        assert command.readlink() == Path("/opt/tether/venv/bin/tether")
+    await Installer(machine, FakeClock()).uninstall(purge=False)
+    assert command.exists() is taken
+    assert not command.is_symlink()
+
+
+async def test_installing_by_the_command_has_the_units_start_the_release_itself(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("installing takes root")
+    machine = Willing(tmp_path)
+    for folder in ("run/systemd/system", "etc/tether", "var/lib/tether", "usr/local/bin"):
+        machine.path(folder).mkdir(parents=True)
+    machine.path("etc/tether/tether.toml").touch()
+    command = machine.path("/usr/local/bin/tether")
+    command.symlink_to("/opt/tether/venv/bin/tether")
+    settings = Settings(data=Data(path=Path("/var/lib/tether/tether.db")))
+    await Installer(machine, FakeClock()).install(settings, executable=command, wheel=None, links=None, start=False)
+    unit = machine.path(f"/{PLACES[UNIT]}").read_text()
+    assert "\nExecStart=/opt/tether/venv/bin/tether run " in unit

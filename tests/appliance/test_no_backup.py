@@ -157,6 +157,22 @@ async def test_a_stick_that_may_not_be_written_to_is_noted(settings: Settings, n
     assert os.strerror(number) in noted.error
 
 
+async def test_a_stick_whose_files_are_all_root_s_keeps_a_backup(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT knows neither owners nor modes: the service may write there, by how it is mounted (umask=000), and change the mode of nothing."""
+
+    def not_mine(path: Path, mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+
+    clock = FakeClock()
+    await a_shop(settings.folder, clock)
+    monkeypatch.setattr(Path, "chmod", not_mine)
+    made = await back_up_there(settings, clock)
+    assert [path.name for path in (settings.folder / "kept").iterdir()] == [made.name]
+    assert backup_trouble(settings, clock.now()) == ""
+
+
 async def test_a_stick_that_dies_while_it_is_written_to_is_noted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

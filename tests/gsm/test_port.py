@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import random
 import termios
 from collections.abc import Awaitable, Callable
@@ -33,6 +34,17 @@ from tests.support.gsm import Ear, MemoryNotes, PassingClock, deaf_port, plugged
 async def test_what_can_not_be_opened_says_why(device: str, why: str) -> None:
     with pytest.raises(PortLost, match=why):
         await open_port(device, 115200)
+
+
+async def test_one_that_the_unit_lets_nobody_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd's list of devices refuses with another error than a file's mode does."""
+
+    def forbidden(*_: object) -> int:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "open", forbidden)
+    with pytest.raises(PortLost, match="restart tether"):
+        await open_port("/dev/ttyUSB2", 115200)
 
 
 async def test_what_is_no_terminal(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from daemon.appliance.checks.unit import MOST_EXPOSURE
 from tests.support.units import complaints
 
-UNITS = Path(__file__).parents[2] / "systemd"
+ROOT = Path(__file__).parents[2]
+UNITS = ROOT / "systemd"
 NAMES = sorted(file.name for file in UNITS.iterdir() if file.suffix in (".service", ".timer"))
-MOST_EXPOSED = {"tether.service": 1.6, "tether-hq.service": 1.5, "tether-nats.service": 1.5}
-OTHERWISE = 2.0
+MOST_EXPOSED = {"tether.service": MOST_EXPOSURE, "tether-hq.service": 1.5, "tether-nats.service": 1.5}
+OTHERWISE = 1.6
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine (apt-get install systemd)"
@@ -52,6 +54,45 @@ def test_a_unit_is_hardened(name: str, folder: Path) -> None:
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert found, done.stdout + done.stderr
     assert float(found[1]) <= MOST_EXPOSED.get(name, OTHERWISE)
+
+
+def test_what_is_said_of_the_service_s_exposure() -> None:
+    assert f"exposure {MOST_EXPOSURE} by" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["tether.service", "tether-failed@.service"])
+def test_the_kernel_can_be_asked_whether_its_clock_is_synchronised(name: str, folder: Path) -> None:
+    """daemon.runtime.clockwatch asks: a filter that forbids it has the clock look wrong for good."""
+    text = (UNITS / name).read_text(encoding="utf-8")
+    assert "ProtectClock" not in re.findall(r"^(\w+)=", text, re.MULTILINE)
+    allowed: set[str] = set()
+    for line in re.findall(r"^SystemCallFilter=(.*)$", text, re.MULTILINE):
+        calls = {call for word in line.removeprefix("~").split() for call in _calls(word, folder)}
+        allowed = allowed - calls if line.startswith("~") else allowed | calls
+    assert allowed & _calls("@clock", folder) == {"adjtimex", "clock_adjtime", "clock_adjtime64"}
+
+
+def _calls(word: str, folder: Path) -> set[str]:
+    """The system calls of a set, and of those in it; one that is none is itself."""
+    if not word.startswith("@"):
+        return {word}
+    said = analyze("syscall-filter", word, folder=folder).stdout
+    inside = [line.strip() for line in said.splitlines()[1:] if line.strip() and "#" not in line]
+    return {call for each in inside for call in _calls(each, folder)}
+
+
+DRIVERS = {"ttyUSB": "usbserial", "ttyACM": "cdc_acm"}
+"""Groups of devices whose driver is a module, loaded when the first of them is plugged in."""
+
+
+def test_a_modem_that_is_plugged_in_after_the_start_is_let_in() -> None:
+    """systemd allows a group of devices only where its driver is there when the unit starts (systemd.resource-control(5), DeviceAllow=)."""
+    text = (UNITS / "tether.service").read_text(encoding="utf-8")
+    groups = set(re.findall(r"^DeviceAllow=char-(\S+) rw$", text, re.MULTILINE))
+    assert groups >= DRIVERS.keys()
+    for word in ("Wants", "After"):
+        units = {unit for line in re.findall(rf"^{word}=(.*)$", text, re.MULTILINE) for unit in line.split()}
+        assert units >= {f"modprobe@{DRIVERS[group]}.service" for group in groups & DRIVERS.keys()}
 
 
 def test_the_service_is_told_of_and_watched() -> None:

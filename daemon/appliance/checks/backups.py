@@ -8,7 +8,7 @@ from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.config import Settings
 from daemon.keys.keyring import WORDS
 from daemon.upkeep.backup_folder import backup_folder
-from daemon.upkeep.backup_note import OLD_HOURS, key_trouble, last_backup
+from daemon.upkeep.backup_note import is_old, key_trouble, last_backup
 
 
 async def check_backups(case: Examination) -> Sequence[Finding]:
@@ -29,9 +29,12 @@ async def check_backups(case: Examination) -> Sequence[Finding]:
     if last.error:
         return [problem("backup", f"the last try failed: {last.error}", "`tether backup` tries again")]
     hours = (case.clock.now() - last.at) / 3_600_000
-    if hours > OLD_HOURS:
+    if is_old(last.at, case.clock.now()):
+        if hours < 0:
+            why = "the newest is of a day that has not come, by a clock that was ahead: nobody knows how old it is"
+            return [problem("backup", why, "`sudo tether backup`, once the clock is right (`timedatectl`)")]
         return [problem("backup", f"the newest is {hours / 24:.0f} days old", "`systemctl status tether-backup.timer`")]
-    found = [ok("backup", f"{last.name}, {hours:.0f} hours old"), *_check_key(settings)]
+    found = [ok("backup", f"{last.name}, {max(hours, 0):.0f} hours old"), *_check_key(settings)]
     if _on_one_disk(backup_folder(settings), settings.database.resolve().parent):
         found.append(
             advice(

@@ -3,6 +3,7 @@
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 cd /root
 SLOW=$(cat /root/slow)  # how many times longer everything may take here
+MOST_EXPOSURE=$(cat /root/exposure)
 exec >/dev/ttyS1 2>&1
 
 trial() {  # trial WHAT COMMAND...: the command must succeed
@@ -37,6 +38,11 @@ tether_() { "$TETHER" "$@" --config /etc/tether/tether.toml; }
 exposure() {  # exposure UNIT MOST
     systemd-analyze security --no-pager "$1" | sed -n 's/.*exposure level for [^:]*: \([0-9.]*\).*/\1/p' | awk -v most="$2" '{print; told = $1} END {exit !(told > 0 && told <= most)}'
 }
+asks_the_clock() {  # asks_the_clock UNIT: whether the filter of that unit lets the kernel say whether its clock is synchronised
+    { printf '[Service]\nType=oneshot\nExecStart=/usr/bin/python3 -c "import ctypes; assert ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) != -1"\n'
+      systemctl cat "$1" | grep ^SystemCall; } > /run/systemd/system/asks-the-clock.service
+    systemctl daemon-reload && systemctl start asks-the-clock.service
+}
 restarts() { [ "$(systemctl show tether.service -p NRestarts --value)" -ge "$1" ]; }
 pid() { systemctl show tether.service -p MainPID --value; }
 watch_closely() {
@@ -49,7 +55,7 @@ not_allowed() {  # not_allowed USER VERB...: the service says no, and what would
     local user=$1; shift
     (cd / && ! runuser -u "$user" -- tether "$@") 2>&1 | tee /dev/stderr | grep -q "group"
 }
-gone() { for each; do [ ! -e "$each" ] || { echo "$each is left"; return 1; }; done; }
+gone() { for each; do [ ! -e "$each" -a ! -L "$each" ] || { echo "$each is left"; return 1; }; done; }
 
 echo "TRIAL begin $(systemctl --version | head -1)"
 
@@ -60,8 +66,10 @@ trial "deb: active" within 60 systemctl is-active --quiet tether.service
 trial "deb: takes events" within 30 takes_events
 trial "deb: enabled" systemctl is-enabled --quiet tether.service
 trial "deb: backup timer" systemctl is-active --quiet tether-backup.timer
-trial "deb: exposure of the service" exposure tether.service 1.6
+trial "deb: exposure of the service" exposure tether.service "$MOST_EXPOSURE"
 trial "deb: exposure of the backup" exposure tether-backup.service 1.3
+trial "deb: the service may ask whether the clock is synchronised" asks_the_clock tether.service
+trial "deb: the unit that tells of a failure may as well" asks_the_clock tether-failed@x.service
 trial "deb: an event" post deb-1
 useradd sam && usermod -aG tether-staff sam && useradd mallory
 trial "deb: the counter's staff see at the socket what goes on" bash -c 'cd / && runuser -u sam -- tether status'
@@ -121,7 +129,8 @@ trial "install: refuses what the service can't see" not "$TETHER" install
 trial "install: from a wheel" "$TETHER" install --wheel /root/tether_box-0.1.0-py3-none-any.whl --links /root/wheels
 TETHER=/opt/tether/venv/bin/tether
 trial "install: active" systemctl is-active --quiet tether.service
-trial "install: exposure" exposure tether.service 1.6
+trial "install: exposure" exposure tether.service "$MOST_EXPOSURE"
+trial "install: the command, for root and for others" bash -c '/usr/local/bin/tether --version && cd / && runuser -u sam -- /usr/local/bin/tether --version'
 trial "install: a token" tether_ token new till-1 --scope events
 trial "install: an event" post inst-1
 trial "install: again" "$TETHER" install --executable /opt/tether/venv/bin/tether
@@ -140,7 +149,7 @@ trial "upgrade: and takes events once more" within 10 takes_events
 trial "upgrade: and knows what it knew still" knows inst-1
 trial "uninstall: keeps the data" "$TETHER" uninstall
 trial "uninstall: they are there" test -s /var/lib/tether/tether.db -a -s /etc/tether/tether.toml
-trial "uninstall: the rest is gone" gone /etc/systemd/system/tether.service /opt/tether /etc/udev/rules.d/70-tether-modem.rules
+trial "uninstall: the rest is gone" gone /etc/systemd/system/tether.service /opt/tether /usr/local/bin/tether /etc/udev/rules.d/70-tether-modem.rules
 /root/venv/bin/tether install --wheel /root/tether_box-0.1.0-py3-none-any.whl --links /root/wheels >/dev/null
 trial "install: finds its data again" bash -c '/opt/tether/venv/bin/tether orders show inst-1 --config /etc/tether/tether.toml'
 trial "uninstall: with everything" /root/venv/bin/tether uninstall --purge --yes
