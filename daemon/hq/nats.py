@@ -29,9 +29,10 @@ from outbox.clock import Clock
 
 UPDATE = "$SYS.REQ.CLAIMS.UPDATE"
 LOOKUP = "$SYS.REQ.ACCOUNT.{account}.CLAIMS.LOOKUP"
-LOOKUP_SECONDS = 1.0
-TAKE_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
 """How long a server that does not answer is waited for."""
+LOOKUP_SECONDS = 1.0
+"""How long while somebody is to be cut off, where what others answered is enough for that."""
 PATIENCE = (2.0, SOCKET_SECONDS)
 """How long a server may take to let us in, the first time and the second: one that is off is not waited for while others are there."""
 CONNECTED, CONNECTED_PAGE = "$SYS.REQ.ACCOUNT.{account}.CONNZ", 200
@@ -97,7 +98,7 @@ async def put_in_force(
         fleet_claim(operator, settings.key(ACCOUNT, "account").public, archive, at=at, revoked=revoked),
     )
     most = len(settings.nats.servers)
-    asking = (line.ask_all(UPDATE, claim.encode(), wait=TAKE_SECONDS, most=most) for claim in claims)
+    asking = (line.ask_all(UPDATE, claim.encode(), wait=ANSWER_SECONDS, most=most) for claim in claims)
     # At once: who is out is not to be waited with until a server that is away is given up.
     both = await asyncio.gather(*asking, return_exceptions=True)
     for answers in both:
@@ -112,10 +113,14 @@ async def put_in_force(
 
 async def claims_in_force(line: NatsConnection, settings: HqSettings) -> Sequence[AccountClaim]:
     """As the system. Of each server the keys that it keeps out, as headquarters signed it: this archive may be an older copy, and a server
-    that just came back may not have heard of the newest. Raises NatsAway."""
+    that just came back may not have heard of the newest. Raises NatsAway, also where no server says."""
     operator, account = settings.key(OPERATOR, "operator"), settings.key(ACCOUNT, "account")
     asked, most = LOOKUP.format(account=account.public), len(settings.nats.servers)
-    answers = await line.ask_all(asked, b"", wait=LOOKUP_SECONDS, most=most)
+    for seconds in (LOOKUP_SECONDS, ANSWER_SECONDS):
+        if answers := await line.ask_all(asked, b"", wait=seconds, most=most):
+            break
+    else:
+        raise NatsAway("no server of NATS said which claims are in force there")
     return [read_account_claim(answer.decode("ascii", "replace"), operator.public) for answer in answers]
 
 
@@ -133,12 +138,18 @@ class _Connected(msgspec.Struct, frozen=True):
 
 async def keys_that_come_as(line: NatsConnection, store: str, settings: HqSettings) -> Mapping[str, int]:
     """As the system. The keys with which somebody is that store to NATS at this moment, by headquarters' own claims, and when these were
-    signed (seconds): this archive may be older than they are."""
+    signed (seconds): this archive may be older than they are. Where none is found, a server that is slow to answer may have it."""
+    return await _connected_as(line, store, settings, LOOKUP_SECONDS) or await _connected_as(
+        line, store, settings, ANSWER_SECONDS
+    )
+
+
+async def _connected_as(line: NatsConnection, store: str, settings: HqSettings, wait: float) -> Mapping[str, int]:
     account, found, offset = settings.key(ACCOUNT, "account").public, dict[str, int](), 0
     while True:
         asked = msgspec.json.encode({"auth": True, "limit": CONNECTED_PAGE, "offset": offset})
         answers = await line.ask_all(
-            CONNECTED.format(account=account), asked, wait=LOOKUP_SECONDS, most=len(settings.nats.servers)
+            CONNECTED.format(account=account), asked, wait=wait, most=len(settings.nats.servers)
         )
         pages = [msgspec.json.decode(each, type=_Connected).data.connections for each in answers]
         claims = [claim_by(client.jwt, account) for page in pages for client in page]
@@ -184,7 +195,7 @@ class _Ping(msgspec.Struct, frozen=True):
 async def check_servers(settings: HqSettings, clock: Clock, rng: random.Random) -> Sequence[str]:
     """The servers that answered, by name. Raises ServerRefused where one would lose what it acknowledged, NatsAway."""
     async with as_system(settings, clock, rng) as line:
-        answers = await line.ask_all(JETSTREAM, b"", wait=1.0, most=len(settings.nats.servers))
+        answers = await line.ask_all(JETSTREAM, b"", wait=ANSWER_SECONDS, most=len(settings.nats.servers))
     names = []
     for raw in answers:
         ping = msgspec.json.decode(raw, type=_Ping)

@@ -42,7 +42,7 @@ def test_ctrl_c_ends_it_at_once_and_well_and_its_door_is_open_meanwhile(state: P
         with socket.socket(socket.AF_UNIX) as screen:
             screen.connect(str(door))
         demo.send_signal(signal.SIGINT)
-        _, complaints = demo.communicate(timeout=20)
+        _, complaints = demo.communicate(timeout=60)
     assert (demo.returncode, complaints) == (0, "")
     assert not door.exists()
 
@@ -66,7 +66,7 @@ def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
         other.listen()
         port = other.getsockname()[1]
         command = [sys.executable, "-m", "daemon", "demo", "--port", str(port)]
-        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert f"port {port} is taken by another program" in ended.stderr
     assert f"`make run PORT={port + 13}`" in ended.stderr

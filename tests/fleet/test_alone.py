@@ -25,12 +25,12 @@ from daemon.fleet.membership import Membership
 from daemon.fleet.nats_connection import SOCKET_SECONDS, NatsAway
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.wire import Health
-from daemon.hq.engines import free_ports
 from outbox import Outbox
 from outbox.clock import Clock, SystemClock
 from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import accept_one, open_box, planned, send
+from tests.support.ports import free_port
 from tests.support.shop import ROOT
 
 
@@ -110,7 +110,7 @@ async def test_a_headquarters_that_lies_or_is_silent_delays_neither_a_message_no
     tmp_path: Path, away: Away
 ) -> None:
     """Somebody stands in for NATS: drops the call, takes it and is silent, or answers with what is no TLS."""
-    (port,) = free_ports(1)
+    port = free_port()
     async with open_box(tmp_path, SystemClock()) as box, away(port) as met:
         link = make_link(member(tmp_path, port), box, SystemClock())
         stop = asyncio.Event()
@@ -136,7 +136,7 @@ async def has_failed(link: Link) -> bool:
 
 
 async def test_while_headquarters_is_away_nothing_is_written_to_the_card(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     clock = FakeClock()
     async with open_box(tmp_path, clock) as box:
         link = make_link(member(tmp_path, port), box, clock, connect=refusing)
@@ -184,7 +184,7 @@ async def test_a_link_that_fails_for_an_hour_says_so_once_a_minute_and_grows_by_
     tmp_path: Path, connect: Any
 ) -> None:
     clock = FakeClock()
-    (port,) = free_ports(1)
+    port = free_port()
     async with open_box(tmp_path, clock) as box:
         link = make_link(member(tmp_path, port), box, clock, connect=connect)
         stop = asyncio.Event()

@@ -2,18 +2,19 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
 from daemon.fleet.claim import read_claim
 from daemon.fleet.nats_connection import NatsAway, NatsConnection
 from daemon.fleet.nkey import KeyPair
 from daemon.hq import nats
-from daemon.hq.claims import fleet_claim
+from daemon.hq.claims import EVERYTHING, fleet_claim, user_claim
 from daemon.hq.config import ACCOUNT, OPERATOR, SYSTEM, Hq, HqSettings, Nats, Postgres
 from tests.support.fake_clock import FakeClock
 
@@ -101,3 +102,62 @@ async def test_what_any_server_keeps_out_is_kept_out() -> None:
     found = await nats.claims_in_force(cast("NatsConnection", Servers()), made)
     assert {key for claim in found for key in claim.revoked} == {"USTOLEN", "UOLD"}
     assert max(claim.iat for claim in found) == 9
+
+
+class Slow:
+    """Servers, each with its answer and after how many seconds that comes."""
+
+    def __init__(self, answers: Mapping[bytes, float]) -> None:
+        self._answers = answers
+        self.waited = 0.0
+
+    async def ask_all(self, subject: str, body: bytes, *, wait: float, most: int) -> list[bytes]:
+        came = [answer for answer, seconds in self._answers.items() if seconds <= wait]
+        self.waited += wait if len(came) < most else max(self._answers.values())
+        return came
+
+
+def connected_to(made: HqSettings, *names: str) -> bytes:
+    """What a server says that has these stores: each with its own name for a key."""
+    claims = [user_claim(made.key(ACCOUNT, "account"), f"U{name}", name, EVERYTHING, at=7) for name in names]
+    return msgspec.json.encode({"data": {"connections": [{"jwt": claim} for claim in claims]}})
+
+
+async def test_the_key_of_a_stolen_box_is_found_though_its_server_is_busy() -> None:
+    """Headquarters' database is older than the joining: "try again while it is connected" was what the owner read while it was."""
+    made = settings()
+    there = {connected_to(made): 0.1, connected_to(made, "camden"): 0.1, connected_to(made, "soho"): 1.5}
+    line = cast("NatsConnection", Slow(there))
+    assert await nats.keys_that_come_as(line, "soho", made) == {"Usoho": 7}
+
+
+async def test_a_key_that_is_found_is_out_before_a_server_that_is_off_is_given_up() -> None:
+    made = settings()
+    servers = Slow({connected_to(made, "soho"): 0.1, connected_to(made): 0.1})
+    assert await nats.keys_that_come_as(cast("NatsConnection", servers), "soho", made) == {"Usoho": 7}
+    assert servers.waited == nats.LOOKUP_SECONDS
+
+
+async def test_what_a_busy_server_keeps_out_is_kept_out_where_no_other_says_more() -> None:
+    """A fleet of one server, and an older copy of the archive: a stolen box was let in again by the next revocation."""
+    made = settings()
+    operator, account = made.key(OPERATOR, "operator"), made.key(ACCOUNT, "account").public
+    held = fleet_claim(operator, account, made.archive_key.public, at=9, revoked={"USTOLEN": 8}).encode()
+    (claim,) = await nats.claims_in_force(cast("NatsConnection", Slow({held: 1.5})), made)
+    assert set(claim.revoked) == {"USTOLEN"}
+    with pytest.raises(NatsAway, match="no server of NATS said"):
+        await nats.claims_in_force(cast("NatsConnection", Slow({})), made)
+
+
+async def test_a_busy_server_is_among_those_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor said that it did not answer, and headquarters that none said how it is set up."""
+
+    @asynccontextmanager
+    async def connected(server: str, *_: object, **more: object) -> AsyncIterator[Slow]:
+        says = {"config": {"sync_always": True}}
+        names = (("hq1", 0.1), ("hq2", 1.5), ("hq3", 0.1))
+        yield Slow({msgspec.json.encode({"server": {"name": name}, "data": says}): after for name, after in names})
+
+    monkeypatch.setattr(nats, "connected", connected)
+    monkeypatch.setattr(nats, "pinned", lambda ca: None)
+    assert await nats.check_servers(settings(), FakeClock(), random.Random(1)) == ["hq1", "hq2", "hq3"]

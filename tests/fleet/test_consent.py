@@ -17,6 +17,7 @@ from outbox.consent import OptOut
 from outbox.errors import NotFound
 from tests.support.busy import until
 from tests.support.fleet_world import Store, World
+from tests.support.live_words import heard_live
 from tests.support.outbox_box import PHONE, accept_one, planned
 
 pytestmark = pytest.mark.engines
@@ -48,11 +49,10 @@ async def blocked(store: Store) -> str | None:
 
 async def test_an_opt_out_is_heard_at_another_store_within_two_seconds(fleet: World) -> None:
     soho, camden = await pair(fleet)
-    await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
-    why = await until(lambda: blocked(camden), seconds=2)
+    why = await heard_live(soho, camden, seconds=2)
     assert why.startswith("asked at soho, ")
     assert why.endswith(" (STOP)")
-    assert await why_not(camden) == f"the recipient opted out: {why}"
+    assert await why_not(camden) == f"the recipient opted out: {await until(lambda: blocked(camden))}"
 
 
 async def test_the_list_says_at_which_store_it_was_asked_beside_the_stores_own(fleet: World) -> None:

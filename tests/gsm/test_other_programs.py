@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from daemon.modem.simulator import SimulatedModem, on_pty
 from daemon.modem.status import Stage
 from outbox.clock import SystemClock
 from tests.support.gsm import Ear, MemoryNotes
+from tests.support.ports import free_port
 
 needs_gammu = pytest.mark.skipif(not shutil.which("gammu"), reason="gammu is not installed (apt install gammu)")
 
@@ -81,9 +81,7 @@ async def _phonesim() -> AsyncIterator[str]:
     rules = next((place for place in places if place.exists()), None)
     if rules is None:
         pytest.skip("phonesim's default.xml is not there")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         program,
         "-p",

@@ -9,7 +9,7 @@ import pytest
 from daemon.config import Board, Hook
 from outbox.clock import SystemClock
 from tests.support.axe import axe_source, violations
-from tests.support.chromium import Browser, Page
+from tests.support.chromium import LIVE_S, Browser, Page
 from tests.support.face import Face, event, serving
 from tests.support.small_store import SmallStore, open_store, store_settings
 
@@ -42,7 +42,8 @@ async def test_board_is_live(page: Page, store: SmallStore) -> None:
         await page.open(face.url + "/board")
         await page.until("document.querySelectorAll('#making li').length === 1")
         await put(face, "B-1", "order.ready")
-        await page.until(f"{READY} === 'B-1'", within=1.0)
+        await page.until(f"{READY} === 'B-1'", within=LIVE_S)
+        assert page.requests.count(face.url + "/board/events") == 1, "it is told, and asks no second time"
         assert await page.run("document.querySelectorAll('#making li').length") == 0
         assert await page.run("document.querySelector('#ready li').classList.contains('new')")
         assert await page.run("parseFloat(getComputedStyle(document.querySelector('#ready li')).fontSize)") >= 32

@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from outbox.clock import SystemClock
 from outbox.model import Rendered
 from outbox.outcome import Accepted, Deferred, Found, Rejected, Scope
 from tests.support.channel_case import outgoing, sent
+from tests.support.ports import free_port
 
 PROGRAM = Path(os.environ.get("TETHER_NTFY", "/nonexistent"))
 pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason="TETHER_NTFY names no program of ntfy's")
@@ -56,9 +56,7 @@ class Server:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        server = Server(tmp_path, free.getsockname()[1])
+    server = Server(tmp_path, free_port())
     quiet = asyncio.subprocess.DEVNULL
     command = [str(PROGRAM), "serve", "--config", str(tmp_path / "server.yml")]
     process = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet)

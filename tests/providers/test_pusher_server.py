@@ -7,7 +7,6 @@ then `npm install --ignore-scripts`. It is AGPL-3.0: run beside the tests, never
 import asyncio
 import json
 import os
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from daemon.http import open_http
 from outbox.clock import SystemClock
 from outbox.outcome import Accepted, Rejected, Scope
 from tests.support.channel_case import outgoing
+from tests.support.ports import free_port
 
 FOLDER = Path(os.environ.get("TETHER_SOKETI", "/nonexistent"))
 SECRETS = {"PUSHER_APP_ID": "3", "PUSHER_KEY": "278d425bdf160c739803", "PUSHER_SECRET": "7ad3773142a6692b25b8"}
@@ -50,9 +50,7 @@ def settings(port: int) -> dict[str, object]:
 @pytest.fixture(params=["stock", "statuses"])
 async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """The server's address: as it comes, and with its statuses let out."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     (tmp_path / "soketi.json").write_text(json.dumps(settings(port)))
     (tmp_path / "statuses.js").write_text(STATUSES)
     env = {**os.environ, "NODE_PATH": str(FOLDER / "node_modules")}

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,9 @@ MOST = 60.0
 """Seconds that anything is waited for on a machine that has nothing else to do."""
 LONGEST = 240.0
 """Seconds that it is waited for on any."""
+LATELY = 10
+"""Looks: the machine is as slow as at the worst of these."""
+GROUPS = Path("/sys/fs/cgroup")
 
 
 @contextmanager
@@ -31,10 +36,20 @@ def sharing_its_processor(pid: int, others: int) -> Iterator[None]:
             each.wait()
 
 
+def processors() -> float:
+    """How many are ours: a container has its machine's at times, and a quota of their time."""
+    own = re.search(r"^0::/(.*)$", Path("/proc/self/cgroup").read_text(), re.MULTILINE)
+    place = GROUPS / (own[1] if own else "")
+    limits = (folder / "cpu.max" for folder in (place, *place.parents))
+    quotas = (file.read_text().split() for file in limits if file.exists())
+    parts = (int(quota) / int(period) for quota, period in quotas if quota != "max")
+    return min((len(os.sched_getaffinity(0)), *parts))
+
+
 def slower() -> float:
     """How many times as long all takes at this moment as on a machine that has nothing else to do."""
     running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
-    return max(1.0, running / len(os.sched_getaffinity(0)))
+    return max(1.0, running / processors())
 
 
 def kept_waiting(pid: int) -> float:
@@ -62,6 +77,7 @@ async def until(true: Callable[[], Awaitable[Any]], *, seconds: float = MOST, ev
     longer while this one has, and a moment in which it did nothing here is no more than ten looks. It ends after `LONGEST` in any case."""
     loop = asyncio.get_running_loop()
     left, last = seconds, loop.time()
+    lately = deque[float](maxlen=LATELY)
     async with asyncio.timeout(max(seconds, LONGEST)):
         while not (found := await true()):
             if left < 0:
@@ -69,6 +85,7 @@ async def until(true: Callable[[], Awaitable[Any]], *, seconds: float = MOST, ev
             slept = loop.time()
             await asyncio.sleep(every)
             woke = loop.time()
-            left -= min(woke - last, 10 * every) / max(slower(), (woke - slept) / every)
+            lately.append(max(slower(), (woke - slept) / every))
+            left -= min(woke - last, 10 * every) / max(lately)
             last = woke
     return found

@@ -26,13 +26,11 @@ from daemon.hq.stores import groups_of_store
 from outbox.clock import SystemClock
 from tests.fleet.test_bundle_format import KEY, PUBLISHER
 from tests.support.busy import until
-from tests.support.chromium import Page
+from tests.support.chromium import LIVE_S, Page
 from tests.support.fleet_world import World
 from tests.support.shop import Shop, open_shop
 
 OWNER = "ines"
-LIVE_SECONDS = 2.0
-"""What is known at headquarters stands on a page that is open within this."""
 
 
 class AheadClock(SystemClock):
@@ -134,7 +132,7 @@ class Chain:
         """What the page says, on one line."""
         return " ".join(str(await self.page.run("document.querySelector('main').innerText")).split())
 
-    async def sees(self, *texts: str, within: float = LIVE_SECONDS) -> None:
+    async def sees(self, *texts: str, within: float = LIVE_S) -> None:
         """On the page that is open, without a reload."""
         said = " && ".join(f"words.includes({msgspec.json.encode(text).decode()})" for text in texts)
         script = f"(words => {said})((document.querySelector('main')?.innerText ?? '').replaceAll(/\\s+/g, ' '))"

@@ -35,6 +35,8 @@ _FLAGS = (
 )
 START_S = 20.0
 LOAD_S = 30.0
+LIVE_S = 5.0
+"""Within which what a server tells a page that is open stands on it. How soon the server tells it is tested without a browser, on a clock."""
 ANSWER_S = 40.0
 """To check a long page's accessibility takes 2 s, and 15 on a machine with two suites under way."""
 

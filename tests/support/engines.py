@@ -12,8 +12,9 @@ from pathlib import Path
 from daemon.fleet.nkey import KeyPair
 from daemon.hq.authority import make_authority, vouch
 from daemon.hq.claims import archive_claim, archive_key, fleet_claim, operator_claim, system_claim
-from daemon.hq.engines import EngineMissing, NatsServers, Postgres, free_ports, nats_program, postgres_programs
+from daemon.hq.engines import EngineMissing, NatsServers, Postgres, nats_program, postgres_programs
 from daemon.hq.servers import Server, Trust, server_config
+from tests.support.ports import free_ports
 
 SECONDS = 30.0
 DISK = 20 * 2**30

@@ -12,9 +12,10 @@ from typing import Any
 
 import aiohttp
 
-from daemon.hq.engines import free_ports, nats_program
+from daemon.hq.engines import nats_program
 from tests.support import forks
 from tests.support.forks import ROOT
+from tests.support.ports import free_ports
 
 SECONDS = 30.0
 

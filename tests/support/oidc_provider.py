@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from daemon.hq.engines import free_ports
+from tests.support.ports import free_port
 
 SECONDS = 20.0
 
@@ -20,7 +20,7 @@ def oidc_provider() -> Iterator[str]:
     """Its address. Skips the test where it isn't installed."""
     if find_spec("oidc_provider_mock") is None:
         pytest.skip("no provider of OpenID Connect here: pip install oidc-provider-mock")
-    (port,) = free_ports(1)
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)],
         stdout=subprocess.DEVNULL,

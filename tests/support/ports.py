@@ -1,14 +1,48 @@
-"""A port for a service that must be told one, or wants its own back."""
+"""Ports for services that must be told one, or want their own back. Each of pytest's workers draws from its own, in turn: between being found
+free and being listened on none is given to another."""
 
+import os
 import socket
+from collections.abc import Iterator
+from itertools import chain, cycle, islice
 
-from daemon.hq.engines import free_ports
+LOWEST, HIGHEST = 11_000, 20_000
+"""Below those that systems give outgoing connections, and those that demos of ours find; and above the last that browsers refuse."""
+
+
+def ports_of(worker: int, workers: int, start: int = 0) -> Iterator[int]:
+    """Those of one of so many workers, again and again, from its `start`th on."""
+    size = (HIGHEST - LOWEST) // workers
+    first = LOWEST + worker % workers * size
+    begin = first + start % size
+    return cycle(chain(range(begin, first + size), range(first, begin)))
+
+
+_own = ports_of(
+    int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")),
+    int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
+    start=os.getpid(),
+)
+"""Two suites on one machine begin at different places."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Nobody listens on them at the moment, nor is given them meanwhile."""
+    return list(islice(filter(_is_free, _own), count))
 
 
 def free_port() -> int:
-    """One that nobody listens on at the moment, nor is given meanwhile."""
     (port,) = free_ports(1)
     return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class HeldPort:

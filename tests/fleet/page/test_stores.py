@@ -2,8 +2,10 @@
 
 import asyncio
 
+import aiohttp
 import pytest
 
+from tests.support.busy import MOST, until
 from tests.support.fake_clock import FakeClock
 from tests.support.hq_page import Site
 
@@ -80,13 +82,37 @@ async def test_what_was_is_kept(site: Site, clock: FakeClock) -> None:
     assert await site.sql("SELECT kind, extract(epoch FROM ended - since)::int FROM trouble") == [("line_down", 330)]
 
 
+async def test_what_changed_is_told_within_two_seconds(site: Site, clock: FakeClock) -> None:
+    """The second is for the browser."""
+    await site.store("soho")
+    browser = await site.as_user()
+    others = clock.sleepers
+
+    async def asleep() -> bool:
+        """Until it looks again."""
+        return clock.sleepers > others
+
+    async with browser.stream("/live/stores") as lines:
+        await told(lines)
+        await until(asleep)
+        await site.hear("soho", uplink="down")
+        await clock.advance(1.0)
+        assert b"line down" in await told(lines)
+
+
+async def told(lines: aiohttp.StreamReader) -> bytes:
+    async with asyncio.timeout(MOST):
+        while not (line := await lines.readline()).startswith(b"data:"):
+            pass
+    return line
+
+
 async def test_who_may_no_more_watches_no_more(site: Site, clock: FakeClock) -> None:
     """Somebody was removed while their page was open; they want to go on watching."""
     await site.store("soho")
     browser = await site.as_user("noor", "viewer")
     async with browser.stream("/live/stores") as lines:
-        while not (await lines.readline()).startswith(b"data:"):
-            pass
+        await told(lines)
         await site.sql("DELETE FROM hq_user WHERE name = 'noor'")
         while not lines.is_eof():
             await clock.advance(1.0)

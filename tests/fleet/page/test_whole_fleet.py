@@ -30,7 +30,7 @@ async def test_an_opt_out_by_hand_counts_at_every_store(fleet: World, page: Site
     done = await browser.post("/optouts", fields)
     assert (done.status, done.headers["Location"]) == (303, "/optouts?said=stopped")
     for store in (soho, camden):
-        why = await until(lambda store=store: store.box.consent.blocked("sms", PHONE), seconds=2)
+        why = await until(lambda store=store: store.box.consent.blocked("sms", PHONE))
         assert why.startswith("asked at headquarters, ")
 
     async def listed() -> bool:
