@@ -14,7 +14,7 @@ from daemon.hq import archiver as archiver_module
 from daemon.hq.answers import stores
 from daemon.hq.archiver import Archiver
 from daemon.hq.database import opened
-from daemon.hq.ledger import Ledger
+from daemon.hq.ledger import LOOKS, Ledger
 from daemon.hq.streams import WORD_MOST, ensure, wanted
 from tests.fleet import test_publishing
 from tests.fleet.test_archive import verified
@@ -116,11 +116,13 @@ async def test_an_older_opt_out_that_is_larger_than_any_word_may_be_is_told_to_a
     await until(is_kept)
 
 
+@pytest.mark.parametrize("behind", [0, 1, LOOKS], ids=["level", "behind", "behind for long"])
 async def test_a_start_that_knew_of_no_newer_stop_does_not_come_before_it_in_a_new_stream(
-    fleet: World, monkeypatch: pytest.MonkeyPatch
+    fleet: World, monkeypatch: pytest.MonkeyPatch, behind: int
 ) -> None:
     """They said it at Soho, which was offline, after a STOP at Camden, which is off when NATS's folders are emptied. Soho hears of the new stream
-    before headquarters tells it what stands, and there its START is the first word."""
+    before headquarters tells it what stands, and there its START is the first word. It is the stream's leader that refuses headquarters' word; the
+    server that headquarters asks for what was said may not have it yet."""
     soho, camden = await pair(fleet)
     await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
     await until(lambda: blocked(camden))
@@ -140,7 +142,16 @@ async def test_a_start_that_knew_of_no_newer_stop_does_not_come_before_it_in_a_n
             await until(lambda: told(soho))
         return await restore(ledger, db, line)
 
+    newest, unknown_to = NatsConnection.newest, ["CONSENT"] * behind
+
+    async def asked(line: NatsConnection, stream: str, subject: str, **more: Any) -> Stored | None:
+        if stream in unknown_to:
+            unknown_to.remove(stream)
+            return None
+        return await newest(line, stream, subject, **more)
+
     monkeypatch.setattr(Ledger, "restore", later)
+    monkeypatch.setattr(NatsConnection, "newest", asked)
     archiver = fleet.start_hq()
     await until(lambda: is_running(archiver))
 
