@@ -90,7 +90,7 @@ class Store:
         if self.cut:
             raise OSError("the power is cut")
         if self.in_a_process:
-            return await trial(settings, place, seconds=20)
+            return await trial(settings, place)
         return compare(settings.alone or settings, place, anywhere=False)
 
     async def gets(self, *bodies: bytes | None, groups: Sequence[str] = ("all",)) -> None:
