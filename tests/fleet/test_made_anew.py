@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.fleet.bundle import version_claimed
 from daemon.fleet.nats_connection import Ack, NatsConnection
 from daemon.fleet.stored import Stored
 from daemon.fleet.wire import SignedWord, optout_subject, unpack
@@ -21,7 +22,7 @@ from tests.fleet.test_archive import verified
 from tests.fleet.test_consent import blocked, pair, told
 from tests.fleet.test_publishing import Press
 from tests.support.busy import until
-from tests.support.fleet_world import Store, World, done
+from tests.support.fleet_world import Store, World, answered, done
 from tests.support.outbox_box import PHONE
 
 pytestmark = pytest.mark.engines
@@ -79,7 +80,8 @@ async def test_stores_hear_of_a_new_stream_before_it_is_told_all_that_stands(
         return await fleet.sql("SELECT 1 FROM progress WHERE stream = 'CONSENT' AND made <> 'another'") != []
 
     await until(all_told)
-    assert said == ["mark"] + ["optout"] * 120
+    assert said[0] == "mark"
+    assert said[-120:] == ["optout"] * 120
     assert 1 < most < 60
 
     async def all_kept() -> bool:
@@ -89,9 +91,9 @@ async def test_stores_hear_of_a_new_stream_before_it_is_told_all_that_stands(
 
 
 async def kept(fleet: World) -> list[Stored]:
-    """As one of the servers has it; it may be behind the others for a moment."""
+    """As one of the servers has it; it may be behind the others for a moment, or not ready to say."""
     async with fleet.as_hq() as line:
-        return await line.read("CONSENT", 0, limit=200)
+        return await answered(line.read("CONSENT", 0, limit=200)) or []
 
 
 async def is_running(archiver: Archiver) -> bool:
@@ -238,7 +240,13 @@ async def test_an_archive_restored_to_before_a_withdrawal_numbers_on(press: Pres
     await press.publisher.withdraw(press.db, "london", "maria")
     async with press.fleet.as_hq() as line:
         await ensure(line, press.fleet.clock, replicas=3)
-        assert await press.publisher.send(press.db, line) == 3
+        assert await press.send(line) == 3
+
+        async def is_there() -> bool:
+            found = await line.newest("BUNDLE", "bundle.london")
+            return found is not None and version_claimed(found.body) == 3
+
+        await until(lambda: answered(is_there()))
         await press.fleet.sql("DELETE FROM bundle WHERE version > 1")
         for _ in range(2):
             await press.publisher.see_that_nats_has_all(press.db, line)
