@@ -119,7 +119,7 @@ class Archiver:
 
     async def _on(self, db: Connection, line: NatsConnection, replicas: int) -> None:
         streams = await ensure(line, self._clock, replicas=replicas)
-        ledger = Ledger(self._now, streams["CONSENT"].created, self._settings.key(ACCOUNT, "account").public)
+        ledger = Ledger(self._clock, streams["CONSENT"].created, self._settings.key(ACCOUNT, "account").public)
         marks = Marks(self._settings, self._clock, streams["CONSENT"].created)
         # First of all stores hear that the ledger is another one: what is said from now on has a number that they would pass over.
         await marks.touch_all(db)

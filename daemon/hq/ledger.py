@@ -1,8 +1,6 @@
 """The fleet's words on consent in PostgreSQL: a copy for those who ask, and what the stream is made of again should NATS lose it."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 
@@ -14,6 +12,7 @@ from daemon.fleet.wire import WAYS, Garbled, SignedWord, optout_subject, read_op
 from daemon.hq.database import Connection, as_time, execute_many, queries
 from daemon.hq.streams import WORD_MOST
 from daemon.supervise import recoverable_group
+from outbox.clock import Clock
 
 log = structlog.get_logger(__name__)
 
@@ -27,12 +26,14 @@ BODY_MOST = WORD_MOST - 256
 """Of a word that can be told again: NATS counts the condition on which that is done as well."""
 SOMEBODY_IS_OUT = b"{}"
 """Says as much as a word that can't be read."""
+LOOKS, LOOK_SECONDS = 10, 0.2
+"""At what was said meanwhile, and the pause after each, while a server does not have it yet."""
 
 
 class Ledger:
-    def __init__(self, now: Callable[[], datetime], made: str, account: str) -> None:
+    def __init__(self, clock: Clock, made: str, account: str) -> None:
         """`account`: the fleet's public key, by which words are proved to be of who says them."""
-        self._now = now
+        self._clock = clock
         self._made = made
         self._account = account
 
@@ -71,16 +72,33 @@ class Ledger:
         return told
 
     async def _say_again(self, line: NatsConnection, subject: str, body: bytes) -> None:
-        """Unless somebody was quicker. Nobody is with an opt-in that answers nothing, which knows of no opt-out that is not told yet, nor with one
-        that was said in another stream."""
+        """Unless somebody was quicker, as far as that can be known: out wins."""
         try:
             await line.publish(subject, body, expect=0)
         except WrongSequence:
-            found = await line.newest(STREAM, subject)
-            with suppress(Garbled):
-                word = unpack(found.body if found else b"", SignedWord)
-                if word.state == "in" and not (word.base and is_said_in(word, subject, self._account, self._made)):
-                    await line.publish(subject, body)
+            found = await self._said(line, subject)
+            if found is None or not self._is_quicker(found):
+                await line.publish(subject, body)
+
+    async def _said(self, line: NatsConnection, subject: str) -> Stored | None:
+        """What kept ours out. It was the stream's leader that refused it, and the server that is asked may be behind: for so long it has nothing."""
+        for _ in range(LOOKS):
+            if (found := await line.newest(STREAM, subject)) is not None:
+                return found
+            await self._clock.sleep(LOOK_SECONDS)
+        return None
+
+    def _is_quicker(self, stored: Stored) -> bool:
+        """Nobody is with an opt-in that answers nothing, which knows of no opt-out that is not told yet, nor with one that was said in another
+        stream."""
+        try:
+            word = unpack(stored.body, SignedWord)
+        except Garbled:
+            return True
+        return word.state != "in" or (word.base > 0 and is_said_in(word, stored.subject, self._account, self._made))
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now() / 1000, UTC)
 
 
 def _bounded(body: bytes) -> bytes:

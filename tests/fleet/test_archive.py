@@ -23,7 +23,7 @@ from outbox.proof import prove
 from outbox.reasons import Reason
 from tests.support.busy import until
 from tests.support.engines import Cluster, postgres
-from tests.support.fleet_world import World, world
+from tests.support.fleet_world import World, answered, world
 from tests.support.outbox_box import PHONE, accept_one, planned, send
 
 LONG = os.environ.get("TETHER_FLEET") == "long"
@@ -317,7 +317,7 @@ async def test_no_address_name_or_secret_reaches_nats_or_postgresql(fleet: World
     seen = b""
     async with fleet.as_hq() as line:
         for stream in ("UP", "HEALTH", "CONSENT", "MARK"):
-            for stored in await line.read(stream, 0, limit=500):
+            for stored in await until(lambda stream=stream: answered(line.read(stream, 0, limit=500))):
                 seen += stored.subject.encode() + (
                     zlib.decompress(stored.body) if stored.subject.startswith("up.") else stored.body
                 )

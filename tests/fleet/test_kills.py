@@ -8,14 +8,13 @@ import json
 import os
 import random
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from daemon.fleet.nats_connection import Identity, NatsAway, connected, pinned
+from daemon.fleet.nats_connection import Identity, connected, pinned
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.wire import BATCH_ENTRIES, AuditBatch, audit_id, deflate
 from daemon.hq.answers import verify
@@ -25,7 +24,7 @@ from outbox.chain import START, link
 from outbox.fleet import Entry
 from tests.support.busy import until
 from tests.support.engines import Cluster, cluster
-from tests.support.fleet_world import Store, World, done, world
+from tests.support.fleet_world import Store, World, answered, done, say, world
 from tests.support.outbox_box import PHONE
 
 LONG = os.environ.get("TETHER_FLEET") == "long"
@@ -63,10 +62,8 @@ async def leader_of(fleet: World, stream: str = "UP") -> str:
 
         async def leader() -> str:
             """Nobody's name while there is none."""
-            with suppress(NatsAway):
-                answer = await line.request(f"$JS.API.STREAM.INFO.{stream}", b"")
-                return str(json.loads(answer.data).get("cluster", {}).get("leader", ""))
-            return ""
+            answer = await answered(line.request(f"$JS.API.STREAM.INFO.{stream}", b""))
+            return str(json.loads(answer.data).get("cluster", {}).get("leader", "")) if answer else ""
 
         return str(await until(leader))
 
@@ -128,7 +125,7 @@ async def test_many_stores_come_and_hear_at_once_and_come_back_after_the_leader_
         await fleet.await_archived(*stores, seconds=PATIENCE)
         async with fleet.as_hq() as line:
             for stream in ("UP", "CONSENT", "MARK", "HEALTH"):
-                assert (await done(line, "INFO", stream)).state.get("consumer_count", 0) == 0
+                assert (await done(line, "INFO", stream)).state["consumer_count"] == 0
 
 
 async def all_are(stores: list[Store], state: str, *, seconds: float) -> None:
@@ -166,7 +163,7 @@ async def tell(fleet: World, store: str, size: int) -> int:
     identity = Identity(key, fleet.claim(store, key), f"_INBOX.{store}", store)
     async with connected(fleet.cluster.urls[0], pinned(fleet.cluster.ca), identity) as line:
         for batch, body in a_day(store, size, random.Random(store)):
-            await line.publish(f"up.{store}.audit", body, id=audit_id(store, batch))
+            await say(line, f"up.{store}.audit", body, id=audit_id(store, batch))
             told += len(batch.entries)
     return told
 

@@ -296,7 +296,12 @@ async def test_who_says_again_and_again_that_there_is_news_has_nothing_fetched_f
                     hear(None)
             await clock.advance(0.1)
             await asyncio.sleep(0.002)
-        await until(lambda: is_so(lambda: "mark.soho" in line.asked))
+
+        async def asked() -> bool:
+            await clock.advance(0.2)
+            return "mark.soho" in line.asked
+
+        await until(asked)
         assert line.asked.count("mark.soho") <= 3
         assert set(line.asked) == {"mark.soho"}
         line.mark = msgspec.structs.replace(mark, bundles={"all": 4})

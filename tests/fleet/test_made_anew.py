@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon.fleet.bundle import version_claimed
 from daemon.fleet.nats_connection import Ack, NatsConnection
 from daemon.fleet.stored import Stored
 from daemon.fleet.wire import SignedWord, optout_subject, unpack
@@ -14,14 +15,14 @@ from daemon.hq import archiver as archiver_module
 from daemon.hq.answers import stores
 from daemon.hq.archiver import Archiver
 from daemon.hq.database import opened
-from daemon.hq.ledger import Ledger
+from daemon.hq.ledger import LOOKS, Ledger
 from daemon.hq.streams import WORD_MOST, ensure, wanted
 from tests.fleet import test_publishing
 from tests.fleet.test_archive import verified
 from tests.fleet.test_consent import blocked, pair, told
 from tests.fleet.test_publishing import Press
 from tests.support.busy import until
-from tests.support.fleet_world import Store, World, done
+from tests.support.fleet_world import Store, World, answered, done
 from tests.support.outbox_box import PHONE
 
 pytestmark = pytest.mark.engines
@@ -79,7 +80,8 @@ async def test_stores_hear_of_a_new_stream_before_it_is_told_all_that_stands(
         return await fleet.sql("SELECT 1 FROM progress WHERE stream = 'CONSENT' AND made <> 'another'") != []
 
     await until(all_told)
-    assert said == ["mark"] + ["optout"] * 120
+    assert said[0] == "mark"
+    assert said[-120:] == ["optout"] * 120
     assert 1 < most < 60
 
     async def all_kept() -> bool:
@@ -89,9 +91,9 @@ async def test_stores_hear_of_a_new_stream_before_it_is_told_all_that_stands(
 
 
 async def kept(fleet: World) -> list[Stored]:
-    """As one of the servers has it; it may be behind the others for a moment."""
+    """As one of the servers has it; it may be behind the others for a moment, or not ready to say."""
     async with fleet.as_hq() as line:
-        return await line.read("CONSENT", 0, limit=200)
+        return await answered(line.read("CONSENT", 0, limit=200)) or []
 
 
 async def is_running(archiver: Archiver) -> bool:
@@ -116,11 +118,13 @@ async def test_an_older_opt_out_that_is_larger_than_any_word_may_be_is_told_to_a
     await until(is_kept)
 
 
+@pytest.mark.parametrize("behind", [0, 1, LOOKS], ids=["level", "behind", "behind for long"])
 async def test_a_start_that_knew_of_no_newer_stop_does_not_come_before_it_in_a_new_stream(
-    fleet: World, monkeypatch: pytest.MonkeyPatch
+    fleet: World, monkeypatch: pytest.MonkeyPatch, behind: int
 ) -> None:
     """They said it at Soho, which was offline, after a STOP at Camden, which is off when NATS's folders are emptied. Soho hears of the new stream
-    before headquarters tells it what stands, and there its START is the first word."""
+    before headquarters tells it what stands, and there its START is the first word. It is the stream's leader that refuses headquarters' word; the
+    server that headquarters asks for what was said may not have it yet."""
     soho, camden = await pair(fleet)
     await soho.box.consent.stop("sms", PHONE, reason="STOP", actor="modem")
     await until(lambda: blocked(camden))
@@ -140,7 +144,16 @@ async def test_a_start_that_knew_of_no_newer_stop_does_not_come_before_it_in_a_n
             await until(lambda: told(soho))
         return await restore(ledger, db, line)
 
+    newest, unknown_to = NatsConnection.newest, ["CONSENT"] * behind
+
+    async def asked(line: NatsConnection, stream: str, subject: str, **more: Any) -> Stored | None:
+        if stream in unknown_to:
+            unknown_to.remove(stream)
+            return None
+        return await newest(line, stream, subject, **more)
+
     monkeypatch.setattr(Ledger, "restore", later)
+    monkeypatch.setattr(NatsConnection, "newest", asked)
     archiver = fleet.start_hq()
     await until(lambda: is_running(archiver))
 
@@ -227,7 +240,13 @@ async def test_an_archive_restored_to_before_a_withdrawal_numbers_on(press: Pres
     await press.publisher.withdraw(press.db, "london", "maria")
     async with press.fleet.as_hq() as line:
         await ensure(line, press.fleet.clock, replicas=3)
-        assert await press.publisher.send(press.db, line) == 3
+        assert await press.send(line) == 3
+
+        async def is_there() -> bool:
+            found = await line.newest("BUNDLE", "bundle.london")
+            return found is not None and version_claimed(found.body) == 3
+
+        await until(lambda: answered(is_there()))
         await press.fleet.sql("DELETE FROM bundle WHERE version > 1")
         for _ in range(2):
             await press.publisher.see_that_nats_has_all(press.db, line)

@@ -7,8 +7,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,8 @@ from daemon.fleet.nats_connection import NatsConnection
 from daemon.fleet.wire import AuditBatch, inflate
 from tests.fleet.test_kills import LONG, fill, once_each
 from tests.support.busy import until
-from tests.support.engines import Cluster
-from tests.support.fleet_world import world
+from tests.support.engines import Cluster, cluster
+from tests.support.fleet_world import answered, world
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
@@ -57,15 +56,15 @@ class Disk:
         run("umount", self.place)
 
 
-@contextmanager
-def disks(folder: Path) -> Iterator[list[Disk]]:
+@pytest.fixture
+def places(tmp_path: Path) -> Iterator[list[Disk]]:
     if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
         pytest.skip("needs root and mkfs.ext4: each server has a filesystem of its own here")
     with ExitStack() as stack:
         made = []
         for n in (1, 2, 3):
             try:
-                disk = Disk(folder / f"disk{n}", folder / f"hq{n}")
+                disk = Disk(tmp_path / f"disk{n}", tmp_path / f"hq{n}")
             except OSError as error:
                 pytest.skip(f"no filesystem can be mounted here: {error}")
             stack.callback(disk.unmount)
@@ -73,42 +72,44 @@ def disks(folder: Path) -> Iterator[list[Disk]]:
         yield made
 
 
-async def test_what_was_acknowledged_is_there_after_the_power_failed_everywhere(tmp_path: Path, database: str) -> None:
-    with disks(tmp_path) as places:
-        servers = Cluster(tmp_path)
-        servers.start()
-        try:
-            async with world(tmp_path, servers, database, servers.account) as fleet:
-                fleet.start_hq()
-                soho = await fleet.add_store("soho")
-                await soho.happen(1)
-                soho.connect()
-                await fleet.await_archived(soho)
-                await fleet.stop_hq()
-                await fill(soho, 20_000 if LONG else 1_000)
+@pytest.fixture
+def own_servers(tmp_path: Path, places: list[Disk]) -> Iterator[Cluster]:
+    with cluster(tmp_path) as running:
+        yield running
 
-                async def some() -> bool:
-                    return (await soho.link.status()).acknowledged > (10_000 if LONG else 600)
 
-                await until(some, seconds=120)
-                for place in places:
-                    place.cut()
-                acknowledged = (await soho.link.status()).acknowledged
-                servers.stop()
-                await soho.disconnect()
-                for place in places:
-                    place.unmount()
-                    place.mount()
-                servers.start()
-                fleet.start_hq()
-                await until(lambda: archived_to(fleet, acknowledged), seconds=60)
-                async with fleet.as_hq() as line:
-                    await until(partial(has_all, line, acknowledged))
-                soho.connect()
-                await fleet.await_archived(soho, seconds=60)
-                await once_each(fleet, (await soho.head())[1])
-        finally:
-            servers.stop()
+async def test_what_was_acknowledged_is_there_after_the_power_failed_everywhere(
+    tmp_path: Path, places: list[Disk], own_servers: Cluster, database: str
+) -> None:
+    async with world(tmp_path, own_servers, database, own_servers.account) as fleet:
+        fleet.start_hq()
+        soho = await fleet.add_store("soho")
+        await soho.happen(1)
+        soho.connect()
+        await fleet.await_archived(soho)
+        await fleet.stop_hq()
+        await fill(soho, 20_000 if LONG else 1_000)
+
+        async def some() -> bool:
+            return (await soho.link.status()).acknowledged > (10_000 if LONG else 600)
+
+        await until(some, seconds=120)
+        for place in places:
+            place.cut()
+        acknowledged = (await soho.link.status()).acknowledged
+        own_servers.stop()
+        await soho.disconnect()
+        for place in places:
+            place.unmount()
+            place.mount()
+        own_servers.start()
+        fleet.start_hq()
+        await until(lambda: archived_to(fleet, acknowledged), seconds=60)
+        async with fleet.as_hq() as line:
+            await until(lambda: answered(has_all(line, acknowledged)))
+        soho.connect()
+        await fleet.await_archived(soho, seconds=60)
+        await once_each(fleet, (await soho.head())[1])
 
 
 async def has_all(line: NatsConnection, acknowledged: int) -> bool:

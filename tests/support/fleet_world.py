@@ -4,7 +4,8 @@ databases and links. Time is the machine's: what is waited for is an event or a 
 import asyncio
 import multiprocessing
 import random
-from collections.abc import AsyncIterator, Callable
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -16,7 +17,16 @@ import msgspec
 from daemon.fleet.gate import ConsentGate
 from daemon.fleet.link import Link
 from daemon.fleet.membership import Membership
-from daemon.fleet.nats_connection import Identity, NatsAway, NatsConnection, connected, pinned
+from daemon.fleet.nats_connection import (
+    Ack,
+    Identity,
+    NatsAway,
+    NatsConnection,
+    NotAuthorised,
+    WrongSequence,
+    connected,
+    pinned,
+)
 from daemon.fleet.nkey import KeyPair
 from daemon.fleet.seal import key_of, public_text
 from daemon.fleet.wire import Health
@@ -273,15 +283,40 @@ async def done(line: NatsConnection, verb: str, stream: str, body: bytes = b"") 
     asked again."""
 
     async def is_done() -> Info | None:
-        try:
-            said = await ask(line, verb, stream, body)
-        except NatsAway:
-            return None
-        gone = verb == "DELETE" and said.error is not None and said.error.err_code == NOT_FOUND
-        return said if said.error is None or gone else None
+        said = await answered(ask(line, verb, stream, body))
+        if said is None or said.error is None:
+            return said
+        return said if verb == "DELETE" and said.error.err_code == NOT_FOUND else None
 
     said: Info = await until(is_done)
     return said
+
+
+async def say(
+    line: NatsConnection, subject: str, body: bytes, *, id: str | None = None, expect: int | None = None
+) -> Ack:
+    """A stream's word that it keeps it, once. While its leader changes nobody does, or it is kept and the word is lost: it is said again, and known
+    by its id."""
+    id = id or secrets.token_hex(8)
+
+    async def is_kept() -> Ack | None:
+        try:
+            return await line.publish(subject, body, id=id, expect=expect)
+        except (NotAuthorised, WrongSequence):
+            raise
+        except NatsAway:
+            return None
+
+    ack: Ack = await until(is_kept)
+    return ack
+
+
+async def answered(question: Awaitable[Any]) -> Any:
+    """What is said to it; None: nobody says anything yet, as where a server is not ready. To be asked again, by `until`."""
+    try:
+        return await question
+    except NatsAway:
+        return None
 
 
 async def _forget_streams(made: World) -> None:
