@@ -69,8 +69,8 @@ class Shop:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self) -> None:
-        """Start the service and wait until it takes events."""
+    async def start(self, constants: Mapping[str, float] = forks.NONE) -> None:
+        """Start the service and wait until it takes events; `constants` as in `forks.start`."""
         with self._log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
             self._process = forks.start(
                 ["run", "--config", str(self.config)],
@@ -79,6 +79,7 @@ class Shop:
                 stdin=nothing,
                 stdout=log,
                 stderr=log,
+                constants=constants,
             )
         deadline = time.monotonic() + START_SECONDS
         while not await self._answers():
