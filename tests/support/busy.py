@@ -15,6 +15,8 @@ MOST = 60.0
 """Seconds that anything is waited for on a machine that has nothing else to do."""
 LONGEST = 240.0
 """Seconds that it is waited for on any."""
+PROCESS_SECONDS = 120.0
+"""Seconds that a process which tests need may take to come up, or to end, on any. One that ended by itself is noticed at once."""
 TURNS = 1000
 """On a machine on which so many of a thing take longer than something that is to come soon may, that may take as long."""
 

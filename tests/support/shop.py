@@ -22,9 +22,9 @@ from daemon.sandbox import Sandbox, sandbox_settings
 from daemon.sandbox.providers.fcm import GOOGLE_FILE, google_key
 from outbox.clock import SystemClock
 from tests.support import forks
+from tests.support.busy import PROCESS_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30.0
 
 
 class Shop:
@@ -81,12 +81,12 @@ class Shop:
                 stderr=log,
                 constants=constants,
             )
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PROCESS_SECONDS
         while not await self._answers():
             if self._process.poll() is not None:
                 raise AssertionError(f"the service ended with {self._process.returncode}:\n{self.log}")
             if time.monotonic() > deadline:
-                raise AssertionError(f"the service did not start in {START_SECONDS} s:\n{self.log}")
+                raise AssertionError(f"the service did not start in {PROCESS_SECONDS} s:\n{self.log}")
             await asyncio.sleep(0.02)
 
     async def _answers(self) -> bool:
@@ -102,7 +102,7 @@ class Shop:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    async def ended(self, seconds: float = 20.0) -> int:
+    async def ended(self, seconds: float = PROCESS_SECONDS) -> int:
         """Wait until the service has ended by itself; its exit code."""
         assert self._process is not None
         return await asyncio.to_thread(self._process.wait, seconds)
