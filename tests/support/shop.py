@@ -22,7 +22,7 @@ from daemon.sandbox import Sandbox, sandbox_settings
 from daemon.sandbox.providers.fcm import GOOGLE_FILE, google_key
 from outbox.clock import SystemClock
 from tests.support import forks
-from tests.support.busy import PROCESS_SECONDS
+from tests.support.busy import MOST, PROCESS_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -140,7 +140,7 @@ class Shop:
             if cursor is None:
                 return found
 
-    async def until(self, states: set[str], *, seconds: float = 30.0) -> list[dict[str, Any]]:
+    async def until(self, states: set[str], *, seconds: float = MOST) -> list[dict[str, Any]]:
         """Wait until every message is in one of these states; then all messages."""
         deadline = time.monotonic() + seconds
         while True:
@@ -152,13 +152,13 @@ class Shop:
                 raise AssertionError(f"{len(others)} messages are not in {states}: {others[:3]}\n{self.log[-4000:]}")
             await asyncio.sleep(0.1)
 
-    async def until_line(self, state: str, *, seconds: float = 20.0) -> None:
+    async def until_line(self, state: str, *, seconds: float = MOST) -> None:
         """Wait until the service knows that the line is up, or down."""
         async with asyncio.timeout(seconds):
             while (await self.get("/v1/channels"))["uplink"]["state"] != state:
                 await asyncio.sleep(0.05)
 
-    async def until_under_way(self, *, seconds: float = 20.0) -> None:
+    async def until_under_way(self, *, seconds: float = MOST) -> None:
         """Wait until a message is being sent."""
         async with asyncio.timeout(seconds):
             while not await self.messages(state="sending"):
