@@ -19,7 +19,7 @@ from outbox.clock import Clock
 
 PAUSE = {True: (0.05, 0.2), False: (0.5, 2.5)}
 """Seconds between two events: of a day that is played once, and of one that people watch."""
-SETTLE_SECONDS = 20.0
+SETTLE_SECONDS = 60.0
 """How long the outbox may take to come to rest at the end of a day."""
 FAR = 60.0
 """A message that is due later than that does not keep the day from ending."""
