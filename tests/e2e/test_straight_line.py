@@ -232,7 +232,7 @@ async def test_one_owner_for_a_database(shop: Shop) -> None:
 
 async def test_it_ends_cleanly_and_finishes_what_is_under_way(shop: Shop) -> None:
     shop.configure(["twilio"], SMS_THEN_MAIL)
-    shop.sandbox.fault("latency", "twilio", seconds=2.0)
+    shop.sandbox.fault("latency", "twilio", seconds=5.0)
     await shop.start()
     await shop.post(event(1))
     await shop.until_under_way()

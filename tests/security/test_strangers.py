@@ -207,7 +207,7 @@ async def test_with_no_descriptor_left_a_message_waits_and_is_not_given_up(tmp_p
         process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 2, hard))
         async with holding(port, ADDRESSES[1:], b""):
             assert await shop.post(event("short")) == 202
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(LONGEST):
                 while "ran short" not in str(messages := await shop.messages(order="B-short")):
                     await asyncio.sleep(0.05)
             assert [message["state"] for message in messages] == ["queued"]
