@@ -13,6 +13,7 @@ from daemon.http import open_http
 from daemon.upkeep.heads import RecordHeads
 from daemon.upkeep.heartbeat import Heartbeat, check_heartbeat
 from outbox.errors import StorageBusy
+from tests.support.busy import MOST
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import open_own_box
 from tests.support.vendor import Answer, Vendor, serving
@@ -38,7 +39,7 @@ async def beats(vendor: Vendor, path: str, standing: Mapping[str, str], seconds:
         heart = Heartbeat(http, clock, lambda: settings, lambda: standing, no_record)
         group.create_task(heart.run(stop))
         for turn in range(round(seconds / 60) + 1):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(MOST):
                 while len(vendor.seen) < turn + 1 and clock.sleepers == 0:
                     await asyncio.sleep(0.005)
             await clock.advance(60)

@@ -12,6 +12,7 @@ from daemon.config import Backup, Settings
 from daemon.runtime.housekeeping import Housekeeping
 from daemon.upkeep import backup_store, slow_disk
 from daemon.upkeep.copies import copies
+from tests.support.busy import LONGEST, until
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import open_own_box
 
@@ -23,7 +24,10 @@ async def test_it_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def hangs(path: Path) -> None:
         nonlocal asked
         asked += 1
-        answered.wait(30)
+        answered.wait(LONGEST)
+
+    async def is_asked() -> bool:
+        return asked > 0
 
     kept = tmp_path / "kept"
     kept.mkdir()
@@ -36,6 +40,7 @@ async def test_it_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 assert await Housekeeping(box, lambda: settings, clock, lambda: True).round() == 0
             assert "has not answered yet what it was asked before" in told[-1]["error"]
             assert "has not answered yet" in (await copies(settings, clock, ())).unseen
+            await until(is_asked)
             assert asked == 1, "one thread hangs, and no other"
     finally:
         answered.set()

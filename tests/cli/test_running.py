@@ -301,6 +301,7 @@ async def test_status_and_reload(tether: Tether, shop: Shop) -> None:
     assert wrong.code in (1, 78)
     assert "twillio" in wrong.err
     shop.config.write_text(whole)
+    await taken(tether, "reload")
 
 
 async def test_a_second_service_on_the_same_database_is_refused(tether: Tether) -> None:

@@ -23,6 +23,7 @@ from daemon.http import (
     open_http,
 )
 from outbox.outcome import Accepted, Deferred, Unknown
+from tests.support.busy import MOST, too_late
 from tests.support.certificate import server_context
 from tests.support.channel_case import outgoing, says
 from tests.support.fake_clock import FakeClock
@@ -98,17 +99,18 @@ async def test_what_could_not_connect_was_never_sent(http: Http, base: str) -> N
 
 async def test_a_server_that_does_not_finish_the_handshake_was_sent_nothing(http: Http) -> None:
     """TCP connects, TLS gets no answer: the time runs out before anything of the message could be written."""
-    arrived = asyncio.Event()
+    hello = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        arrived.set()
+        await reader.read(1)
+        hello.set()
         await reader.read()
         writer.close()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     async with server:
-        answer = await http.exchange(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", GET, 0.3)
-        await arrived.wait()
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        answer = await too_late(http.exchange(url, GET, MOST), hello)
     assert isinstance(answer, Deferred)
     assert answer.unreachable
 

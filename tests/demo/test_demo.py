@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.demo.door import demo_door, held_door
+from tests.support.busy import MOST
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +43,7 @@ def test_ctrl_c_ends_it_at_once_and_well_and_its_door_is_open_meanwhile(state: P
         with socket.socket(socket.AF_UNIX) as screen:
             screen.connect(str(door))
         demo.send_signal(signal.SIGINT)
-        _, complaints = demo.communicate(timeout=60)
+        _, complaints = demo.communicate(timeout=MOST)
     assert (demo.returncode, complaints) == (0, "")
     assert not door.exists()
 

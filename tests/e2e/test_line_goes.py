@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from tests.support.busy import MOST
 from tests.support.shop import event, open_shop
 
 ROUTES = """
@@ -27,7 +28,7 @@ async def test_what_revealed_an_outage_counts_for_nothing(tmp_path: Path) -> Non
         await shop.until_under_way()
         await shop.sandbox.cut()
         await shop.until_line("down")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(MOST):
             while await shop.messages(state="sending"):
                 await asyncio.sleep(0.05)
         counted = {message["order_ref"]: message["attempt_count"] for message in await shop.messages()}

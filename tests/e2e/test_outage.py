@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemon.modem.simulator import SimulatedModem, on_pty
 from outbox.clock import SystemClock
+from tests.support.busy import MOST
 from tests.support.shop import event, open_shop
 
 ROUTES = """
@@ -41,7 +42,7 @@ async def test_the_modem_takes_over_and_nobody_is_told_twice(tmp_path: Path) -> 
         await shop.sandbox.cut()
         for number in range(5):
             await shop.post(event(number, phone=f"+44770090012{number}"))
-        await shop.until({"sent", "delivered"}, seconds=40)
+        await shop.until({"sent", "delivered"})
         by_modem = modem.texts()
         assert sorted(number for number, _ in by_modem) == [f"+44770090012{number}" for number in range(5)]
         assert len(shop.sandbox.messages) == 1
@@ -54,7 +55,7 @@ async def test_the_modem_takes_over_and_nobody_is_told_twice(tmp_path: Path) -> 
         await shop.sandbox.restore()
         for number in range(5):
             await shop.post(event(number, "order.completed", phone=f"+44770090012{number}"))
-        messages = await shop.until({"sent", "delivered", "suppressed"}, seconds=40)
+        messages = await shop.until({"sent", "delivered", "suppressed"})
         told = {
             message["order_ref"]
             for message in messages
@@ -67,7 +68,7 @@ async def test_the_modem_takes_over_and_nobody_is_told_twice(tmp_path: Path) -> 
         assert len(modem.texts()) == 6, "five notices and the answer to STOP"
 
 
-async def _until(holds, log: str, seconds: float = 20.0) -> None:
+async def _until(holds, log: str, seconds: float = MOST) -> None:
     deadline = asyncio.get_running_loop().time() + seconds
     while not holds():
         assert asyncio.get_running_loop().time() < deadline, log[-3000:]

@@ -37,7 +37,7 @@ async def test_an_event_reaches_its_customer_and_the_receipt_comes_back(shop: Sh
     await shop.start()
     assert await shop.post(event(1)) == 202
     assert await shop.post(event(1)) == 200
-    [message] = await shop.until({"delivered"}, seconds=25)
+    [message] = await shop.until({"delivered"})
     assert texts(shop, "twilio") == ["Hi Ada, your balloons (order B-1) are ready to collect. Balloon Loft"]
     whole = await shop.get(f"/v1/messages/{message['id']}")
     [attempt] = whole["attempts"]
@@ -152,7 +152,7 @@ async def test_a_cut_answer_is_looked_up_and_not_sent_twice(shop: Shop) -> None:
     shop.sandbox.fault("drop_after", "twilio", count=1)
     await shop.start()
     await shop.post(event(1))
-    [message] = await shop.until({"sent", "delivered"}, seconds=30)
+    [message] = await shop.until({"sent", "delivered"})
     assert len(texts(shop, "twilio")) == 1
     assert not message["possible_duplicate"]
 
@@ -232,7 +232,7 @@ async def test_one_owner_for_a_database(shop: Shop) -> None:
 
 async def test_it_ends_cleanly_and_finishes_what_is_under_way(shop: Shop) -> None:
     shop.configure(["twilio"], SMS_THEN_MAIL)
-    shop.sandbox.fault("latency", "twilio", seconds=2.0)
+    shop.sandbox.fault("latency", "twilio", seconds=5.0)
     await shop.start()
     await shop.post(event(1))
     await shop.until_under_way()

@@ -11,6 +11,7 @@ import pytest
 
 from daemon.modem.simulator import Plug, SimulatedModem, on_pty
 from outbox.clock import SystemClock
+from tests.support.busy import MOST
 from tests.support.shop import Shop, event, open_shop
 
 ROUTE = """
@@ -48,7 +49,7 @@ async def _ready(shop: Shop) -> bool:
     return bool((modem.get("detail") or {}).get("stage") == "ready")
 
 
-async def _until(shop: Shop, holds: Callable[[], Awaitable[bool]], *, seconds: float = 25.0) -> None:
+async def _until(shop: Shop, holds: Callable[[], Awaitable[bool]], *, seconds: float = MOST) -> None:
     end = asyncio.get_running_loop().time() + seconds
     while not await holds():
         assert asyncio.get_running_loop().time() < end, shop.log[-4000:]
@@ -117,7 +118,7 @@ async def test_a_service_killed_amid_a_text_learns_that_it_went_out_and_sends_it
         await shop.start()
         await _until(shop, lambda: _ready(shop))
         modem.report(modem.references[0], _phone(1), 0x00, taken_at=taken_at)
-        await shop.until({"delivered"}, seconds=40)
+        await shop.until({"delivered"})
         assert len(modem.sent) == 1
 
 

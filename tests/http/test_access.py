@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 
 from daemon.config import Hook, Rate, Settings
 from tests.http.test_hostile import connected, status
+from tests.support.busy import MOST
 from tests.support.face import Face, event, opened, serving
 from tests.support.fake_clock import FakeClock
 from tests.support.shared import shared
@@ -127,7 +128,7 @@ async def test_what_a_token_began_before_it_was_revoked_is_not_done(
         assert (await face.get("/healthz", as_=None)).status == 200, "the call has begun"
         assert (await face.call("DELETE", "/v1/tokens/lost")).status == 200
         writer.write(raw[9:])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(MOST):
             assert status(await reader.readuntil(b"\r\n\r\n")) == 401
     assert "mine" not in [each["name"] for each in (await face.get("/v1/tokens")).json["items"]]
     assert (await face.get("/v1/orders")).json["items"] == []

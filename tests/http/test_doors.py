@@ -8,6 +8,7 @@ import pytest
 
 from daemon.config import Hook
 from tests.http.test_hostile import ask, connected, status
+from tests.support.busy import MOST
 from tests.support.face import Answer, Face, event, opened
 from tests.support.senders import signed_by_till, signed_by_twilio
 from tests.support.small_store import CHANNELS, SmallStore, store_settings
@@ -56,7 +57,7 @@ async def test_setting_a_webhook_up_proves_nobody() -> None:
         async with connected(face) as (reader, writer):
             form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n\r\nwebhook_id=9"
             writer.write(b"POST /v1/hooks/webshop HTTP/1.1\r\nHost: x\r\n" + form)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(MOST):
                 assert status(await reader.readuntil(b"\r\n\r\n")) == 200
                 await face.store.clock.advance(12)
                 assert not (await reader.read()).startswith(b"HTTP")

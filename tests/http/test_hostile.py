@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from daemon.api.plumbing import gate
+from tests.support.busy import MOST
 from tests.support.face import Face, event
 from tests.support.outbox_box import PHONE
 
@@ -32,7 +33,7 @@ async def ask(face: Face, request: bytes) -> bytes:
     """What comes back until the server closes, or is done answering."""
     async with connected(face) as (reader, writer):
         writer.write(request)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(MOST):
             start = await reader.read(1)  # an end of ours that comes before the answer may be taken for a hang-up
             if b"onnection: close" not in request:
                 with contextlib.suppress(OSError):  # it may have hung up by now
@@ -205,7 +206,7 @@ async def test_headers_that_never_end_are_given_up(face: Face) -> None:
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         await unharmed(face)
         await face.store.clock.advance(12)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(MOST):
             assert await reader.read() == b""
         await unharmed(face)
 
@@ -264,7 +265,7 @@ async def test_connections_end_as_asked(face: Face, request_line: bytes, extra: 
                 + extra
             )
             writer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(MOST):
                 head = await reader.readuntil(b"\r\n\r\n")
                 assert head.startswith(request_line + (b" 20"))
                 length = next(
@@ -272,7 +273,7 @@ async def test_connections_end_as_asked(face: Face, request_line: bytes, extra: 
                 )
                 await reader.readexactly(length)
         if ends:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(MOST):
                 assert await reader.read() == b""
 
 
@@ -283,7 +284,7 @@ async def test_waiting_for_our_word(face: Face) -> None:
     head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + token(face)
     async with connected(face) as (reader, writer):
         writer.write(head + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(MOST):
             assert status(await reader.readuntil(b"\r\n\r\n")) == 100
             writer.write(body)
             assert status(await reader.readuntil(b"\r\n\r\n")) == 202

@@ -15,6 +15,7 @@ from daemon.runtime import app
 from daemon.runtime.notify import Notifier
 from daemon.runtime.signals import heed_signals
 from outbox.errors import StorageBusy, StorageFull
+from tests.support.busy import MOST
 from tests.support.face import Face, event
 from tests.support.fake_clock import settle
 from tests.support.small_store import CHANNELS, TWILIO_TOKEN, SmallStore, store_settings
@@ -81,7 +82,7 @@ async def test_secrets_of_both_configurations_stay_out_of_the_log_while_one_take
 
 
 async def until_in_force(store: SmallStore) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(MOST):
         while store.service.engine is not store.services.engine:
             await asyncio.sleep(0.001)
 

@@ -11,6 +11,7 @@ from outbox.audit import verify_export
 from outbox.model import Attempt, Rendered, State, Transition
 from outbox.outcome import Accepted, Rejected, Scope
 from outbox.reasons import Reason
+from tests.support.busy import MOST
 from tests.support.face import Face, event, opened
 from tests.support.small_store import SmallStore, store_settings
 
@@ -266,7 +267,7 @@ async def test_figures(face: Face) -> None:
 
 async def test_stream_tells_what_the_outbox_committed(face: Face, box: Outbox) -> None:
     headers = {"Authorization": f"Bearer {face.secret('screen')}"}
-    async with face.session.get(face.url + "/v1/stream", headers=headers) as response, asyncio.timeout(5):
+    async with face.session.get(face.url + "/v1/stream", headers=headers) as response, asyncio.timeout(MOST):
         await response.content.readuntil(b"\n\n")
         await face.post("/v1/events", event(), as_="till-2")
         first = await response.content.readuntil(b"\n\n")
@@ -275,7 +276,7 @@ async def test_stream_tells_what_the_outbox_committed(face: Face, box: Outbox) -
     await box.spool.settle(await attempt(box, await only_message(face)), Accepted("SM1"), Transition(state=State.SENT))
     headers["Last-Event-ID"] = str(seen)
     names: list[bytes] = []
-    async with face.session.get(face.url + "/v1/stream", headers=headers) as response, asyncio.timeout(5):
+    async with face.session.get(face.url + "/v1/stream", headers=headers) as response, asyncio.timeout(MOST):
         await response.content.readuntil(b"\n\n")
         while b'"state":"sent"' not in (block := await response.content.readuntil(b"\n\n")):
             names.append(block.split(b"\n")[1])

@@ -15,6 +15,7 @@ from daemon.api.handlers import board, stream
 from daemon.config import Board
 from outbox.errors import StorageBusy
 from outbox.model import State
+from tests.support.busy import MOST
 from tests.support.face import Face, event, opened
 from tests.support.small_store import CALLERS, SmallStore, store_settings
 
@@ -48,7 +49,7 @@ class Reader:
                 return Event(fields["event"], int(fields["id"]), msgspec.json.decode(fields["data"]))
 
     async def _block(self) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(MOST):
             return await self.response.content.readuntil(b"\n\n")
 
     async def until_comment(self) -> None:
@@ -56,7 +57,7 @@ class Reader:
         assert block.startswith(b":"), block
 
     async def until_end(self) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(MOST):
             return await self.response.content.read()
 
 
@@ -202,7 +203,7 @@ async def test_heartbeat_while_it_is_quiet(face: Face, store: SmallStore) -> Non
 
 async def asleep(store: SmallStore) -> None:
     """Until the stream sleeps on the clock, as the door does whose connections it looks at."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(MOST):
         while store.clock.sleepers < 2:
             await asyncio.sleep(0)
 
@@ -330,7 +331,7 @@ async def test_one_machine_does_not_keep_the_other_boards_out(board_face: Face) 
         reader, writer = await asyncio.open_connection("127.0.0.1", face.port, local_addr=("127.0.0.2", 0))
         stack.callback(writer.close)
         writer.write(b"GET /board/events HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(MOST):
             assert b"200 OK" in await reader.readline()
 
 

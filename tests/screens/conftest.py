@@ -15,6 +15,16 @@ _parse_rules = Stylesheet._parse_rules
 _sheets: dict[object, Any] = {}
 
 
+PROCESSOR_SECONDS = 900
+"""Tests that have the processor to themselves wait for it one behind the other, and that counts as their own time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "processor" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(PROCESSOR_SECONDS))
+
+
 @pytest.fixture
 def processor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Held by the one test at a time, of all workers, that has programs which never rest run on it."""

@@ -17,6 +17,7 @@ from daemon.wire.requests import orders as order_acts
 from daemon.wire.requests import people as people_acts
 from daemon.wire.requests.act import Act
 from daemon.wire.requests.orders import ManualMessage, StatusChange
+from tests.support.busy import MOST
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
 from tests.support.sample_shop import SampleShop
@@ -41,7 +42,7 @@ async def connected(
 
 async def _passing(clock: FakeClock, doing):  # type: ignore[no-untyped-def]
     """What it comes to while time passes."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(MOST):
         task = asyncio.get_running_loop().create_task(doing)
         while not task.done():
             await clock.advance(0.5)

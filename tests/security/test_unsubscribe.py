@@ -15,6 +15,7 @@ from daemon.planner.render import Renderer
 from outbox import Outbox
 from tests.http.test_hostile import connected, status
 from tests.support.at_vendor import bench
+from tests.support.busy import MOST
 from tests.support.channel_case import EMAIL, outgoing
 from tests.support.face import Face, opened
 from tests.support.outbox_box import MAIL, accept_one, planned
@@ -102,7 +103,7 @@ async def test_a_stranger_s_body_in_chunks_is_ended_where_it_is_too_large(face: 
     async with connected(face) as (reader, writer):
         head = b"POST /unsubscribe/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         writer.write(head + b"1388\r\n" + b"x" * 5000 + b"\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(MOST):
             assert status(await reader.readuntil(b"\r\n\r\n")) == 413
 
 

@@ -5,10 +5,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 MOST = 60.0
@@ -18,6 +20,10 @@ LONGEST = 240.0
 LATELY = 10
 """Looks: the machine is as slow as at the worst of these."""
 GROUPS = Path("/sys/fs/cgroup")
+PROCESS_SECONDS = 120.0
+"""Seconds that a process which tests need may take to come up, or to end, on any. One that ended by itself is noticed at once."""
+TURNS = 1000
+"""On a machine on which so many of a thing take longer than something that is to come soon may, that may take as long."""
 
 
 @contextmanager
@@ -53,12 +59,24 @@ def slower() -> float:
 
 
 def kept_waiting(pid: int) -> float:
-    """Seconds that a process (what its first thread did) has waited for a processor so far: others had it. 0.0 where the system does not count
-    them, or the process is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-    except OSError:
-        return 0.0
+    """Seconds that a process's threads have waited for a processor so far: others had it. 0.0 where the system does not count them, or the
+    process is gone."""
+    waited = 0.0
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):  # it has ended meanwhile
+                waited += int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return waited
+
+
+async def allowed(seconds: float, doing: Callable[[int], Awaitable[Any]]) -> float:
+    """So many seconds; more on a machine that is slow at this even while it does nothing else (`TURNS`), but no more than four times as many."""
+    took = []
+    for number in range(20):
+        began = time.monotonic()
+        await doing(number)
+        took.append(time.monotonic() - began)
+    return max(seconds, min(4 * seconds, TURNS * median(took)))
 
 
 async def too_late(doing: Coroutine[Any, Any, Any], reached: asyncio.Event) -> Any:

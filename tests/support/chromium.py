@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.busy import until
+from tests.support.busy import PROCESS_SECONDS, until
 
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """The shell is the same engine without a window around it, at a fifth of the processor's time."""
@@ -33,7 +33,6 @@ _FLAGS = (
     "--no-default-browser-check",
     "--remote-debugging-port=0",
 )
-START_S = 20.0
 LOAD_S = 30.0
 LIVE_S = 5.0
 """Within which what a server tells a page that is open stands on it. How soon the server tells it is tested without a browser, on a clock."""
@@ -160,17 +159,20 @@ def chromium() -> Iterator[Browser]:
             start_new_session=True,
         )
         try:
-            yield Browser(_door(Path(profile)))
+            yield Browser(_door(Path(profile), process))
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
-def _door(profile: Path) -> str:
+def _door(profile: Path, process: "subprocess.Popen[bytes]") -> str:
     file = profile / "DevToolsActivePort"
-    until = time.monotonic() + START_S
+    until = time.monotonic() + PROCESS_SECONDS
     while not file.exists() or len(lines := file.read_text().splitlines()) < 2:
+        if process.poll() is not None:
+            raise RuntimeError(f"Chromium ended with {process.returncode} before it listened")
         if time.monotonic() > until:
-            raise TimeoutError(f"Chromium did not start within {START_S} s")
+            raise TimeoutError(f"Chromium did not start within {PROCESS_SECONDS} s")
         time.sleep(0.05)
     return f"ws://127.0.0.1:{lines[0]}{lines[1]}"

@@ -6,8 +6,11 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 PAGE = 1024
+INTERIOR, LEAF = 5, 13
+"""What a page of a table begins with (https://www.sqlite.org/fileformat2.html#b_tree_pages); an interior one's cells, with a child's number."""
 
 Damage = Callable[[Path, random.Random], None]
 
@@ -105,16 +108,20 @@ def damage_table(database: Path, table: str) -> None:
     """Write nonsense over a leaf in the middle of a table."""
     with closing(sqlite3.connect(database)) as db:
         size = db.execute("PRAGMA page_size").fetchone()[0]
-        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]
+        number = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]
     with database.open("r+b") as file:
-        file.seek((root - 1) * size)
-        page = file.read(size)
-        assert page[0] == 5  # an interior page of a table: its cells begin with the number of a child
-        cells = int.from_bytes(page[3:5], "big")
-        at = int.from_bytes(page[12 + 2 * (cells // 2) : 14 + 2 * (cells // 2)], "big")
-        child = int.from_bytes(page[at : at + 4], "big")
-        file.seek((child - 1) * size)
+        while (page := _page(file, number, size))[0] != LEAF:
+            assert page[0] == INTERIOR
+            cells = int.from_bytes(page[3:5], "big")
+            at = int.from_bytes(page[12 + 2 * (cells // 2) : 14 + 2 * (cells // 2)], "big")
+            number = int.from_bytes(page[at : at + 4], "big")
+        file.seek((number - 1) * size)
         file.write(b"\xa5" * size)
+
+
+def _page(file: BinaryIO, number: int, size: int) -> bytes:
+    file.seek((number - 1) * size)
+    return file.read(size)
 
 
 def _log(database: Path) -> Path:

@@ -14,9 +14,9 @@ from daemon.hq.authority import make_authority, vouch
 from daemon.hq.claims import archive_claim, archive_key, fleet_claim, operator_claim, system_claim
 from daemon.hq.engines import EngineMissing, NatsServers, Postgres, nats_program, postgres_programs
 from daemon.hq.servers import Server, Trust, server_config
+from tests.support.busy import PROCESS_SECONDS
 from tests.support.ports import free_ports
 
-SECONDS = 30.0
 DISK = 20 * 2**30
 MEMORY = 2**28
 
@@ -87,11 +87,11 @@ class Cluster:
         wanted = [server.name for server in self.servers if server.name in names or not names]
         for name in wanted:
             self._processes.start(name)
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + PROCESS_SECONDS
         for name in wanted:
             while not self._processes.listens(name):
                 if time.monotonic() > until:
-                    raise RuntimeError(f"{name} did not listen within {SECONDS} s")
+                    raise RuntimeError(f"{name} did not listen within {PROCESS_SECONDS} s")
                 time.sleep(0.02)
 
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:

@@ -17,11 +17,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_START = ("PYTHON", "LC_", "LANG", "LD_")
 """An interpreter reads these when it starts: a process that is forked can't have its own. PYTHONUNBUFFERED is heeded."""
+NONE: Mapping[str, float] = MappingProxyType({})
 
 
 class Forked:
@@ -92,9 +94,16 @@ _starting = threading.Lock()
 
 
 def start(
-    arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: IO[Any], stdout: IO[Any], stderr: IO[Any]
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdin: IO[Any],
+    stdout: IO[Any],
+    stderr: IO[Any],
+    constants: Mapping[str, float] = NONE,
 ) -> Forked:
-    """`tether` with these arguments, begun."""
+    """`tether` with these arguments, begun. `constants`: what a module's are in this process (`daemon.api.plumbing.gate.BODY_WAIT_S`)."""
     global _zygote
     strange = [
         name
@@ -104,7 +113,7 @@ def start(
     assert not strange, f"start it from nothing: a process that is forked can't have its own {', '.join(strange)}"
     with _starting:
         _zygote = _zygote or _Zygote()
-    command = {"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}
+    command = {"arguments": list(arguments), "cwd": str(cwd), "env": dict(env), "constants": dict(constants)}
     return _zygote.start(command, [stdin.fileno(), stdout.fileno(), stderr.fileno()])
 
 

@@ -14,10 +14,9 @@ import aiohttp
 
 from daemon.hq.engines import nats_program
 from tests.support import forks
+from tests.support.busy import PROCESS_SECONDS
 from tests.support.forks import ROOT
 from tests.support.ports import free_ports
-
-SECONDS = 30.0
 
 
 class Headquarters:
@@ -53,8 +52,10 @@ class Headquarters:
         command = [str(nats_program()), "-c", str(self.folder / "nats" / "hq1" / "server.conf")]
         with self._log("nats").open("ab") as log:
             self._running["nats"] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PROCESS_SECONDS):
             while True:
+                if self._running["nats"].poll() is not None:
+                    raise AssertionError(self._log("nats").read_text())
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", self.nats_port)
                 except OSError:
@@ -69,7 +70,7 @@ class Headquarters:
                 ["hq", "run", "--config", str(self.folder / "hq.toml")],
                 cwd=ROOT, env=os.environ, stdin=nothing, stdout=log, stderr=log,
             )  # fmt: skip
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PROCESS_SECONDS):
             while True:
                 if self._running["hq"].poll() is not None:
                     raise AssertionError(self.log)
@@ -94,7 +95,7 @@ class Headquarters:
     def end(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
         process = self._running.pop(name)
         process.send_signal(how)
-        return process.wait(SECONDS)
+        return process.wait(PROCESS_SECONDS)
 
     def close(self) -> None:
         for name in list(self._running):

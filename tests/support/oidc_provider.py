@@ -10,9 +10,8 @@ from importlib.util import find_spec
 
 import pytest
 
+from tests.support.busy import PROCESS_SECONDS
 from tests.support.ports import free_port
-
-SECONDS = 20.0
 
 
 @contextmanager
@@ -36,12 +35,12 @@ def oidc_provider() -> Iterator[str]:
 
 
 def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + SECONDS
-    while process.poll() is None and time.monotonic() < until:
+    end = time.monotonic() + PROCESS_SECONDS
+    while process.poll() is None and time.monotonic() < end:
         try:
             urllib.request.urlopen(f"{url}/.well-known/openid-configuration", timeout=2).close()
         except OSError:
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError("the provider did not start")
+    raise RuntimeError(f"the provider did not start, or ended ({process.poll()})")

@@ -22,9 +22,9 @@ from daemon.sandbox import Sandbox, sandbox_settings
 from daemon.sandbox.providers.fcm import GOOGLE_FILE, google_key
 from outbox.clock import SystemClock
 from tests.support import forks
+from tests.support.busy import MOST, PROCESS_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30.0
 
 
 class Shop:
@@ -69,8 +69,8 @@ class Shop:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self) -> None:
-        """Start the service and wait until it takes events."""
+    async def start(self, constants: Mapping[str, float] = forks.NONE) -> None:
+        """Start the service and wait until it takes events; `constants` as in `forks.start`."""
         with self._log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
             self._process = forks.start(
                 ["run", "--config", str(self.config)],
@@ -79,13 +79,14 @@ class Shop:
                 stdin=nothing,
                 stdout=log,
                 stderr=log,
+                constants=constants,
             )
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PROCESS_SECONDS
         while not await self._answers():
             if self._process.poll() is not None:
                 raise AssertionError(f"the service ended with {self._process.returncode}:\n{self.log}")
             if time.monotonic() > deadline:
-                raise AssertionError(f"the service did not start in {START_SECONDS} s:\n{self.log}")
+                raise AssertionError(f"the service did not start in {PROCESS_SECONDS} s:\n{self.log}")
             await asyncio.sleep(0.02)
 
     async def _answers(self) -> bool:
@@ -101,7 +102,7 @@ class Shop:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    async def ended(self, seconds: float = 20.0) -> int:
+    async def ended(self, seconds: float = PROCESS_SECONDS) -> int:
         """Wait until the service has ended by itself; its exit code."""
         assert self._process is not None
         return await asyncio.to_thread(self._process.wait, seconds)
@@ -139,7 +140,7 @@ class Shop:
             if cursor is None:
                 return found
 
-    async def until(self, states: set[str], *, seconds: float = 30.0) -> list[dict[str, Any]]:
+    async def until(self, states: set[str], *, seconds: float = MOST) -> list[dict[str, Any]]:
         """Wait until every message is in one of these states; then all messages."""
         deadline = time.monotonic() + seconds
         while True:
@@ -151,13 +152,13 @@ class Shop:
                 raise AssertionError(f"{len(others)} messages are not in {states}: {others[:3]}\n{self.log[-4000:]}")
             await asyncio.sleep(0.1)
 
-    async def until_line(self, state: str, *, seconds: float = 20.0) -> None:
+    async def until_line(self, state: str, *, seconds: float = MOST) -> None:
         """Wait until the service knows that the line is up, or down."""
         async with asyncio.timeout(seconds):
             while (await self.get("/v1/channels"))["uplink"]["state"] != state:
                 await asyncio.sleep(0.05)
 
-    async def until_under_way(self, *, seconds: float = 20.0) -> None:
+    async def until_under_way(self, *, seconds: float = MOST) -> None:
         """Wait until a message is being sent."""
         async with asyncio.timeout(seconds):
             while not await self.messages(state="sending"):

@@ -113,7 +113,10 @@ def _tell_ends(children: dict[int, socket.socket]) -> None:
 
 
 def become(command: Mapping[str, Any]) -> None:
-    """Its folder, environment, time zone and standard streams."""
+    """Its folder, environment, time zone, standard streams, and what is another than in the code."""
+    for name, value in command["constants"].items():
+        module, _, constant = name.rpartition(".")
+        setattr(import_module(module), constant, value)
     os.chdir(command["cwd"])
     os.environ.clear()
     os.environ.update(command["env"])

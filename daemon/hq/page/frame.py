@@ -6,7 +6,8 @@ here only with the session's own token and from our own origin, and puts on reco
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -49,6 +50,27 @@ class Refusal(Exception):
         self.args_of_word = args
 
 
+class Turns:
+    """So many at once, each a process of its own; so many more wait, each with a connection to PostgreSQL in hand, and who comes then is to
+    come again."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self._turn = asyncio.Semaphore(at_once)
+        self._left = at_once + waiting
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Raises Refusal."""
+        if not self._left:
+            raise Refusal(503, "previews_busy")
+        self._left -= 1
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._left += 1
+
+
 Show: TypeAlias = "Callable[[Visit], Awaitable[web.StreamResponse]]"
 
 
@@ -76,6 +98,8 @@ class Frame:
     services: Services
     environment: Environment
     pages: Sequence[Page]
+    trials: Turns = field(default_factory=lambda: Turns(2, 2))
+    """Previews and checks of texts."""
 
     def nav(self, user: User) -> list[Page]:
         shown = [page for page in self.pages if page.nav is not None and user.may(page.right)]

@@ -1,9 +1,7 @@
 """Texts, routes and settings for many stores: what is published to whom and who has it, writing with a preview in every language and medium, the
 difference before it goes out, publishing with a canary first, and roll-back."""
 
-import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -26,30 +24,6 @@ from daemon.runtime.trial import Judged, Shown
 CANARY_MINUTES = (0, 30, 120, 1440)
 LARGEST_FORM = 3 * 64 * 1024
 KINDS = ("sms", "email.txt", "chat", "push", "crm", "team.chat")
-
-
-class Turns:
-    """So many at once, each a process of its own; so many more wait, each with a connection to PostgreSQL in hand, and who comes then is to
-    come again."""
-
-    def __init__(self, at_once: int, waiting: int) -> None:
-        self._turn = asyncio.Semaphore(at_once)
-        self._left = at_once + waiting
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """Raises Refusal."""
-        if not self._left:
-            raise Refusal(503, "previews_busy")
-        self._left -= 1
-        try:
-            async with self._turn:
-                yield
-        finally:
-            self._left += 1
-
-
-_TRIALS = Turns(2, 2)
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -137,7 +111,7 @@ async def _editor(
     words = draft.text_of(file) if text is None else text
     template, files = _template_of(file), {**draft.files, file: words.encode()}
     try:
-        async with _TRIALS.one():
+        async with visit.frame.trials.one():
             found = (
                 await judge(files, template, _as_store(visit))
                 if template
@@ -166,7 +140,7 @@ async def _samples(visit: Visit, draft: drafts.Draft, file: str, text: str) -> l
     if not template:
         return []
     try:
-        async with _TRIALS.one():
+        async with visit.frame.trials.one():
             found = await preview({**draft.files, file: text.encode()}, template, _as_store(visit))
     except BadBundle as error:
         found = [Shown(locale="", medium="sms", problem=str(error))]
@@ -200,7 +174,7 @@ async def _reviewed(
         group=draft.group,
         diff=draft.diff(),
         reviewed=draft.digest,
-        problems=list(problems) or (await _wrong(draft.files) if draft.files else []),
+        problems=list(problems) or (await _wrong(visit, draft.files) if draft.files else []),
         stores=[store.name for store in seen.stores if draft.group in store.groups],
         canaries=[store.name for store in seen.stores if draft.group in store.groups[1:] and CANARY in store.groups],
         minutes=CANARY_MINUTES,
@@ -211,7 +185,7 @@ async def publish(visit: Visit) -> web.StreamResponse:
     draft = await _draft(visit)
     minutes = visit.form.get("canary", "0")
     canary = timedelta(minutes=int(minutes[:6])) if minutes.isdecimal() and int(minutes[:6]) > 0 else None
-    if wrong := await _wrong(draft.files):
+    if wrong := await _wrong(visit, draft.files):
         return await _reviewed(visit, draft, wrong, 422)
     note = visit.form.get("note", "")[:200]
     wanted = Wanted(group=draft.group, by=visit.user.name, release=draft.release, note=note, canary=canary)
@@ -241,10 +215,10 @@ async def roll_back(visit: Visit) -> web.StreamResponse:
     return visit.went("/texts", "rolled_back")
 
 
-async def _wrong(files: dict[str, bytes]) -> list[str]:
+async def _wrong(visit: Visit, files: dict[str, bytes]) -> list[str]:
     """As every store checks it, but for what only a store knows."""
     try:
-        async with _TRIALS.one():
+        async with visit.frame.trials.one():
             return list(await mistakes_in(files)) if files else []
     except BadBundle as error:
         return [str(error)]

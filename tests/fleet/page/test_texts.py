@@ -123,7 +123,8 @@ async def test_a_canary_that_lasts_for_ever(site: Site) -> None:
     assert (await browser.post("/texts/all/publish", fields)).status == 409
 
 
-async def test_previews_without_end(site: Site) -> None:
+@pytest.mark.parametrize("headquarters", ["one", "another of this process"])
+async def test_previews_without_end(site: Site, headquarters: str) -> None:
     """Somebody who may write asks for previews faster than they are made; they want no connection to PostgreSQL left for anybody else."""
     browser = await site.as_user()
     page = await browser.get("/texts")

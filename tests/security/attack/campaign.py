@@ -48,6 +48,7 @@ async def campaign(
     verdict, rng = Verdict(), random.Random(seed)
     async with under_attack(folder) as target:
         watch, stop = Watch(target), asyncio.Event()
+        await watch.look_at_the_machine()
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             group.create_task(watch.run(stop))

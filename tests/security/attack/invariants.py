@@ -12,10 +12,10 @@ import aiohttp
 import psutil
 
 from tests.security.attack.target import HERE, Target, event, sealed
-from tests.support.busy import kept_waiting
+from tests.support.busy import allowed, kept_waiting
 
 TAKEN_WITHIN_S = 5.0
-MOST_MB = 200.0
+MOST_MB = 240.0
 TILL_EVERY_S = 0.5
 LOOK_S = 0.05
 PROVIDER_EVERY_S = 3.0
@@ -36,15 +36,26 @@ class Watch:
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        self._bearer = {"Authorization": f"Bearer {target.till}"}
         self.broken: list[str] = []
         self.slowest = 0.0
         self.most_mb = 0.0
         self.taken: Counter[str] = Counter()
+        self.within = TAKEN_WITHIN_S
+        """Seconds in which the till and the provider are heard, on this machine."""
         self.order_is_known = asyncio.Event()
         """The till's first order is on record: from then on nobody else may say anything of it."""
         self._behind = 0.0
         """Seconds that this process itself came late by, since it attacks too, or that the service waited for a processor: neither is the
         service's doing."""
+
+    async def look_at_the_machine(self) -> None:
+        """Before anybody attacks."""
+        self.within = await allowed(TAKEN_WITHIN_S, self._calm)
+
+    async def _calm(self, number: int) -> None:
+        raw = json.dumps(event(f"calm-{number}")).encode()
+        assert await self._tell("/v1/events", raw, self._bearer) == 202
 
     async def run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -58,14 +69,14 @@ class Watch:
             began, pid = time.monotonic(), self._target.shop.pid
             waited = kept_waiting(pid)
             await asyncio.sleep(LOOK_S)
-            self._behind += max(0.0, time.monotonic() - began - LOOK_S, kept_waiting(pid) - waited)
+            took = time.monotonic() - began
+            self._behind += max(0.0, took - LOOK_S, min(took, kept_waiting(pid) - waited))
 
     async def _till(self, stop: asyncio.Event) -> None:
-        bearer = {"Authorization": f"Bearer {self._target.till}"}
         number = 0
         while not stop.is_set():
             raw = json.dumps(event(f"till-{number}")).encode()
-            await self._taken("till", "/v1/events", raw, bearer)
+            await self._taken("till", "/v1/events", raw, self._bearer)
             self.order_is_known.set()
             number += 1
             await _pause(stop, TILL_EVERY_S)
@@ -91,18 +102,18 @@ class Watch:
             waited = time.monotonic() - self._behind - began
             if status in (200, 202):
                 break
-            if waited > TAKEN_WITHIN_S and self._target.up.is_set():
-                self.broken.append(f"the {who} was not heard within {TAKEN_WITHIN_S} s ({status})")
+            if waited > self.within and self._target.up.is_set():
+                self.broken.append(f"the {who} was not heard within {self.within:.1f} s ({status})")
                 return
             await asyncio.sleep(0.1)
         self.taken[who] += 1
         self.slowest = max(self.slowest, waited)
-        if waited > TAKEN_WITHIN_S:
+        if waited > self.within:
             self.broken.append(f"the {who} was heard only after {waited:.1f} s")
 
     async def _tell(self, path: str, raw: bytes, headers: dict[str, str]) -> int:
         connector = aiohttp.TCPConnector(ssl=self._target.tls, local_addr=(HERE, 0), force_close=True)
-        timeout = aiohttp.ClientTimeout(4 * TAKEN_WITHIN_S)
+        timeout = aiohttp.ClientTimeout(4 * self.within)
         told = {"Content-Type": "application/json", **headers}
         try:
             async with (
