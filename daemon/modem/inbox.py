@@ -89,8 +89,8 @@ class Inbox:
     def begin(self, ready: Ready) -> None:
         """The modem was set up (again): the memory for new messages is selected, and anything may lie anywhere."""
         if ready.identity.is_another(self._identity):  # it may list what the one before could not
-            self._identity, self._lists = Identity(), True
-        self._identity = ready.identity.with_words_of(self._identity)
+            self._lists = True
+        self._identity = ready.identity
         self._family = family_of(self._identity.manufacturer, self._identity.model)
         self._lists = self._lists and self._family.lists
         self._memories, self._selects = ready.memories, ready.selects

@@ -99,6 +99,28 @@ async def test_a_wrapped_reference_means_the_newest(tmp_path: Path) -> None:
         assert shop.record.receipts[0].provider_id == second.provider_id
 
 
+@pytest.mark.parametrize(
+    ("before", "later"), [(0, 1), (0, 3), (1, 0)], ids=["then not at once", "then no more", "at first not"]
+)
+async def test_a_modem_that_leaves_its_number_out_after_a_start_is_the_one_it_was(
+    tmp_path: Path, before: int, later: int
+) -> None:
+    """As one does that has just started: what could not be delivered is told all the same."""
+    async with open_shop(tmp_path) as shop:
+        shop.modem.faults.errors["AT+CGSN"] = ["+CME ERROR: 14"] * before
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        outcome = await _taken(shop)
+        shop.modem.faults.errors["AT+CGSN"] = ["+CME ERROR: 14"] * later
+        shop.modem.start_anew("RDY")
+        await shop.clock.until(lambda: shop.channel.status().stage == "starting", within=60)
+        await shop.ready()
+        shop.modem.report(shop.modem.references[0], ADA, 0x46)
+        await shop.clock.until(lambda: shop.record.receipts, within=120)
+        [update] = shop.record.receipts
+        assert (update.state, update.provider_id) == (ReceiptState.UNDELIVERED, outcome.provider_id)
+
+
 async def test_a_busy_database_loses_no_report(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
