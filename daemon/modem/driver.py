@@ -254,7 +254,6 @@ class Driver:
                 await self._set_up_and_work(link, stop)
             except NeedsPerson as error:
                 await self._wait_for_person(error, link, stop)
-                return
             except Restarted:
                 log.warning("modem restarted by itself")
                 self._stage(Stage.STARTING)
