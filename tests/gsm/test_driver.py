@@ -302,6 +302,14 @@ async def test_the_credit_is_asked_for_once_a_day(tmp_path: Path) -> None:
         assert sum(command.startswith("AT+CUSD=1") for command in b.modem.commands) == 1
 
 
+async def test_the_credit_is_asked_for_soon_after_a_slow_start(tmp_path: Path) -> None:
+    async with bench(tmp_path, balance_code="*100#") as b:
+        b.modem.state.registration = 2
+        await b.clock.sleep(150)
+        b.modem.state.registration = 1
+        await b.clock.until(lambda: b.driver.status.credit, within=180)
+
+
 async def test_a_stick_that_refuses_the_code_of_the_credit_is_not_brought_back_for_it(tmp_path: Path) -> None:
     """By 4G alone few can ask."""
     async with bench(
