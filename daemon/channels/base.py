@@ -7,7 +7,7 @@ An HTTP channel states an endpoint, auth and payload (`build`), how to read the 
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeAlias
 
@@ -17,7 +17,7 @@ from daemon.config import Duration, Rate, Table
 from daemon.redact import mask_contacts
 from outbox.clock import Clock
 from outbox.model import Attempt, Medium, Rendered
-from outbox.outcome import CannotTell, Lookup, Outcome, ReceiptState
+from outbox.outcome import CannotTell, Deferred, Lookup, Outcome, ReceiptState
 
 Kind: TypeAlias = Medium | Literal["team"]
 """A part of the shipped routes: what carries a medium to customers, and what the team reads."""
@@ -46,6 +46,10 @@ class HttpSettings(CommonSettings, frozen=True, kw_only=True):
 class OAuthSettings(HttpSettings, frozen=True, kw_only=True):
     auth_url: str | None = None
     """Stands for the scheme and host of the token endpoint, likewise."""
+
+
+CALLED_OFF = Deferred("nobody wants it any more", code="called_off", local=True)
+"""What a channel returns where `Outgoing.wanted` said no: nothing left, and it was no attempt."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +87,9 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """The store's own mail address; "": answers go to the sender."""
     unsubscribe: str = ""
     """Where the recipient of a mail asks for silence: a link that takes one click (https), or "mailto:"; "" for the team's mails."""
+    wanted: Callable[[], Awaitable[bool]] | None = None
+    """Whether anybody still wants it: for a channel that lets it wait for more than the provider's room to ask right before it leaves.
+    Raises OutboxError."""
 
     @property
     def reference(self) -> str:

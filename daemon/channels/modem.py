@@ -17,6 +17,7 @@ from daemon import consent_words
 from daemon.channels import _modem_sender
 from daemon.channels._modem_outcome import NOT_READY_SECONDS, Refusals, not_now, outcome, with_what_left
 from daemon.channels.base import (
+    CALLED_OFF,
     Channel,
     CommonSettings,
     Health,
@@ -36,7 +37,7 @@ from daemon.modem.command_queue import CutOff, NotStarted
 from daemon.modem.config import AUTO, Config
 from daemon.modem.dialogue import CommandRefused, Taken
 from daemon.modem.driver import Driver
-from daemon.modem.errors import ModemError, NotCommitted
+from daemon.modem.errors import CalledOff, ModemError, NotCommitted
 from daemon.modem.multipart import Incoming
 from daemon.modem.pdu import Delivery, StatusReport, Submit, submits
 from daemon.modem.pin import ModemNotes
@@ -142,12 +143,7 @@ class ModemChannel(Channel):
 
     settings: ModemSettings
 
-    def __init__(
-        self,
-        settings: ModemSettings,
-        secrets: Mapping[str, str],
-        surroundings: Surroundings,
-    ) -> None:
+    def __init__(self, settings: ModemSettings, secrets: Mapping[str, str], surroundings: Surroundings) -> None:
         _check(settings, secrets)
         self.settings = settings
         self._clock, self._rng, self._country = surroundings.clock, surroundings.rng, surroundings.country
@@ -212,7 +208,7 @@ class ModemChannel(Channel):
 
     async def send(self, out: Outgoing) -> Outcome:
         validity = None if out.expires_at is None else max(out.expires_at - out.now, 0) / 1000
-        to, text = out.to, out.rendered.text
+        text = out.rendered.text
         if refusal := not_now(self.status()):
             return refusal
         if wait := self._driver.owed_seconds:
@@ -220,23 +216,24 @@ class ModemChannel(Channel):
         most = min(self.settings.max_parts, MOST_PARTS)
         if (parts_needed := count(text)) > most:
             reason = f"the text takes {parts_needed} SMS; max_parts is {most}"
-            return Rejected(
-                Scope.MESSAGE, "too_long", reason, "shorten the template or raise [channels.modem] max_parts"
-            )
-        parts = submits(to, text, reference=self._rng.randrange(256), validity=validity)
+            remedy = "shorten the template or raise [channels.modem] max_parts"
+            return Rejected(Scope.MESSAGE, "too_long", reason, remedy)
+        parts = submits(out.to, text, reference=self._rng.randrange(256), validity=validity)
         try:
             parts[0].tpdu()
         except ValueError as error:
             return Rejected(Scope.RECIPIENT, "bad_number", str(error))
-        return await self._submit(parts, to, out.reference)
+        return await self._submit(parts, out)
 
-    async def _submit(self, parts: Sequence[Submit], to: str, reference: str) -> Outcome:
+    async def _submit(self, parts: Sequence[Submit], out: Outgoing) -> Outcome:
         noted: Text | None = None
 
         async def begin() -> None:
             nonlocal noted
+            if out.wanted and not await _committed(out.wanted()):
+                raise CalledOff
             device = self._device_mark
-            noted = await self._ledger.begin(device=device, number=to, reference=reference, parts=len(parts))
+            noted = await self._ledger.begin(device=device, number=out.to, reference=out.reference, parts=len(parts))
 
         async def record(transmission: Transmission) -> None:
             assert noted is not None
@@ -250,11 +247,13 @@ class ModemChannel(Channel):
             return _owing(wait) if wait else Deferred(str(error), code="not_started", after=NOT_READY_SECONDS)
         except NotCommitted as error:
             return Deferred(f"it could not be noted before it was sent: {error}", code="not_noted")
+        except CalledOff:
+            return CALLED_OFF
         except CutOff as error:
             return Unknown(str(error), code="cut_off")
         assert noted is not None
         can_send = await self._can_send(transmission, noted.handle.device)
-        said = self._refusals.judge(transmission, to, outcome(transmission, noted.handle, can_send=can_send))
+        said = self._refusals.judge(transmission, out.to, outcome(transmission, noted.handle, can_send=can_send))
         return with_what_left(said, transmission)
 
     async def _can_send(self, transmission: Transmission, device: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import msgspec
 import structlog
 
-from daemon.channels.base import Channel, Outgoing
+from daemon.channels.base import CALLED_OFF, Channel, Outgoing
 from daemon.config import Settings
 from daemon.dispatch import out_of_turn
 from daemon.dispatch.fallback import (
@@ -281,9 +281,13 @@ class Delivery:
         """Send when the provider has room for one more. None: the channel was shut meanwhile, or nobody wants it any more; nothing left."""
         await self._before_it_leaves(begun, lane.gate.acquire())
         try:
-            if self._is_shut(lane, is_probe=is_probe) or not await self._before_it_leaves(begun, wanted()):
+            if self._is_shut(lane, is_probe=is_probe) or not await self._before_it_leaves(
+                begun, self._recorded(wanted)
+            ):
                 return None
-            return await self._send(channel, msgspec.structs.replace(out, attempt=begun.n, now=self._clock.now()))
+            now = self._clock.now()
+            outcome = await self._send(channel, msgspec.structs.replace(out, attempt=begun.n, now=now, wanted=wanted))
+            return None if outcome == CALLED_OFF else outcome
         finally:
             lane.gate.release()
 
@@ -301,11 +305,11 @@ class Delivery:
         recipient."""
         if self._box.spool.called_off == called_off:
             return True
-        if not await self._recorded(lambda: self._box.spool.is_wanted(begun)):
+        if not await self._box.spool.is_wanted(begun):
             return False
         if not begun.address or message.policy.answers in SAID_TO_ALL:
             return True
-        return await self._recorded(lambda: self._blocked(media, begun.address)) is None
+        return await self._blocked(media, begun.address) is None
 
     def _is_shut(self, lane: Lane, *, is_probe: bool) -> bool:
         shut = lane.paused_by is not None or (lane.breaker.is_open and not is_probe)

@@ -278,10 +278,21 @@ class Dispatcher:
         if via_index is None and lane.day.left(now) == 0 and message.due_at <= now:
             to_tomorrow, why = lane.tomorrow(now), lane.over_the_day(1)
             return Transition(state=State.QUEUED, reason=why, due_at=to_tomorrow, relative=False, counts=False)
-        if via_index is None or (not move_on and self._takes_out_of_turn(message.via[via_index])):
+        if not move_on:
+            via_index = self._beside_the_modem(message, via_index)
+        if via_index is None:
             return None
         is_cut = lane.is_cloud and self._uplink.stops(lane.name)
         return over_to(message, via_index, LINE_DOWN if is_cut and not move_on else lane.why(now), now)
+
+    def _beside_the_modem(self, message: Message, via_index: int | None) -> int | None:
+        """What it comes for by itself waits for it; what it does not take goes to what is reached behind it."""
+        while via_index is not None and self._takes_out_of_turn(name := message.via[via_index]):
+            is_left = message.seq in self.lanes[name].left_aside(self._clock.monotonic())
+            if self._is_moving(name) and not is_left:
+                return None
+            via_index = next_via_index(message, self._is_reached, after=via_index)
+        return via_index
 
     def _is_reached(self, name: str) -> bool:
         """The same as `usable`, but for what lies beyond a line that is down."""

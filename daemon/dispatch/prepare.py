@@ -175,7 +175,7 @@ class Preparer:
             order=_order_values(due) if channel.passes_order_on else {},
             now=now,
             happened_at=_happened(due),
-            expires_at=message.expires_at,
+            expires_at=message.expires_at if self._clock_sure() else None,
             possible_duplicate=message.possible_duplicate,
             reply_to=self._settings.store.email,
             unsubscribe=self._unsubscribe(address) if to_customer and channel.medium == "email" else "",

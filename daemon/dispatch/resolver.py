@@ -1,6 +1,7 @@
 """Attempts of unknown outcome: ask the provider where it can be asked, and else do as the route says."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -105,7 +106,10 @@ class Resolver:
                     poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
                 if channel and poll_at is None and receipt is ReceiptState.UNDELIVERED:
                     await self._on_receipt(channel, ReceiptUpdate(state=receipt, provider_id=answer.provider_id))
-                await self._box.spool.resolve(attempt, Accepted(answer.provider_id, "looked up"), to, poll_at=poll_at)
+                accepted = Accepted(answer.provider_id, "looked up")
+                settled = await self._box.spool.resolve(attempt, accepted, to, poll_at=poll_at)
+                if lane and settled.state is State.QUEUED and not lane.is_cloud:
+                    lane.leave_aside(settled.seq, math.inf)
                 if poll_at is not None:
                     self._awaits(poll_at)
             case Absent():

@@ -121,14 +121,21 @@ class Commands:
         except BadBundle as error:
             log.warning("headquarters' commands are not heeded", reason=str(error))
             return
-        noted = _done.decode(await self._box.notes.get(NOTE) or "{}")
-        answered = {id: until for id, until in noted.items() if until > self._clock.now()}
+        answered = {id: until for id, until in (await self._noted()).items() if until > self._clock.now()}
         for command in commands:
             if command.id not in answered:
                 now = self._clock.now()  # the doctor before may have taken minutes
                 await self._answer(command, now)
                 answered[command.id] = max(command.expires_at, now) + LONGEST_MS
                 await self._box.notes.set(NOTE, msgspec.json.encode(answered).decode())
+
+    async def _noted(self) -> dict[int, int]:
+        """What was answered, by id, and until when (ms) it may be heard again. Nothing where it can't be read any more."""
+        try:
+            return _done.decode(await self._box.notes.get(NOTE) or "{}")
+        except msgspec.MsgspecError:
+            log.warning("what is noted of headquarters' commands can't be read any more")
+            return {}
 
     async def _answer(self, command: Command, now: int) -> None:
         why = self._objection(command, now)

@@ -6,6 +6,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import structlog
@@ -253,7 +254,6 @@ class Driver:
                 await self._set_up_and_work(link, stop)
             except NeedsPerson as error:
                 await self._wait_for_person(error, link, stop)
-                return
             except Restarted:
                 log.warning("modem restarted by itself")
                 self._stage(Stage.STARTING)
@@ -268,6 +268,7 @@ class Driver:
 
         self._session = None  # what it says meanwhile is for the next one
         ready = await prepare(link, self._clock, pin=self._config.pin, notes=self._notes, on_identity=identified)
+        ready = replace(ready, identity=ready.identity.after(self.status.identity))
         self._session = session = self._make_session(link, ready)
         while self._early:
             session.hear(self._early.popleft())

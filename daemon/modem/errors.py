@@ -41,5 +41,9 @@ class NeedsPerson(ModemError):
         self.fault = fault
 
 
+class CalledOff(ModemError):
+    """Nobody wants the text any more by the time the modem is free: it is not handed over."""
+
+
 class NotCommitted(ModemError):
     """What came in could not be put on record: the modem keeps it, and it is handed over again later."""

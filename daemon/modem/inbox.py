@@ -89,8 +89,8 @@ class Inbox:
     def begin(self, ready: Ready) -> None:
         """The modem was set up (again): the memory for new messages is selected, and anything may lie anywhere."""
         if ready.identity.is_another(self._identity):  # it may list what the one before could not
-            self._identity, self._lists = Identity(), True
-        self._identity = ready.identity.with_words_of(self._identity)
+            self._lists = True
+        self._identity = ready.identity
         self._family = family_of(self._identity.manufacturer, self._identity.model)
         self._lists = self._lists and self._family.lists
         self._memories, self._selects = ready.memories, ready.selects
@@ -275,14 +275,15 @@ class Inbox:
         ]
 
     async def _read_surely(self, link: Dialogue, stored: Stored) -> Stored | None:
-        """What the line garbled is read once more: alike twice, it is what it is. None: it is left for the next time."""
+        """What the line garbled is read once more: alike twice, it is what it is. None: it is left for the next time, as is what
+        was no PDU any more."""
         if stored.is_whole:
             return stored
         try:
             again = answers.reading(await link.command(f"AT+CMGR={stored.place}"), stored.place)
         except CommandFailed:
             return None
-        return again if again and (again.is_whole or again.pdu == stored.pdu) else None
+        return again if again and (again.is_whole or again.pdu == stored.pdu != "") else None
 
     async def _all_stored(self, link: Dialogue, room: Room, announced: set[int]) -> list[Stored]:
         found = await self._stored(link, room)

@@ -7,14 +7,18 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import os
 import termios
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 import serial
 import serial_asyncio_fast
 
 from daemon.modem.errors import NoDevice, PortLost
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _CHUNK = 4096
 _CONNECT_SECONDS = 10
@@ -34,6 +38,19 @@ class Port(Protocol):
     def close(self) -> None:
         """Let go at once, without waiting for what was not written; may be called twice."""
         ...
+
+
+class _Serial(serial.Serial):
+    """Says so where the device takes nothing just now, and the transport waits for room: pyserial's own tries again without end,
+    in the thread of all else."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return os.write(self.fileno(), data)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise serial.SerialException(f"write failed: {error}") from error
 
 
 class StreamPort:
@@ -84,7 +101,11 @@ async def open_port(device: str, baud: int) -> Port:
 
 
 async def _open_serial(device: str, baud: int) -> Port:
-    reader, writer = await serial_asyncio_fast.open_serial_connection(url=device, baudrate=baud, exclusive=True)
+    opened = await asyncio.to_thread(_Serial, device, baudrate=baud, exclusive=True)
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await serial_asyncio_fast.connection_for_serial(loop, lambda: protocol, opened)
+    writer = asyncio.StreamWriter(transport, protocol, reader, loop)
     fcntl.ioctl(writer.get_extra_info("serial").fd, termios.TIOCEXCL)  # flock alone stops only those who ask
     return StreamPort(reader, writer)
 

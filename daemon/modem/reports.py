@@ -8,17 +8,20 @@ number, and a time that fits. That holds across restarts, and it tells of a text
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+
+import msgspec
+import structlog
 
 from daemon.modem.errors import NotCommitted
 from daemon.modem.pdu import Delivery, StatusReport
 from daemon.modem.pin import ModemNotes
 from outbox.clock import Clock
+
+log = structlog.get_logger("tether.modem")
 
 WINDOW_MS = 7 * 86_400_000
 """A report later than this belongs to a newer text of the same reference."""
@@ -199,7 +202,7 @@ class Ledger:
     async def remembers(self, at: int) -> bool:
         """Whether a text that was handed over at that moment (ms) or later would be known here."""
         texts = await self._load()
-        if any(not text.attempt for text in texts):  # noted by an earlier release, which left much out
+        if any(not text.attempt for text in texts):  # an earlier release left much out; some was spoilt
             return False
         oldest = texts[0].handle.stamp if len(texts) >= MOST_TEXTS else self._clock.now() - WINDOW_MS
         return at > oldest
@@ -296,54 +299,76 @@ class Ledger:
 
     async def _load(self) -> list[Text]:
         if self._texts is None:
-            noted = json.loads(await self._notes.get(_KEY) or "[]")
-            self._texts = [text for row in noted if (text := _read(*row))]
+            self._texts = self._read(await self._notes.get(_KEY) or "[]")
         return self._texts
+
+    def _read(self, noted: str) -> list[Text]:
+        """What a failing card has spoilt stands for some text that left, nobody knows which."""
+        try:
+            rows = msgspec.json.decode(noted, type=list[msgspec.Raw])
+        except msgspec.MsgspecError:
+            rows = [msgspec.Raw(noted.encode())]
+        texts = [_text(row) for row in rows]
+        if None in texts:
+            log.warning("some of what is noted of the modem's last texts can't be read any more")
+        return [text or self._some_text() for text in texts]
+
+    def _some_text(self) -> Text:
+        return Text(Handle("", self._clock.now(), ()), "", "", "", 0, Course.UNANSWERED)
 
     async def _save(self) -> None:
         recent = [text for text in self._texts or () if self._age(text) < WINDOW_MS][-MOST_TEXTS:]
         self._texts = recent
-        rows = [
-            [
-                str(text.handle),
-                text.mark,
-                text.told,
-                text.message,
-                text.attempt,
-                text.parts,
-                text.course,
-                int(text.repeated),
-                int(text.settled),
-            ]
-            for text in recent
-        ]
-        await self._notes.set(_KEY, json.dumps(rows, separators=(",", ":")))
+        await self._notes.set(_KEY, msgspec.json.encode([_row(text) for text in recent]).decode())
+
+
+class _Row(msgspec.Struct, array_like=True):
+    """A text as it is noted; earlier releases noted only the first three."""
+
+    handle: str
+    mark: str
+    told: dict[str, str]
+    message: str = ""
+    attempt: str = ""
+    parts: int = 0
+    course: Course = Course.TAKEN
+    repeated: int = 0
+    settled: int = 0
+
+
+def _row(text: Text) -> _Row:
+    return _Row(
+        str(text.handle),
+        text.mark,
+        text.told,
+        text.message,
+        text.attempt,
+        text.parts,
+        text.course,
+        int(text.repeated),
+        int(text.settled),
+    )
+
+
+def _text(noted: msgspec.Raw) -> Text | None:
+    """None where it can't be read."""
+    try:
+        row = msgspec.json.decode(noted, type=_Row)
+    except msgspec.MsgspecError:
+        return None
+    known = Handle.parse(row.handle)
+    if known is None:
+        return None
+    course = Course.UNANSWERED if row.course is Course.UNDER_WAY else row.course  # cut off
+    parts = row.parts or len(known.references)
+    return Text(
+        known, row.mark, row.message, row.attempt, parts, course, row.told, bool(row.repeated), bool(row.settled)
+    )
 
 
 def same_number(one: str, other: str) -> bool:
     """The same line, whether written with its country or without."""
     return _mark(one) == _mark(other)
-
-
-def _read(
-    handle: str,
-    mark: str,
-    told: dict[str, str],
-    message: str = "",
-    attempt: str = "",
-    parts: int = 0,
-    course: str = "",
-    repeated: int = 0,
-    settled: int = 0,
-    *_: Any,
-) -> Text | None:
-    """One row as it was noted; earlier releases noted only the first three."""
-    known = Handle.parse(handle)
-    if known is None:
-        return None
-    how = Course(course)
-    how = Course.UNANSWERED if how is Course.UNDER_WAY else how  # cut off
-    return Text(known, mark, message, attempt, parts or len(known.references), how, told, bool(repeated), bool(settled))
 
 
 def _marks(reference: str) -> tuple[str, str]:

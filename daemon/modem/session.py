@@ -24,7 +24,8 @@ from outbox.clock import Clock
 PING_SECONDS, HEALTH_SECONDS, CREDIT_SECONDS = 25.0, 60.0, 86400.0
 SWEEP_SECONDS, SEARCH_SECONDS = 60.0, 600.0
 """How often the memory for new messages is looked into, announced or not; and all the others."""
-_FIRST_CREDIT_SECONDS = 120.0
+_CREDIT_SOON_SECONDS = 120.0
+"""After a start, and again as long as there is no network."""
 _USSD_COMMAND_SECONDS = 15.0
 _RESYNCS = 4
 _LOST_NETWORK_SECONDS = (120.0, 600.0, 1800.0)
@@ -87,8 +88,9 @@ class Session:
             _Poll(SWEEP_SECONDS, now + SWEEP_SECONDS, self._sweep),
             _Poll(PING_SECONDS, now + PING_SECONDS, self._ping),
         ]
+        self._credit_poll = _Poll(CREDIT_SECONDS, now + _CREDIT_SOON_SECONDS, self._credit)
         if balance_code:
-            self._polls.append(_Poll(CREDIT_SECONDS, now + _FIRST_CREDIT_SECONDS, self._credit))
+            self._polls.append(self._credit_poll)
 
     def hear(self, word: Unsolicited) -> None:
         """An unsolicited word, from the reading task."""
@@ -279,6 +281,7 @@ class Session:
 
     async def _credit(self) -> None:
         if self._board.status.stage is not Stage.READY:
+            self._credit_poll.due = self._clock.monotonic() + _CREDIT_SOON_SECONDS
             return
         try:
             await self.ask(self._link, self._balance_code)

@@ -4,7 +4,7 @@ Every optional command may fail; what must hold is said in `Ready`.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.modem import answers
 from daemon.modem.codes import Kind
@@ -49,9 +49,13 @@ async def identify(link: Dialogue) -> tuple[Identity, Family]:
     manufacturer = answers.word(await try_command(link, "AT+CGMI"), "+CGMI:")
     model = answers.word(await try_command(link, "AT+CGMM"), "+CGMM:")
     revision = answers.word(await try_command(link, "AT+CGMR"), "+CGMR:").removeprefix("Revision:").strip()
-    imei = answers.word(await try_command(link, "AT+CGSN"), "+CGSN:")
     family = family_of(manufacturer, model)
-    return Identity(manufacturer, model, revision, imei, family.name), family
+    return Identity(manufacturer, model, revision, await _number(link), family.name), family
+
+
+async def _number(link: Dialogue) -> str:
+    """What tells it from others of its kind."""
+    return answers.word(await try_command(link, "AT+CGSN"), "+CGSN:")
 
 
 async def prepare(
@@ -80,6 +84,8 @@ async def prepare(
     await try_command(link, "AT+CREG=0")
     memories, selects = await _memories(link, clock)
     await _ask_for_calls(link)
+    if not identity.imei:  # it had just started
+        identity = replace(identity, imei=await _number(link))
     return Ready(family, identity, memories, selects, keeps_errors=await numbers_errors(link))
 
 

@@ -57,8 +57,10 @@ class Identity:
         named = ((self.manufacturer, than.manufacturer), (self.model, than.model))
         return any(one and other and one != other for one, other in named)
 
-    def with_words_of(self, before: "Identity") -> "Identity":
-        """The same modem, with what it said before and left out now."""
+    def after(self, before: "Identity") -> "Identity":
+        """With what the same modem said before and left out now."""
+        if self.is_another(before):
+            return self
         return replace(
             self,
             manufacturer=self.manufacturer or before.manufacturer,

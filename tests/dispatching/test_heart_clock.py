@@ -93,6 +93,27 @@ async def test_a_reminder_that_a_clock_which_was_ahead_put_off_does_not_come_bef
         assert heart.providers.texts() == ["order.confirmed"]
 
 
+async def test_no_provider_is_told_what_is_left_by_a_clock_that_jumped_unconfirmed(heart: Heart) -> None:
+    """A text that is late by it would be thrown away after five minutes, where the phone is off just then."""
+    heart.synchronised = False
+    await heart.cut_the_line()
+    heart.providers.obstacles.add("modem")
+    await heart.tell("e1")
+    await heart.stop()
+    await heart.start()
+    await heart.step_clock(86_400)
+    heart.providers.obstacles.clear()
+    await heart.pass_time(120)
+    assert heart.providers.texts("modem") == ["order.ready"]
+    assert heart.providers.arrived[-1].out.expires_at is None
+    heart.synchronised = True
+    await heart.pass_time(120)
+    await heart.tell("e2", ref="B-2")
+    await heart.pass_time(120)
+    assert heart.providers.texts("modem") == ["order.ready"] * 2
+    assert heart.providers.arrived[-1].out.expires_at is not None
+
+
 async def test_nothing_expires_by_a_clock_that_jumped_unconfirmed(heart: Heart) -> None:
     heart.synchronised = False
     await heart.cut_the_line()

@@ -7,8 +7,8 @@ import pytest
 from daemon.channels.base import ReceiptUpdate
 from outbox.model import State
 from outbox.outcome import ReceiptState
-from tests.support.heart import ROUTES, Heart, shop
-from tests.support.scripted import BUSY, CUT, Providers, Request, ScriptedChannel, Sendgrid, Webhook
+from tests.support.heart import CHANNELS, ROUTES, Heart, shop
+from tests.support.scripted import BUSY, CUT, NOT_THEM, Providers, Request, ScriptedChannel, Sendgrid, Webhook
 
 
 def put_into_the_shop(monkeypatch: pytest.MonkeyPatch, kind: type[ScriptedChannel], place: tuple[str, int]) -> None:
@@ -47,21 +47,46 @@ async def test_whoever_has_no_patience_left_goes_on_by_what_is_in_the_shop(
     """Where Twilio is all that lies beyond the line, its own outage looks like the line's: the mail server next door is not to wait for it."""
     put_into_the_shop(monkeypatch, Sendgrid, ("mail.lan", 25))
     by_mail = {"on": "order.*", "to": "customer", "via": ["twilio", "vonage", "sendgrid"]}
-    by_modem = {"on": "refund.*", "to": "customer", "via": ["twilio", "modem", "sendgrid"]}
-    async with Heart(tmp_path, shop(route=[by_mail, by_modem])) as heart:
-        heart.providers.obstacles.add("modem")
+    async with Heart(tmp_path, shop(route=[by_mail])) as heart:
         heart.providers.line_is_cut = True
         await heart.tell("e1")
         assert heart.engine.uplink.is_down
-        await heart.tell("e2", "refund.issued", "B-2", data={"amount": "5.00"})
         await heart.pass_time(540)
         assert heart.providers.arrived == []
         await heart.pass_time(120)
-        assert heart.providers.texts() == ["order.ready"]
-        assert (await heart.message()).channel == "sendgrid"
-        heart.providers.obstacles.clear()
-        await heart.pass_time(60)
-        assert heart.providers.texts("modem") == ["refund.issued"]
+        assert heart.providers.texts("sendgrid") == ["order.ready"]
+
+
+BY_MODEM_AND_MAIL = {"on": "order.*", "to": "customer", "via": ["twilio", "modem", "sendgrid"]}
+
+
+@pytest.mark.parametrize("because", ["it has no signal", "it refuses them"])
+async def test_what_the_modem_does_not_take_goes_on_by_what_is_in_the_shop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, because: str
+) -> None:
+    put_into_the_shop(monkeypatch, Sendgrid, ("mail.lan", 25))
+    async with Heart(tmp_path, shop(route=[BY_MODEM_AND_MAIL])) as heart:
+        if because == "it has no signal":
+            heart.providers.obstacles.add("modem")
+        else:
+            heart.providers.will("modem", NOT_THEM)
+        heart.providers.line_is_cut = True
+        await heart.tell("e1")
+        await heart.pass_time(590)
+        assert heart.providers.arrived == [], "the line may come back"
+        await heart.pass_time(130)
+        assert [request.channel for request in heart.providers.arrived] == ["sendgrid"]
+
+
+async def test_what_the_modem_is_about_to_take_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_into_the_shop(monkeypatch, Sendgrid, ("mail.lan", 25))
+    channels = {**CHANNELS, "modem": {"rate": "1/m"}}
+    async with Heart(tmp_path, shop(route=[BY_MODEM_AND_MAIL], channels=channels)) as heart:
+        heart.providers.line_is_cut = True
+        for n in range(15):
+            await heart.tell(f"e{n}", ref=f"B-{n + 1}")
+        await heart.pass_time(1200)
+        assert [request.channel for request in heart.providers.arrived] == ["modem"] * 15
 
 
 async def test_a_mail_server_at_headquarters_waits_for_the_line_too(

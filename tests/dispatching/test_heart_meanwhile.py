@@ -108,6 +108,27 @@ async def test_opted_out_while_it_waits_for_room(heart: Heart) -> None:
     assert await heart.states("B-2") == [State.SUPPRESSED]
 
 
+@pytest.mark.parametrize("by", ["its recipient", "staff"])
+async def test_called_off_while_the_modem_is_at_something_else(tmp_path: Path, by: str) -> None:
+    """As at reading the very STOP."""
+    route = {"on": "order.*", "to": "customer", "via": ["modem"]}
+    async with Heart(tmp_path, shop(route=[route])) as heart:
+        heart.providers.modem_is_free.clear()
+        await heart.tell("e1")
+        message = await heart.message()
+        assert message.state is State.SENDING
+        if by == "staff":
+            await heart.box.spool.cancel(message.id, actor="Mia", reason="")
+        else:
+            await heart.box.consent.stop("sms", PHONE, reason="STOP", actor=PHONE)
+        heart.providers.modem_is_free.set()
+        await heart.still()
+        assert heart.providers.left == []
+        message = await heart.message()
+        assert message.state is (State.CANCELLED if by == "staff" else State.SUPPRESSED)
+        assert (message.attempt_count, await heart.attempts(message)) == (0, [])
+
+
 async def test_delivered_while_its_repeat_waits_for_room(heart: Heart) -> None:
     heart.providers.waits = True
     await heart.tell("e1", "refund.issued", "B-1")

@@ -6,10 +6,10 @@ import pytest
 
 from outbox.confirmation import RestoredFrom
 from outbox.model import State
-from outbox.outcome import Deferred
+from outbox.outcome import Deferred, Found, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 from tests.support.outbox_box import PHONE
-from tests.support.scripted import BUSY, NOT_THEM
+from tests.support.scripted import BUSY, CUT, NOT_THEM, Modem
 
 
 async def test_the_modem_takes_a_text_out_of_its_turn_and_gives_it_back(heart: Heart) -> None:
@@ -58,6 +58,25 @@ async def test_what_the_modem_refuses_out_of_its_turn_waits_for_the_line(tmp_pat
     async with Heart(tmp_path, shop(route=[only_texts, ROUTES[2]])) as heart:
         await heart.cut_the_line()
         heart.providers.will("modem", NOT_THEM)
+        await heart.tell("e1")
+        await heart.pass_time(1800)
+        message = await heart.message()
+        assert (message.state, message.channel, len(heart.providers.left)) == (State.QUEUED, "twilio", 1)
+        heart.providers.line_is_cut = False
+        await heart.pass_time(10)
+        assert heart.providers.texts("twilio") == ["order.ready"]
+
+
+async def test_what_a_lookup_shows_that_the_modem_could_not_deliver_waits_for_the_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A landline, of which the network says so before the modem names the text."""
+    monkeypatch.setattr(Modem, "can_look_up", True)
+    only_texts = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
+    async with Heart(tmp_path, shop(route=[only_texts, ROUTES[2]])) as heart:
+        monkeypatch.setattr(heart.providers, "look_up", lambda *_, **__: Found("M1", ReceiptState.UNDELIVERED))
+        await heart.cut_the_line()
+        heart.providers.will("modem", CUT)
         await heart.tell("e1")
         await heart.pass_time(1800)
         message = await heart.message()

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from daemon.config import load
-from daemon.fleet.commands import Command, Commands, Orders, What, sign
+from daemon.fleet.commands import NOTE, Command, Commands, Orders, What, sign
 from daemon.hq.commands import give, listed
 from daemon.hq.config import Publish
 from daemon.hq.database import opened
@@ -98,6 +98,16 @@ async def test_a_channel_is_paused_once_and_on_record(store: Store) -> None:
         ["channels", "problem", "smtp: ... at ... was refused"],
         ["disk", "ok", "10 GB are free"],
     ]
+
+
+async def test_what_is_noted_of_those_before_and_can_t_be_read_any_more_ends_nothing(store: Store) -> None:
+    """A card that flips a bit: the service ended at each word of headquarters'."""
+    await store.gets(store.order(1, "doctor", ""))
+    await store.service.box.notes.set(NOTE, "k" + (await store.service.box.notes.get(NOTE) or "")[1:])
+    await store.gets(store.order(2))
+    assert await store.smtp() == "paused"
+    await store.gets(store.order(2), store.order(3, "doctor", ""))
+    assert [detail["id"] for _, detail in await store.record()] == [3, 2, 1]
 
 
 async def test_what_the_store_does_not_allow_is_refused_and_said(store: Store) -> None:

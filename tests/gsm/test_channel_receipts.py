@@ -99,6 +99,28 @@ async def test_a_wrapped_reference_means_the_newest(tmp_path: Path) -> None:
         assert shop.record.receipts[0].provider_id == second.provider_id
 
 
+@pytest.mark.parametrize(
+    ("before", "later"), [(0, 1), (0, 3), (1, 0)], ids=["then not at once", "then no more", "at first not"]
+)
+async def test_a_modem_that_leaves_its_number_out_after_a_start_is_the_one_it_was(
+    tmp_path: Path, before: int, later: int
+) -> None:
+    """As one does that has just started: what could not be delivered is told all the same."""
+    async with open_shop(tmp_path) as shop:
+        shop.modem.faults.errors["AT+CGSN"] = ["+CME ERROR: 14"] * before
+        await shop.ready()
+        shop.modem.faults.report_status = None
+        outcome = await _taken(shop)
+        shop.modem.faults.errors["AT+CGSN"] = ["+CME ERROR: 14"] * later
+        shop.modem.start_anew("RDY")
+        await shop.clock.until(lambda: shop.channel.status().stage == "starting", within=60)
+        await shop.ready()
+        shop.modem.report(shop.modem.references[0], ADA, 0x46)
+        await shop.clock.until(lambda: shop.record.receipts, within=120)
+        [update] = shop.record.receipts
+        assert (update.state, update.provider_id) == (ReceiptState.UNDELIVERED, outcome.provider_id)
+
+
 async def test_a_busy_database_loses_no_report(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()
@@ -139,6 +161,18 @@ async def test_a_report_tells_that_an_unknown_message_was_sent(tmp_path: Path) -
         other = shop.record.keep(outcome, started_at=started, message="m2")
         asked = Sent(attempt=other, order_ref="B-1043", trigger="order.ready", now=shop.clock.now())
         assert not isinstance(await shop.channel.lookup(asked), Found)  # one report answers for one message
+
+
+async def test_a_report_tells_that_a_text_was_taken_to_which_the_network_did_not_answer_in_time(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        await shop.ready()
+        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 332"]
+        attempt = shop.record.keep(Unknown("x"))
+        assert isinstance(await shop.send(), Unknown)
+        shop.modem.report(7, ADA, 0)
+        await shop.clock.until(lambda: shop.channel._unmatched)
+        sent = Sent(attempt=attempt, order_ref="B-1042", trigger="order.ready", now=shop.clock.now())
+        assert isinstance(await shop.channel.lookup(sent), Found)
 
 
 async def test_a_reference_that_comes_late_tells_that_an_unknown_message_was_sent(tmp_path: Path) -> None:

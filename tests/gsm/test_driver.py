@@ -219,6 +219,17 @@ async def test_no_sim_waits_for_a_person_and_goes_on_when_it_is_there(tmp_path: 
         assert b.driver.status.sim == "ready"
 
 
+async def test_what_a_person_is_to_do_is_told_for_as_long_as_they_do_not(tmp_path: Path) -> None:
+    """It is asked again each five minutes; nobody else holds its port then."""
+    async with bench(tmp_path, kind="pty", sim=Sim(present=False)) as b:
+        await b.until_stage(Stage.NEEDS_PERSON)
+        since, asked = b.driver.status.since, b.modem.commands.count("AT+CPIN?")
+        await b.clock.until(lambda: b.modem.commands.count("AT+CPIN?") >= asked + 3)
+        assert (b.driver.status.stage, b.driver.status.since) == (Stage.NEEDS_PERSON, since)
+        assert b.driver.status.reason == "no SIM"
+        assert "SIM" in b.driver.status.remedy
+
+
 async def test_pulling_the_stick_out_while_it_waits_for_a_person_is_noticed_at_once(tmp_path: Path) -> None:
     async with bench(tmp_path, kind="pty", sim=Sim(present=False)) as b:
         await b.until_stage(Stage.NEEDS_PERSON)
@@ -289,6 +300,14 @@ async def test_the_credit_is_asked_for_once_a_day(tmp_path: Path) -> None:
         b.modem.state.ussd["*100#"] = "Your credit is 9.50"
         await b.clock.sleep(3600)
         assert sum(command.startswith("AT+CUSD=1") for command in b.modem.commands) == 1
+
+
+async def test_the_credit_is_asked_for_soon_after_a_slow_start(tmp_path: Path) -> None:
+    async with bench(tmp_path, balance_code="*100#") as b:
+        b.modem.state.registration = 2
+        await b.clock.sleep(150)
+        b.modem.state.registration = 1
+        await b.clock.until(lambda: b.driver.status.credit, within=180)
 
 
 async def test_a_stick_that_refuses_the_code_of_the_credit_is_not_brought_back_for_it(tmp_path: Path) -> None:

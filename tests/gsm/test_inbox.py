@@ -138,12 +138,12 @@ async def test_a_bit_that_flipped_in_the_name_of_a_memory_costs_no_text_and_ends
         assert (await b.send()).complete
 
 
-@pytest.mark.parametrize("octets", [1, 2])
+@pytest.mark.parametrize(("octets", "instead", "times"), [(1, b"", 1), (2, b"", 1), (1, b"~", 2)])
 @pytest.mark.parametrize("at", [0, 1, 2, 17, 25, 38])
 async def test_what_the_line_garbled_is_read_again_and_not_thrown_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, octets: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, octets: int, instead: bytes, times: int
 ) -> None:
-    """Somewhere in the first PDU that is listed, some octets are lost."""
+    """Somewhere in the first PDU that is listed, some octets are lost; or one is another, and then another one as it is read again."""
     async with bench(tmp_path) as b:
         await b.ready()
         wire, garbled = b.modem._wire, []
@@ -151,15 +151,16 @@ async def test_what_the_line_garbled_is_read_again_and_not_thrown_away(
         whole = wire.send
 
         def send(data: bytes) -> None:
-            if (pdu := re.search(rb"[0-9A-F]{40,}", data)) and not garbled:
+            if (pdu := re.search(rb"[0-9A-F]{40,}", data)) and len(garbled) < times:
+                place = pdu.start() + at + len(garbled)
                 garbled.append(pdu[0])
-                data = data[: pdu.start() + at] + data[pdu.start() + at + octets :]
+                data = data[:place] + instead + data[place + octets :]
             whole(data)
 
         monkeypatch.setattr(wire, "send", send)
         b.modem.receive("STOP", ADA)
         assert await _texts(b, 1) == ["STOP"]
-        assert garbled
+        assert len(garbled) == times
         assert b.driver.status.ignored == 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from outbox.errors import StorageBusy
-from outbox.outcome import Found, Unknown
+from outbox.outcome import Accepted, CannotTell, Found, Unknown
 from tests.support.gsm import MemoryNotes
 from tests.support.modem_shop import look_up, open_shop
 
@@ -67,3 +67,31 @@ async def test_an_answer_that_is_still_awaited_is_waited_for_after_a_restart(tmp
         shown = shop.channel.obstacle()
         assert shown is not None
         assert "may still answer" in shown.reason
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now"),
+    [("]]", "]}"), ("[[", "[k"), ('"', "\ufffd"), (",{},", ",[],"), (",1,", ",A,"), (',"",0,', ',"t",0,'), ("-", "=")],
+)
+async def test_what_is_noted_of_the_last_texts_and_can_t_be_read_any_more_ends_no_start(
+    tmp_path: Path, was: str, is_now: str
+) -> None:
+    """A card that flips a bit. Of what was noted there nobody can say that it never left."""
+    notes = MemoryNotes()
+    async with open_shop(tmp_path, notes=notes) as shop:
+        await shop.ready()
+        assert isinstance(await shop.send(), Accepted)
+        await shop.end()
+        assert was in notes.kept["modem.sent"]
+        notes.kept["modem.sent"] = notes.kept["modem.sent"].replace(was, is_now, 1)
+        shop.channel = shop.make()
+        shop.start()
+        await shop.ready()
+        assert isinstance(await look_up(shop), CannotTell)
+        assert shop.channel.obstacle() is not None  # its answer may still come
+        await shop.clock.until(lambda: shop.channel.obstacle() is None)
+        assert isinstance(await shop.send(message="m2"), Accepted)
+        await shop.again()
+        await shop.ready()
+        assert isinstance(await look_up(shop), CannotTell)
+        assert isinstance(await look_up(shop, message="m2"), Found)

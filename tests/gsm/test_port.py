@@ -5,6 +5,7 @@ import errno
 import os
 import random
 import termios
+import tty
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,6 +113,24 @@ async def test_pulling_it_out_ends_reading_and_writing(tmp_path: Path, kind: str
             await _forever(lambda: port.write(b"AT\r"))
         port.close()
         port.close()
+
+
+async def test_a_port_that_takes_nothing_for_a_while_holds_up_nobody(tmp_path: Path) -> None:
+    """A stick that hangs takes no octets either."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    port = await open_port(os.ttyname(theirs), 115200)
+    sent, heard = bytes(range(256)) * 160, bytearray()
+    for start in range(0, len(sent), 16):
+        await port.write(sent[start : start + 16])
+    asyncio.get_running_loop().add_reader(ours, lambda: heard.extend(os.read(ours, 4096)))
+    while len(heard) < len(sent):
+        await asyncio.sleep(0.001)
+    assert heard == sent
+    asyncio.get_running_loop().remove_reader(ours)
+    port.close()
+    os.close(ours)
+    os.close(theirs)
 
 
 async def test_the_modem_is_found_among_other_ports(tmp_path: Path) -> None:

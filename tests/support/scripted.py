@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from daemon.channels.base import Channel, CommonSettings, Obstacle, Outgoing, PollPlan, ReceiptUpdate, Sent
+from daemon.channels.base import CALLED_OFF, Channel, CommonSettings, Obstacle, Outgoing, PollPlan, ReceiptUpdate, Sent
 from daemon.channels.registry import channel_class
 from daemon.config import decode
 from outbox.clock import Clock
@@ -82,6 +82,8 @@ class Providers:
         self.waits = False
         self.answers_lookups = True
         self.obstacles: set[str] = set()
+        self.modem_is_free = asyncio.Event()
+        self.modem_is_free.set()
         self.script: dict[str, deque[tuple[Outcome | str, bool]]] = defaultdict(deque)
         self.left: list[Request] = []
         self.arrived: list[Request] = []
@@ -187,6 +189,12 @@ class Sendgrid(ScriptedChannel):
 class Modem(ScriptedChannel):
     name, medium, title, address_kinds = "modem", "sms", "the modem", ("phone",)
     is_cloud = False
+
+    async def send(self, out: Outgoing) -> Outcome:
+        await self._providers.modem_is_free.wait()
+        if out.wanted and not await out.wanted():
+            return CALLED_OFF
+        return await super().send(out)
 
 
 class Webhook(ScriptedChannel):
