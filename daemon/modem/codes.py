@@ -95,7 +95,7 @@ _CMS: Mapping[int, _Entry] = {
     322: (Kind.STORAGE, "memory full"),
     330: (Kind.SIM, "the service centre's number is not known", _SMSC),
     331: (Kind.RETRY, "no network"),
-    332: (Kind.UNSURE, "the network did not answer in time"),
+    332: (Kind.RETRY, "network timeout"),
     340: (Kind.UNSUPPORTED, "no acknowledgement expected"),
     500: (Kind.UNSURE, "unknown error"),
     **dict.fromkeys((513, 521), (Kind.RETRY, "no radio link")),

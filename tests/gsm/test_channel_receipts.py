@@ -163,18 +163,6 @@ async def test_a_report_tells_that_an_unknown_message_was_sent(tmp_path: Path) -
         assert not isinstance(await shop.channel.lookup(asked), Found)  # one report answers for one message
 
 
-async def test_a_report_tells_that_a_text_was_taken_to_which_the_network_did_not_answer_in_time(tmp_path: Path) -> None:
-    async with open_shop(tmp_path) as shop:
-        await shop.ready()
-        shop.modem.faults.errors["AT+CMGS"] = ["+CMS ERROR: 332"]
-        attempt = shop.record.keep(Unknown("x"))
-        assert isinstance(await shop.send(), Unknown)
-        shop.modem.report(7, ADA, 0)
-        await shop.clock.until(lambda: shop.channel._unmatched)
-        sent = Sent(attempt=attempt, order_ref="B-1042", trigger="order.ready", now=shop.clock.now())
-        assert isinstance(await shop.channel.lookup(sent), Found)
-
-
 async def test_a_reference_that_comes_late_tells_that_an_unknown_message_was_sent(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         await shop.ready()

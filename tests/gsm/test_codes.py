@@ -19,7 +19,6 @@ from daemon.modem.codes import _CME, _CMS, Kind, fault
         ("+CMS ERROR: 42", Kind.RETRY),
         ("+CMS ERROR: 331", Kind.RETRY),
         ("+CMS ERROR: 532", Kind.RETRY),
-        ("+CMS ERROR: 332", Kind.UNSURE),
         ("+CMS ERROR: 304", Kind.GARBLED),
         ("+CMS ERROR: 145", Kind.MESSAGE),
         ("+CMS ERROR: 322", Kind.STORAGE),
