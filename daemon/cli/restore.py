@@ -69,7 +69,8 @@ def restore(
     confirm: Annotated[
         bool,
         typer.Option(
-            "--confirm", help="Say that you have looked through what a restore brought back: texts go out again."
+            "--confirm",
+            help="Say that you have looked through what a restore brought back, or a repair saved: texts go out again.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask. What may be lost wants --accept.")] = False,

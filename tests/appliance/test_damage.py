@@ -351,7 +351,9 @@ async def test_staff_hear_of_it_at_each_start_until_they_say_that_they_know(tmp_
             await shop.stop()
         await shop.start()
         said = shop.tether("status", "--seen", check=False)
-        assert "trouble" not in said.stdout
+        assert "the database was damaged (" not in said.stdout
+        assert "opt-outs may be lost with it: texts to customers wait" in said.stdout
+        assert "texts go out again" in shop.tether("restore", "--confirm").stdout
         await shop.stop()
         await shop.start()
         assert (await shop.get("/v1/status"))["trouble"] == []
