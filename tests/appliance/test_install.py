@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from daemon.appliance.install import Installer
+from daemon.appliance.install import DATA, WRITABLE, Installer
 from daemon.appliance.machine import Machine, Ran
-from daemon.appliance.packaged import PACKAGE_UNIT, PLACES
+from daemon.appliance.packaged import PACKAGE_UNIT, PLACES, system_files
 from daemon.appliance.unit import TIMER, UNIT
 from daemon.config import Data, Settings
 from daemon.upkeep.errors import InstallError
@@ -81,3 +81,9 @@ async def test_what_a_wheel_installed_makes_way_for_the_package_that_came_later(
     assert ("systemctl", "enable", "--now", UNIT, TIMER) in told
     with pytest.raises(InstallError, match="came with the Debian package"):
         await Installer(machine, FakeClock()).uninstall(purge=False)
+
+
+def test_the_database_may_lie_where_the_unit_lets_the_service_write() -> None:
+    unit = system_files()[PLACES[UNIT]]
+    [places] = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("ReadWritePaths=")]
+    assert WRITABLE == (DATA, *(place.lstrip("-") for place in places.split()))
