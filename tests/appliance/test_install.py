@@ -86,4 +86,4 @@ async def test_what_a_wheel_installed_makes_way_for_the_package_that_came_later(
 def test_the_database_may_lie_where_the_unit_lets_the_service_write() -> None:
     unit = system_files()[PLACES[UNIT]]
     [places] = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("ReadWritePaths=")]
-    assert WRITABLE == (DATA, *(place.lstrip("-") for place in places.split()))
+    assert (DATA, *(place.lstrip("-") for place in places.split())) == WRITABLE
