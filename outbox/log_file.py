@@ -26,7 +26,9 @@ def trouble_with_log(database: Path) -> str:
     if not _begins_as_one(path):
         return "its log (-wal) can't be read: what was in it alone is lost"
     own = _first_epoch(database, "immutable=1")
-    logged = own and _first_epoch(database, "mode=ro")  # of an empty database SQLite takes the log away, whoever opens it
+    logged = own and _first_epoch(
+        database, "mode=ro"
+    )  # of an empty database SQLite takes the log away, whoever opens it
     return "its log (-wal) belongs to another database" if logged and own != logged else ""
 
 
