@@ -90,14 +90,26 @@ def restore(
     with Path(which).open("rb") if Path(which).is_file() else nullcontext() as file:
         settings, own_words = _settings_for(asked, config, own_words, identity)
         proved, restored = _with_words(settings, asked, file, own_words, identity)
+    texts = () if restored is None else _bring_back(settings, restored)
     if json:
         import msgspec
 
-        as_json({**msgspec.structs.asdict(proved), "restored": restored})
+        told = None if restored is None else {**msgspec.structs.asdict(restored), "texts": texts}
+        as_json({**msgspec.structs.asdict(proved), "restored": told})
     elif restored is None:
         print("nothing was replaced")
     else:
-        tell_restored(restored)
+        tell_restored(restored, texts, settings.own_templates)
+
+
+def _bring_back(settings: "Settings", restored: "Restored") -> Sequence[str]:
+    from daemon.upkeep.own_texts import bring_back
+
+    try:
+        return bring_back(settings, restored.texts)
+    except OSError as error:
+        print(f"the shop's own texts can't be written: {error.filename}: {error.strerror}", file=sys.stderr)
+        return ()
 
 
 def _confirm(settings: "Settings", *, json: bool) -> None:

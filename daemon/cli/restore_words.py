@@ -1,6 +1,8 @@
 """What a backup is that is to be restored, and what became of it, in words for the owner."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.cli.frame import counted, table
@@ -35,7 +37,8 @@ def tell_proved(name: str, proved: "Proved", *, send_waiting: bool) -> None:
         print(f"  {name}: {meaning}")
 
 
-def tell_restored(restored: "Restored") -> None:
+def tell_restored(restored: "Restored", texts: Sequence[str], folder: Path) -> None:
+    """`texts`: those of the shop's own that came along, to that folder."""
     print(
         f"restored: {counted(restored.proof.entries, 'audit entry', 'audit entries')}, epoch {restored.epoch}, "
         f"{counted(restored.cancelled, 'message')} cancelled"
@@ -49,5 +52,7 @@ def tell_restored(restored: "Restored") -> None:
     )
     if restored.aside is not None:
         print(f"what was there before is {restored.aside}; remove it when all is well")
+    if texts:
+        print(f"{counted(len(texts), 'text')} of the shop's own came along, to {folder}")
     print("start the service: sudo systemctl start tether")
     print("texts to customers wait until you have looked and said so: sudo tether restore --confirm")

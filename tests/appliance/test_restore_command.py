@@ -133,6 +133,9 @@ async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> No
     async with open_shop(tmp_path, pace=0.02) as shop:
         shop.configure(["twilio"], ROUTES, extra='[backup]\nto = "kept"\n')
         await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")
+        own = tmp_path / "templates/nl/order.ready.sms.j2"
+        own.parent.mkdir(parents=True)
+        own.write_text("Je ballonnen staan klaar: {{ order.ref }}\n")
         made = json.loads((await asyncio.to_thread(shop.tether, "backup", "--json")).stdout)
         archive = tmp_path / "kept" / made["name"]
         words = tmp_path / "words"
@@ -152,14 +155,21 @@ async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> No
         assert "was taken from the backup" in done.stdout
         assert (tmp_path / "new" / "tether.db.key").stat().st_mode & 0o777 == 0o600
         assert new.read_text() == shop.config.read_text()
+        assert (tmp_path / "new/templates/nl/order.ready.sms.j2").read_text() == own.read_text()
+        assert f"1 text of the shop's own came along, to {tmp_path / 'new/templates'}" in done.stdout
         tokens = await asyncio.to_thread(shop.tether, "token", "list", "--json", "--config", str(new))
         assert [token["name"] for token in json.loads(tokens.stdout)] == ["till-1"]
+        standing = tmp_path / "script/templates/en/order.ready.sms.j2"
+        standing.parent.mkdir(parents=True)
+        standing.touch()
         script = await asyncio.to_thread(
             shop.tether,
             *("restore", str(archive), "--yes", "--json", "--words", str(words)),
             *("--config", str(tmp_path / "script" / "tether.toml"), "--accept", "optouts,forgotten,tokens,receipts"),
         )
-        assert json.loads(script.stdout)["restored"]["aside"] is None
+        told = json.loads(script.stdout)["restored"]
+        assert (told["aside"], told["texts"]) == (None, [])
+        assert not (tmp_path / "script/templates/nl").exists(), "there are texts, and who wrote them meant them"
         assert "was taken from the backup" in script.stderr
 
 
