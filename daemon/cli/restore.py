@@ -99,7 +99,7 @@ def restore(
     elif restored is None:
         print("nothing was replaced")
     else:
-        tell_restored(restored, texts, settings.own_templates)
+        tell_restored(restored, texts, settings)
 
 
 def _bring_back(settings: "Settings", restored: "Restored") -> Sequence[str]:
@@ -275,16 +275,7 @@ def _settings_for(
             f"{place} was taken from the backup; its secrets are not in it: write them into {folder / '.env'}",
             file=sys.stderr if asked.json else sys.stdout,
         )
-    settings = settings_of(config)
-    if settings.fleet.store:
-        from daemon.fleet.membership import SEED, ways_back
-
-        if SEED not in settings.secrets:
-            print(
-                f"its place in the fleet is not in it either, and without one the service doesn't start: {ways_back(settings.fleet.store)}",
-                file=sys.stderr if asked.json else sys.stdout,
-            )
-    return settings, words
+    return settings_of(config), words
 
 
 async def _source(
