@@ -20,6 +20,16 @@ from daemon.upkeep.seal import unseal
 from daemon.upkeep.seal_header import Header, is_sealed
 
 
+class Opened(msgspec.Struct, frozen=True):
+    """What was in a backup, beside its database."""
+
+    manifest: Manifest
+    texts: Mapping[str, bytes]
+    """The shop's own, by their names in the folder of `[templates] path`."""
+    header: Header | None = None
+    """None: one of an earlier release, neither encrypted nor signed."""
+
+
 class Openers(msgspec.Struct, frozen=True):
     keys: tuple[BoxKey, ...] = ()
     signers: tuple[str, ...] = ()
@@ -54,16 +64,6 @@ def key_in(words: Path) -> BoxKey:
         raise BackupError(f"{words} can't be read: {error}") from error
     except ValueError as error:
         raise BackupError(f"{words}: {error}") from error
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """What was in a backup, beside its database."""
-
-    manifest: Manifest
-    texts: Mapping[str, bytes]
-    """The shop's own, by their names in the folder of `[templates] path`."""
-    header: Header | None = None
-    """None: one of an earlier release, neither encrypted nor signed."""
 
 
 def open_backup(

@@ -22,6 +22,12 @@ class Willing(Machine):
         return Ran(0, "")
 
 
+def test_the_database_may_lie_where_the_unit_lets_the_service_write() -> None:
+    unit = system_files()[PLACES[UNIT]]
+    [places] = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("ReadWritePaths=")]
+    assert (DATA, *(place.lstrip("-") for place in places.split())) == WRITABLE
+
+
 async def test_a_link_in_the_data_folder_gives_nothing_away(tmp_path: Path) -> None:
     """`tether upgrade` has the same done: /etc/shadow became the service's."""
     if os.geteuid() != 0:
@@ -81,9 +87,3 @@ async def test_what_a_wheel_installed_makes_way_for_the_package_that_came_later(
     assert ("systemctl", "enable", "--now", UNIT, TIMER) in told
     with pytest.raises(InstallError, match="came with the Debian package"):
         await Installer(machine, FakeClock()).uninstall(purge=False)
-
-
-def test_the_database_may_lie_where_the_unit_lets_the_service_write() -> None:
-    unit = system_files()[PLACES[UNIT]]
-    [places] = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("ReadWritePaths=")]
-    assert (DATA, *(place.lstrip("-") for place in places.split())) == WRITABLE
