@@ -12,7 +12,7 @@ WORDS: Mapping[str, str] = {
     RECEIPTS: "what was sent or received since then is not known to have been, and may be sent or taken again",
 }
 """What a restore may lose, and what that means."""
-_OF_TABLE: Mapping[str, str] = {
+OF_TABLE: Mapping[str, str] = {
     "consent": OPTOUTS,
     "fleet_consent": OPTOUTS,
     "forgotten": FORGOTTEN,
@@ -22,8 +22,9 @@ _OF_TABLE: Mapping[str, str] = {
     "told": RECEIPTS,
     "used_once": RECEIPTS,
 }
+"""What is kept in which table of the database."""
 
 
 def lost_with(tables: Iterable[str]) -> frozenset[str]:
     """What may be lost where these tables of the database could not be read whole."""
-    return frozenset(_OF_TABLE[table] for table in tables if table in _OF_TABLE)
+    return frozenset(OF_TABLE[table] for table in tables if table in OF_TABLE)

@@ -16,7 +16,7 @@ from outbox.digest import check_in
 from outbox.losses import FORGOTTEN, OPTOUTS, WORDS, lost_with
 from outbox.people import Forgetting
 from outbox.queries import Queries
-from outbox.salvage import TableReader, open_damaged
+from outbox.salvage import TableReader, is_damaged, open_damaged
 
 _SQL = Queries("promises.sql")
 
@@ -131,15 +131,8 @@ class _Reading:
             if name not in seen:
                 seen.add(name)
                 yield row
-        if not reader.is_whole or self._is_damaged(table):
+        if not reader.is_whole or is_damaged(self._db, table):
             self._lost |= lost_with([table])
-
-    def _is_damaged(self, table: str) -> bool:
-        try:
-            found = [str(row[0]) for row in self._db.execute(f"PRAGMA quick_check('{table}')")]
-        except sqlite3.Error:
-            return True
-        return found != ["ok"]
 
 
 def _forgetting(row: Row) -> Forgetting:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from outbox.log_file import log_of
-from outbox.losses import OPTOUTS, lost_with
+from outbox.losses import OF_TABLE, OPTOUTS, lost_with
 from outbox.migrate import migrate, migrations
 from outbox.queries import Queries
 from outbox.readable import MEND, unreadable
@@ -69,7 +69,7 @@ def salvage(source: Path, target: Path) -> Salvaged:
         new.execute("BEGIN")
         copied = {name: _copy(source, old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall()}
         dropped, gaps = sum(unkept for unkept, _ in copied.values()), sum(gap for _, gap in copied.values())
-        lost = lost_with(name for name, (unkept, gap) in copied.items() if unkept or gap)
+        lost = lost_with(name for name in copied.keys() & OF_TABLE.keys() if any(copied[name]) or is_damaged(old, name))
         dropped += _drop_unreadable(new)
         new.execute("COMMIT")
         migrate(new, target, backup=False)
@@ -156,6 +156,15 @@ def _has_root(source: Path, old: sqlite3.Connection, table: str) -> bool:
     with source.open("rb") as file:
         file.seek((root - 1) * size)
         return file.read(1) in _TREE_PAGES
+
+
+def is_damaged(db: sqlite3.Connection, table: str) -> bool:
+    """Whether its pages don't hang together: what was read of it to the end need not be all then."""
+    try:
+        found = [str(row[0]) for row in db.execute(f"PRAGMA quick_check('{table}')")]
+    except (sqlite3.Error, ValueError):
+        return True
+    return found != ["ok"]
 
 
 class TableReader:

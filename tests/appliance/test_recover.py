@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from daemon.upkeep import recover
 from daemon.upkeep.copies import asides, remove_overdue
 from daemon.upkeep.recover import make_sound, mark_damaged, mark_path, record
 from outbox import salvage as salvaging
-from outbox.lock import Lock
-from outbox.log_file import log_of
 from outbox.model import State, Transition
 from outbox.outcome import Accepted, Deferred, Unknown
 from outbox.proof import trouble_with
@@ -241,52 +238,6 @@ async def test_the_owner_is_told_and_the_audit_says_where_it_broke(database: Pat
         assert db.execute("SELECT reason FROM epoch ORDER BY first_seq DESC LIMIT 1").fetchone() == (
             "recovered from damage",
         )
-
-
-def lose_page(database: Path, table: str = "consent") -> None:
-    """One on which its rows lie."""
-    with closing(sqlite3.connect(database)) as db:
-        try:
-            pages = db.execute("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'", (table,)).fetchall()
-        except sqlite3.OperationalError:
-            pytest.skip("no dbstat in this SQLite")
-    spoil(database, pages[len(pages) // 2][0] - 1, 1)
-
-
-def lose_file(database: Path) -> None:
-    Lock.path_for(database).touch()
-    database.unlink()
-
-
-def lose_log(database: Path) -> None:
-    log_of(database).write_bytes(b"noise" * 4096)
-
-
-@pytest.mark.parametrize("lose", [lose_page, lose_file, lose_log])
-async def test_opt_outs_that_may_be_lost_are_told_and_texts_wait_for_staff(
-    lose: Callable[[Path], None], database: Path
-) -> None:
-    """All orders were there, so staff said that they knew, and who had written STOP was texted at the next event."""
-    lose(database)
-    recovered = await make_sound(database, FakeClock())
-    assert recovered is not None
-    assert "lost may be opt-outs (who wants no more may be written to)" in recovered.words
-    async with open_box(database.parent) as box:
-        await record(box, recovered, KEY, FakeClock())
-        [entry] = (await box.audit.list(kind="database.recovered", limit=5)).items
-        assert "optouts" in entry.detail["lost"]
-        assert await box.confirmation.awaited() is not None
-        assert await box.confirmation.confirm(actor="Mia") == 0
-
-
-async def test_texts_go_on_where_no_opt_out_can_be_lost(database: Path) -> None:
-    lose_page(database, "attempt")
-    recovered = await make_sound(database, FakeClock())
-    assert recovered is not None
-    assert "opt-outs" not in recovered.words
-    async with open_box(database.parent) as box:
-        await record(box, recovered, KEY, FakeClock())
-        assert await box.confirmation.awaited() is None
 
 
 async def test_what_met_damage_while_it_worked_is_looked_at_whole(database: Path) -> None:
