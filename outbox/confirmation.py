@@ -1,4 +1,5 @@
-"""After a restore, staff look first: what would go to customers by text waits until they say that all is well.
+"""After a restore, and after a repair that may have lost opt-outs, staff look first: what would go to customers by text waits until they
+say that all is well.
 
 That it waits is a note of the database's own, so that it outlives restarts; what waits is held for this reason, without its order being held.
 """
@@ -21,14 +22,30 @@ _SQL = Queries("confirmation.sql")
 
 SLICE = 200
 WHY = Reason("the database was restored: texts wait until staff confirm it (tether restore --confirm)", "after_restore")
+WHY_REPAIRED = Reason(
+    "the database was damaged, and opt-outs may be lost: texts wait until staff confirm it (tether restore --confirm)",
+    "after_repair",
+)
 
 
 class RestoredFrom(msgspec.Struct, frozen=True):
-    """Which backup took the database's place, when that was made, and when it was put there (ms)."""
+    """Which backup took the database's place, when that was made, and when it was put there (ms). `backup` is "" where it is none, but what
+    was saved of the damaged database itself."""
 
     backup: str
     made_at: int
     at: int
+
+    @property
+    def words(self) -> str:
+        if self.backup:
+            return f"the database was restored from {self.backup}"
+        return "the database was damaged, and opt-outs may be lost with it"
+
+    @property
+    def why(self) -> Reason:
+        """Why a text waits."""
+        return WHY if self.backup else WHY_REPAIRED
 
 
 def awaited_in(database: Path) -> RestoredFrom | None:
@@ -79,7 +96,9 @@ class Free(Operation[int]):
         self._actor = actor
 
     def apply(self, batch: Batch) -> int:
-        found = batch.db.execute(_SQL["held_for_it"], {"limit": SLICE, "code": WHY.code}).fetchone()[0]
+        found = batch.db.execute(
+            _SQL["held_for_it"], {"limit": SLICE, "restored": WHY.code, "repaired": WHY_REPAIRED.code}
+        ).fetchone()[0]
         rows = batch.with_line(decode_messages(found or "[]"))
         for row in rows:
             batch.move(row, State.QUEUED, Reason("the restore was confirmed", "released"), actor=self._actor)

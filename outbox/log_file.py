@@ -25,8 +25,11 @@ def trouble_with_log(database: Path) -> str:
         return ""
     if not _begins_as_one(path):
         return "its log (-wal) can't be read: what was in it alone is lost"
-    own, logged = _first_epoch(database, "immutable=1"), _first_epoch(database, "mode=ro")
-    return "its log (-wal) belongs to another database" if own and logged and own != logged else ""
+    own = _first_epoch(database, "immutable=1")
+    logged = own and _first_epoch(
+        database, "mode=ro"
+    )  # of an empty database SQLite takes the log away, whoever opens it
+    return "its log (-wal) belongs to another database" if logged and own != logged else ""
 
 
 def _begins_as_one(path: Path) -> bool:

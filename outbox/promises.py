@@ -13,22 +13,13 @@ from typing import Any
 import msgspec
 
 from outbox.digest import check_in
-from outbox.losses import FORGOTTEN, OPTOUTS, RECEIPTS, TOKENS, WORDS
+from outbox.losses import FORGOTTEN, OPTOUTS, WORDS, lost_with
 from outbox.people import Forgetting
 from outbox.queries import Queries
-from outbox.salvage import TableReader, open_damaged
+from outbox.salvage import TableReader, is_damaged, open_damaged
 
 _SQL = Queries("promises.sql")
 
-_TABLES = {
-    "consent": OPTOUTS,
-    "forgotten": FORGOTTEN,
-    "token": TOKENS,
-    "message": RECEIPTS,
-    "reply": RECEIPTS,
-    "told": RECEIPTS,
-    "used_once": RECEIPTS,
-}
 _KEYS = {"token": ("name",), "forgotten": ("digest", "at"), "told": ("id",), "used_once": ("key",)}
 _YOUNGER = ("told", "used_once")
 """Tables that an earlier release's database lacks, and lost nothing by it."""
@@ -130,7 +121,7 @@ class _Reading:
         if not present and table in _YOUNGER:
             return
         if not set(key) <= set(columns):
-            self._lost.add(_TABLES[table])
+            self._lost |= lost_with([table])
             return
         reader = TableReader(self._db, table, columns, key)
         seen = set()
@@ -140,15 +131,8 @@ class _Reading:
             if name not in seen:
                 seen.add(name)
                 yield row
-        if not reader.is_whole or self._is_damaged(table):
-            self._lost.add(_TABLES[table])
-
-    def _is_damaged(self, table: str) -> bool:
-        try:
-            found = [str(row[0]) for row in self._db.execute(f"PRAGMA quick_check('{table}')")]
-        except sqlite3.Error:
-            return True
-        return found != ["ok"]
+        if not reader.is_whole or is_damaged(self._db, table):
+            self._lost |= lost_with([table])
 
 
 def _forgetting(row: Row) -> Forgetting:

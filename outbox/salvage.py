@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from outbox.log_file import log_of
+from outbox.losses import OF_TABLE, OPTOUTS, lost_with
 from outbox.migrate import migrate, migrations
 from outbox.queries import Queries
 from outbox.readable import MEND, unreadable
@@ -55,6 +56,8 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
     """Opt-outs that nobody can be found for any more (the key of their digests was lost, and they named no address)."""
     gaps: int = 0
     """Tables that could not be read from one end to the other."""
+    lost: frozenset[str] = frozenset()
+    """What was promised and may be among what is lost, in the words of outbox.losses."""
 
 
 def salvage(source: Path, target: Path) -> Salvaged:
@@ -64,8 +67,9 @@ def salvage(source: Path, target: Path) -> Salvaged:
         migrate(new, target, _steps(old))
         new.execute("PRAGMA synchronous = OFF")
         new.execute("BEGIN")
-        copied = [_copy(source, old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall()]
-        dropped, gaps = sum(lost for lost, _ in copied), sum(gap for _, gap in copied)
+        copied = {name: _copy(source, old, new, name) for (name,) in new.execute(_SQL["tables"]).fetchall()}
+        dropped, gaps = sum(unkept for unkept, _ in copied.values()), sum(gap for _, gap in copied.values())
+        lost = lost_with(name for name in copied.keys() & OF_TABLE.keys() if any(copied[name]) or is_damaged(old, name))
         dropped += _drop_unreadable(new)
         new.execute("COMMIT")
         migrate(new, target, backup=False)
@@ -83,7 +87,9 @@ def salvage(source: Path, target: Path) -> Salvaged:
             name: int(new.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0])  # noqa: S608 - names of our own schema
             for (name,) in new.execute(_SQL["tables"]).fetchall()
         }
-    return Salvaged(rows=rows, dropped=dropped, optouts_lost=optouts_lost, gaps=gaps)
+    if optouts_lost:
+        lost |= {OPTOUTS}
+    return Salvaged(rows=rows, dropped=dropped, optouts_lost=optouts_lost, gaps=gaps, lost=lost)
 
 
 def _drop_unreadable(new: sqlite3.Connection) -> int:
@@ -150,6 +156,15 @@ def _has_root(source: Path, old: sqlite3.Connection, table: str) -> bool:
     with source.open("rb") as file:
         file.seek((root - 1) * size)
         return file.read(1) in _TREE_PAGES
+
+
+def is_damaged(db: sqlite3.Connection, table: str) -> bool:
+    """Whether its pages don't hang together: what was read of it to the end need not be all then."""
+    try:
+        found = [str(row[0]) for row in db.execute(f"PRAGMA quick_check('{table}')")]
+    except (sqlite3.Error, ValueError):
+        return True
+    return found != ["ok"]
 
 
 class TableReader:

@@ -17,6 +17,8 @@ from outbox.clock import Clock
 
 CONFIG = "/etc/tether"
 DATA = "/var/lib/tether"
+WRITABLE = (DATA, "/media", "/mnt")
+"""Where the unit lets the service write (StateDirectory, ReadWritePaths)."""
 USER = "tether"
 STAFF = "tether-staff"
 """Whose members may work at the counter by the socket."""
@@ -40,7 +42,7 @@ class Installer:
         self, settings: Settings, *, executable: Path | None, wheel: Path | None, links: Path | None, start: bool
     ) -> Installed:
         """Put everything in its place, start the service and see that it runs. May be repeated. Raises InstallError."""
-        self._look(settings)
+        self.look(settings)
         command = await self._command(executable, wheel, links)
         for place, text in system_files(command).items():
             self._write(place, text)
@@ -92,11 +94,11 @@ class Installer:
             self._did(f"{CONFIG} and {DATA} are kept; --purge removes them too")
         return Installed(self._steps)
 
-    # ------------------------------------------------------------ steps
-
-    def _look(self, settings: Settings) -> None:
+    def look(self, settings: Settings) -> None:
+        """Whether units can be put here that start the service on this configuration. Raises InstallError."""
         if os.geteuid() != 0:
-            raise InstallError("this takes root: sudo tether install")
+            raise InstallError("this takes root: use sudo")
+
         if self._machine.path(PACKAGE_UNIT).exists():
             raise InstallError(
                 "the service is installed already: it came with the Debian package, which `apt` upgrades. "
@@ -108,11 +110,13 @@ class Installer:
             raise InstallError(
                 f"{CONFIG}/tether.toml is not there yet: `sudo tether init --config {CONFIG}/tether.toml` writes it"
             )
-        if not settings.database.is_relative_to(DATA):
+        if not any(settings.database.is_relative_to(place) for place in WRITABLE):
             raise InstallError(
-                f'the service may write under {DATA} only: set [data] path = "{DATA}/tether.db" in {CONFIG}/tether.toml '
+                f'the service may write under {", ".join(WRITABLE)} only: set [data] path = "{DATA}/tether.db" in {CONFIG}/tether.toml '
                 f"(it is {settings.database}; move the file along)"
             )
+
+    # ------------------------------------------------------------ steps
 
     async def _command(self, executable: Path | None, wheel: Path | None, links: Path | None) -> str:
         if wheel is not None:

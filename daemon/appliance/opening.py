@@ -3,7 +3,7 @@
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,20 @@ from daemon.appliance.accepting import UNSIGNED
 from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
 from daemon.keys.keyring import WORDS, known
-from daemon.upkeep.archive import Manifest, config_of, unpack
+from daemon.upkeep.archive import Manifest, config_of, texts_of, unpack
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.seal import unseal
 from daemon.upkeep.seal_header import Header, is_sealed
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What was in a backup, beside its database."""
+
+    manifest: Manifest
+    texts: Mapping[str, bytes]
+    """The shop's own, by their names in the folder of `[templates] path`."""
+    header: Header | None = None
+    """None: one of an earlier release, neither encrypted nor signed."""
 
 
 class Openers(msgspec.Struct, frozen=True):
@@ -70,17 +80,17 @@ def identities_in(file: Path) -> tuple[Any, ...]:
 
 def open_backup(
     archive: Path, name: str, database: Path, openers: Openers, *, unsigned: bool, is_kept: bool, reserve: int = 0
-) -> tuple[Manifest, Header | None]:
-    """Write the backup's database to that path, once it is known whose it is; None for a header where there is none (`unsigned`: that
-    was accepted). `reserve`: bytes that must be free after that. Raises BackupError."""
+) -> Opened:
+    """Write the backup's database to that path, once it is known whose it is (`unsigned`: that nobody's was accepted). `reserve`: bytes that
+    must be free after that. Raises BackupError."""
     if not is_sealed(archive):
         _refuse_unsigned(name, unsigned=unsigned)
-        return unpack(archive, database, reserve=reserve), None
+        return Opened(unpack(archive, database, reserve=reserve), texts_of(archive))
     plain = database.with_name(f"{database.name}.tar.gz")
     header = unseal(archive, name, plain, openers.trusts, openers.readers, is_kept=is_kept)
-    manifest = unpack(plain, database, reserve=reserve)
+    opened = Opened(unpack(plain, database, reserve=reserve), texts_of(plain), header)
     plain.unlink()
-    return manifest, header
+    return opened
 
 
 def configuration_in(archive: Path, openers: Openers, folder: Path, *, unsigned: bool) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from daemon.appliance.machine import Machine
 from daemon.appliance.trust import WHEEL
 from daemon.upkeep.errors import InstallError
+from daemon.upkeep.swap import sync_folder
 
 HOME = "/opt/tether"
 LINK = "venv"
@@ -50,7 +51,8 @@ class Releases:
 
     async def build(self, wheel: Path, *, links: Path | None = None) -> Path:
         """Install a wheel into an environment of its own, beside the others: first the libraries that the lock inside it pins, each by its
-        hash, then the wheel itself. `links`: a folder of wheels, instead of an index. Raises InstallError; then nothing is left of it."""
+        hash, then the wheel itself. `links`: a folder of wheels, instead of an index. It is all on the disk when this returns. Raises
+        InstallError; then nothing is left of it."""
         match = WHEEL.fullmatch(wheel.name)
         if match is None or not wheel.is_file():
             raise InstallError(f"{wheel} is no wheel of Tether (tether_box-VERSION-py3-none-any.whl)")
@@ -82,14 +84,18 @@ class Releases:
         except (InstallError, asyncio.CancelledError):
             shutil.rmtree(release, ignore_errors=True)
             raise
+        await asyncio.to_thread(
+            os.sync
+        )  # pip syncs nothing: a power cut after the switch left a release of empty files
         return release
 
     def put_in_force(self, release: Path) -> None:
-        """One rename: there is always a release behind the link."""
+        """One rename, on the disk when this returns: there is always a release behind the link."""
         fresh = self._home / f"{LINK}.new"
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(os.path.relpath(release, self._home))
         fresh.replace(self.link)
+        sync_folder(self._home)
 
     def forget_but(self, *kept: Path | None) -> Sequence[str]:
         """Remove other releases; returns their names."""

@@ -77,6 +77,8 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     carried: Carried
     forgotten: int
     """Addresses of people who were forgotten since, and are again."""
+    texts: Mapping[str, bytes]
+    """The shop's own that were in the backup, by their names: `bring_back` is for who may write beside tether.toml."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -101,8 +103,10 @@ class Candidate:
         origin: Origin,
         clock: Clock,
         rng: random.Random,
+        texts: Mapping[str, bytes],
     ) -> None:
         self.proved = proved
+        self._texts = texts
         self._promises = promises
         self._origin = origin
         self._keys = keys
@@ -148,6 +152,7 @@ class Candidate:
             cancelled=cancelled + carried.cancelled,
             carried=carried,
             forgotten=len({one.digest for one in forgotten}),
+            texts=self._texts,
         )
 
     async def _cancel(self, box: Outbox, made: datetime) -> int:
@@ -191,7 +196,7 @@ async def candidate(
             archive, path = Path(folder) / "fetched", Path(folder) / "restored.db"
             reserve = settings.data.reserve if wanted.look_only else 0
             await fetch(archive, max(free_in(Path(folder)) - reserve, 0) // COPIES)
-            manifest, header = await asyncio.to_thread(
+            opened = await asyncio.to_thread(
                 open_backup,
                 archive,
                 wanted.name,
@@ -202,6 +207,7 @@ async def candidate(
                 reserve=reserve,
             )
             archive.unlink()
+            manifest = opened.manifest
             await asyncio.to_thread(_hold_to, manifest, path)
             if wanted.lost_words:
                 await asyncio.to_thread(rekey, path)
@@ -215,12 +221,12 @@ async def candidate(
             promises = await asyncio.to_thread(promises_of, database, path, made_at=manifest.made_at)
             proved = Proved(
                 manifest=manifest,
-                header=header,
+                header=opened.header,
                 doubtful=sum(waiting),
                 later=len(waiting) - sum(waiting),
                 lost={name: meaning for name, meaning in WORDS.items() if name in promises.lost},
             )
-            yield Candidate(settings, path, wanted.name, proved, promises, keys, origin, clock, rng)
+            yield Candidate(settings, path, wanted.name, proved, promises, keys, origin, clock, rng, opened.texts)
     finally:
         lock.release()
 

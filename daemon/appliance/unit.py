@@ -52,14 +52,22 @@ async def hand_over_secrets(machine: Machine, settings: Settings) -> Secrets:
         return Secrets.UNSEEN
     except OSError:
         return Secrets.SAME
-    others = handed_over(handed.parent, but=handed.name)
-    check_start(_with_secrets(settings, {**secrets_in(settings.folder, {}), **others}))
+    check_start(as_started(machine, settings))
     ran = await machine.run("systemctl", "restart", UNIT, seconds=START_SECONDS)
     if ran is None or ran.code != 0:
         raise InstallError(
             f"the secrets changed, and `systemctl restart {UNIT}` failed: {ran.said[-500:] if ran else ''}"
         )
     return Secrets.HANDED_OVER
+
+
+def as_started(machine: Machine, settings: Settings) -> Settings:
+    """With the secrets that a start of the service would have: those of `.env`, and what else systemd hands it now."""
+    handed = machine.path(HANDED_OVER)
+    if not handed.parent.is_dir():
+        return settings
+    others = handed_over(handed.parent, but=handed.name)
+    return _with_secrets(settings, {**secrets_in(settings.folder, {}), **others})
 
 
 def check_start(settings: Settings) -> None:

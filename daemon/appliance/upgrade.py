@@ -8,6 +8,7 @@ import asyncio
 import os
 import shutil
 import signal
+import sqlite3
 import tempfile
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -17,15 +18,16 @@ from typing import Any
 import msgspec
 
 from daemon.appliance.going_back import put_back
+from daemon.appliance.install import Installer
 from daemon.appliance.machine import Machine
 from daemon.appliance.release import Releases
 from daemon.appliance.trust import is_older, signature_of, trusted_keys
 from daemon.appliance.trust import prove as prove_signed
-from daemon.appliance.unit import UNIT, Unit
+from daemon.appliance.unit import UNIT, Unit, as_started, check_start
 from daemon.config import ConfigError, Settings
 from daemon.upkeep.errors import InstallError
 from outbox.clock import Clock
-from outbox.errors import OutboxError
+from outbox.errors import KeyChanged, KeyMissing, OutboxError
 from outbox.lock import private
 from outbox.proof import copy_of, prove
 
@@ -46,7 +48,8 @@ class Upgrade:
 
     async def run(self, wheel: Path, *, links: Path | None, key: Path | None, older: bool) -> Upgraded:
         """Only to a release that the shipped key (or the one in `key`) has signed, and to an older one only if that is meant. Raises
-        InstallError: what was begun was undone, and the text says why and what runs now."""
+        InstallError: what was begun was undone, and the text says why and what runs now. Raises ConfigError where the service runs and could
+        not start again, on whatever release: it is not stopped then."""
         keys = trusted_keys(key)
         with tempfile.TemporaryDirectory(prefix="tether-upgrade-") as folder:
             own = _taken(wheel, Path(folder))
@@ -61,14 +64,25 @@ class Upgrade:
                     f"{version} is older than {old.name}, which runs: an old release is signed as well as a new one, and has its weaknesses. "
                     "`--older` if you mean it"
                 )
+            if await self._unit.is_active():
+                self._look()
             new = await self._releases.build(own, links=links)
         return await _to_its_end(self._switch(old, new))
+
+    def _look(self) -> None:
+        Installer(self._machine, self._clock).look(self._settings)
+        try:
+            check_start(as_started(self._machine, self._settings))
+        except (ConfigError, KeyMissing, KeyChanged) as error:
+            raise ConfigError(
+                f"nothing was changed, since the service that runs could not start again: {error}"
+            ) from error
 
     async def _switch(self, old: Path, new: Path) -> Upgraded:
         await self._unit.systemctl("stop", UNIT)
         try:
             copy = await self._safety_copy()
-        except (OutboxError, OSError) as error:
+        except (OutboxError, OSError, sqlite3.Error) as error:
             self._releases.forget_but(old)
             trouble = await self._start()
             raise InstallError(
@@ -76,7 +90,7 @@ class Upgrade:
                 + (f"\nand it did not start again: {trouble}" if trouble else "")
             ) from error
         self._releases.put_in_force(new)
-        trouble = await self._start_on(new)
+        trouble = await self._lay_units(new) or await self._start()
         if trouble:
             raise InstallError(
                 await self._go_back(old, copy, f"{new.name} is not well, so {old.name} runs again: {trouble}")
@@ -84,14 +98,14 @@ class Upgrade:
         self._releases.forget_but(old, new)
         return Upgraded(old.name, new.name, str(copy or "none: there was no database"))
 
-    async def _start_on(self, release: Path) -> str:
-        """The release's own units, and the service on it; what is wrong, "" for nothing."""
+    async def _lay_units(self, release: Path) -> str:
+        """The release's own; what is wrong, "" for nothing."""
         units = await self._machine.run(
             release / "bin/tether", "install", "--executable", self._releases.link / "bin/tether", "--no-start"
         )
         if units is None or units.code != 0:
             return units.said if units else f"{release}/bin/tether is not there"
-        return await self._start()
+        return ""
 
     async def _start(self) -> str:
         """What is wrong with the service once it is started; "" for nothing."""
@@ -108,9 +122,11 @@ class Upgrade:
         self._releases.forget_but(old)  # its room may be what the database needs
         try:
             words = await self._old_database(copy)
-        except (OutboxError, OSError, ConfigError) as error:
+        except (OutboxError, OSError, ConfigError, sqlite3.Error) as error:
             words = f"\nThe database from before could not be put back ({error}); it is {copy}"
-        trouble = await self._start_on(old)
+        if units := await self._lay_units(old):
+            words += f"\nIts units could not be put back: {units}"
+        trouble = await self._start()
         return f"{why}{words}" + (f"\nand the old release does not run either: {trouble}" if trouble else "")
 
     async def _old_database(self, copy: Path | None) -> str:
@@ -131,7 +147,7 @@ class Upgrade:
         private(copy)
         try:
             await asyncio.to_thread(copy_of, database, copy)
-        except (OutboxError, OSError):
+        except (OutboxError, OSError, sqlite3.Error):
             copy.unlink()
             raise
         owner = database.stat()

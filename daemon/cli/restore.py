@@ -71,7 +71,8 @@ def restore(
     confirm: Annotated[
         bool,
         typer.Option(
-            "--confirm", help="Say that you have looked through what a restore brought back: texts go out again."
+            "--confirm",
+            help="Say that you have looked through what a restore brought back, or a repair saved: texts go out again.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask. What may be lost wants --accept.")] = False,
@@ -92,14 +93,26 @@ def restore(
     with Path(which).open("rb") if Path(which).is_file() else nullcontext() as file:
         settings, own_words = _settings_for(asked, config, own_words, identities)
         proved, restored = _with_words(settings, asked, file, own_words, identities)
+    texts = () if restored is None else _bring_back(settings, restored)
     if json:
         import msgspec
 
-        as_json({**msgspec.structs.asdict(proved), "restored": restored})
+        told = None if restored is None else {**msgspec.structs.asdict(restored), "texts": texts}
+        as_json({**msgspec.structs.asdict(proved), "restored": told})
     elif restored is None:
         print("nothing was replaced")
     else:
-        tell_restored(restored)
+        tell_restored(restored, texts, settings)
+
+
+def _bring_back(settings: "Settings", restored: "Restored") -> Sequence[str]:
+    from daemon.upkeep.own_texts import bring_back
+
+    try:
+        return bring_back(settings, restored.texts)
+    except OSError as error:
+        print(f"the shop's own texts can't be written: {error.filename}: {error.strerror}", file=sys.stderr)
+        return ()
 
 
 def _confirm(settings: "Settings", *, json: bool) -> None:

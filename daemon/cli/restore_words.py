@@ -1,5 +1,6 @@
 """What a backup is that is to be restored, and what became of it, in words for the owner."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ from daemon.cli.frame import counted, table
 
 if TYPE_CHECKING:
     from daemon.appliance.restore import Proved, Restored
+    from daemon.config import Settings
 
 
 def tell_proved(name: str, proved: "Proved", *, send_waiting: bool) -> None:
@@ -35,7 +37,8 @@ def tell_proved(name: str, proved: "Proved", *, send_waiting: bool) -> None:
         print(f"  {name}: {meaning}")
 
 
-def tell_restored(restored: "Restored") -> None:
+def tell_restored(restored: "Restored", texts: Sequence[str], settings: "Settings") -> None:
+    """`texts`: those of the shop's own that came along."""
     print(
         f"restored: {counted(restored.proof.entries, 'audit entry', 'audit entries')}, epoch {restored.epoch}, "
         f"{counted(restored.cancelled, 'message')} cancelled"
@@ -49,5 +52,19 @@ def tell_restored(restored: "Restored") -> None:
     )
     if restored.aside is not None:
         print(f"what was there before is {restored.aside}; remove it when all is well")
+    if texts:
+        print(f"{counted(len(texts), 'text')} of the shop's own came along, to {settings.own_templates}")
+    if settings.fleet.store:
+        _tell_of_fleet(settings)
     print("start the service: sudo systemctl start tether")
     print("texts to customers wait until you have looked and said so: sudo tether restore --confirm")
+
+
+def _tell_of_fleet(settings: "Settings") -> None:
+    """Its key is in no backup."""
+    from daemon.fleet.membership import SEED, ways_back
+
+    if SEED not in settings.secrets:
+        print(
+            f"without its {SEED}, which is in no backup, the service doesn't start: {ways_back(settings.fleet.store)}"
+        )

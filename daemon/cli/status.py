@@ -74,11 +74,6 @@ def status(
         if glance.unrouted:
             types = ", ".join(f"{kind} ({count})" for kind, count in glance.unrouted.items())
             print(f"no route  {types}: nobody hears of these (docs/routes.md)")
-        told = any(each.what == "restore" for each in glance.trouble)
-        if (restored := glance.restored) and not told:
-            print(
-                f"trouble   the database was restored from {restored.backup}: texts to customers wait until you have looked and said so (tether restore --confirm)"
-            )
         for source in glance.sources:
             behind = "" if source.behind is None else f", behind by {spoken(source.behind)}"
             asked = f"asked {when(source.last_asked, settings)}" if source.last_asked else "not asked yet"

@@ -12,6 +12,9 @@ from daemon.fleet.nkey import BadKey, KeyPair
 from daemon.fleet.seal import Unsealable, key_of, unseal
 from daemon.fleet.wire import NAME
 
+SEED = "FLEET_SEED"
+"""The secret that is the store's own key in its fleet."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -26,6 +29,14 @@ class Membership(msgspec.Struct, frozen=True):
     shares_optouts: bool = True
 
 
+def ways_back(store: str) -> str:
+    """For a store that has lost its place in the fleet, such as one on a new card."""
+    return (
+        f"join again (on HQ `tether hq store add {store}`, then here `sudo tether fleet join CODE`), or run the store alone until then: "
+        "`sudo tether fleet leave`, and only the opt-outs that it heard itself count"
+    )
+
+
 def membership_of(settings: Settings) -> Membership:
     """Raises ConfigError, which says what is missing and how it comes back."""
     fleet = settings.fleet
@@ -37,14 +48,14 @@ def membership_of(settings: Settings) -> Membership:
         )
     if not fleet.servers or not all(server.startswith("tls://") for server in fleet.servers):
         raise ConfigError('fleet.servers: each is written like "tls://hq1.example:443"')
-    again = f"join again: on HQ tether hq store add {fleet.store}, then here tether fleet join CODE"
-    seed = settings.secrets.get("FLEET_SEED")
+    again = ways_back(fleet.store)
+    seed = settings.secrets.get(SEED)
     if not seed:
-        raise ConfigError(f"FLEET_SEED is missing in .env: restore it from a backup, or {again}")
+        raise ConfigError(f"{SEED} is missing in .env: {again}")
     try:
         key = KeyPair.from_seed(seed, "user")
     except BadKey as error:
-        raise ConfigError(f"FLEET_SEED: {error}; {again}") from error
+        raise ConfigError(f"{SEED}: {error}; {again}") from error
     claim = settings.folder / fleet.claim
     try:
         text = claim.read_text(encoding="utf-8").strip()
@@ -82,7 +93,7 @@ def keys_of(settings: Settings) -> dict[str, bytes]:
         raise ConfigError(str(error)) from error
     if not keys:
         raise ConfigError(
-            'FLEET_CONSENT_KEY is missing in .env: join the fleet again, or say [fleet] optouts = "store" if opt-outs of other '
-            "stores are not to count here"
+            f'FLEET_CONSENT_KEY is missing in .env: {ways_back(settings.fleet.store)}. [fleet] optouts = "store" is for a store in its '
+            "fleet where opt-outs of other stores are not to count"
         )
     return keys

@@ -1,4 +1,5 @@
-"""What is in a backup: a .tar.gz with a manifest, the database as it was at one moment, and the store's tether.toml (no secrets).
+"""What is in a backup: a .tar.gz with a manifest, the database as it was at one moment, the store's tether.toml (no secrets) and its own
+texts.
 
 `daemon.upkeep.seal` encrypts and signs it.
 """
@@ -6,18 +7,22 @@
 import hashlib
 import io
 import os
+import re
 import shutil
 import tarfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 import msgspec
 
 from daemon.upkeep.errors import BackupError
+from daemon.upkeep.own_texts import MOST_BYTES
 from outbox.proof import Proof
 
 MANIFEST, DATABASE, CONFIG = "manifest.json", "tether.db", "tether.toml"
+_TEXT = re.compile(r"templates/([\w-]+/[\w.-]+\.j2)")
 MAX_MANIFEST = 64 * 1024
 MAX_CONFIG = 2**20
 LEVEL = 6
@@ -35,7 +40,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     proof: Proof
 
 
-def pack(target: Path, database: Path, config: Path | None, *, release: str, made_at: int, proof: Proof) -> Manifest:
+def pack(
+    target: Path,
+    database: Path,
+    config: Path | None,
+    texts: Mapping[str, bytes] | None = None,
+    *,
+    release: str,
+    made_at: int,
+    proof: Proof,
+) -> Manifest:
     """Write the archive and sync it."""
     with database.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -49,6 +63,8 @@ def pack(target: Path, database: Path, config: Path | None, *, release: str, mad
             if config is not None and config.is_file():
                 text = config.read_bytes()
                 _add(archive, CONFIG, io.BytesIO(text), len(text), made_at)
+            for name, text in (texts or {}).items():
+                _add(archive, f"templates/{name}", io.BytesIO(text), len(text), made_at)
         raw.flush()
         os.fsync(raw.fileno())
     return manifest
@@ -101,6 +117,24 @@ def config_of(archive: Path) -> str | None:
                 return None
     except (tarfile.TarError, zlib.error, EOFError, OSError, UnicodeDecodeError) as error:
         raise BackupError(f"{archive.name} can't be read as a backup: {error}. Try an older one") from error
+
+
+def texts_of(archive: Path) -> dict[str, bytes]:
+    """The shop's own texts in it, by their names: those of texts, and no others. Raises BackupError."""
+    found: dict[str, bytes] = {}
+    room = MOST_BYTES
+    try:
+        with tarfile.open(archive, mode="r:gz") as opened:
+            for member in opened:
+                name = _TEXT.fullmatch(member.name)
+                if name is None or member.size > room:
+                    continue
+                text = _member(opened, member.name).read(room)
+                found[name[1]] = text
+                room -= len(text)
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise BackupError(f"{archive.name} can't be read as a backup: {error}. Try an older one") from error
+    return found
 
 
 def _add(archive: tarfile.TarFile, name: str, body: IO[bytes], size: int, made_at: int) -> None:

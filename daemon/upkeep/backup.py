@@ -22,6 +22,7 @@ from daemon.upkeep.backup_note import LastBackup, last_backup, note_path
 from daemon.upkeep.backup_store import BackupStore, keeping, named_at
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.heads import note
+from daemon.upkeep.own_texts import own_texts
 from daemon.upkeep.seal import check, seal
 from daemon.upkeep.seal_header import Header
 from outbox.clock import Clock
@@ -157,7 +158,8 @@ def _pack(settings: Settings, folder: Path, now: int) -> Manifest:
         raise BackupError(
             f"the database is damaged, so no backup was made and none was removed: {trouble}. Restart the service: it repairs it"
         )
-    manifest = pack(archive, copy, settings.file, release=version("tether-box"), made_at=now, proof=prove(copy))
+    texts = own_texts(settings)
+    manifest = pack(archive, copy, settings.file, texts, release=version("tether-box"), made_at=now, proof=prove(copy))
     copy.unlink()
     read_through(archive, manifest)
     return manifest

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+import msgspec
 import structlog
 
 from daemon.keys.box_key import BoxKey
@@ -26,11 +27,13 @@ from daemon.upkeep.recovery_note import Recovered
 from daemon.upkeep.swap import copy_readable, put_in_place, set_aside
 from outbox import Outbox
 from outbox.clock import Clock
+from outbox.confirmation import RestoredFrom
 from outbox.errors import OutboxError, StorageBusy, StorageDamaged
 from outbox.graft import graft
 from outbox.heads import Break
 from outbox.lock import Lock
 from outbox.log_file import log_of, trouble_with_log
+from outbox.losses import OPTOUTS, WORDS, lost_with
 from outbox.proof import trouble_with
 from outbox.salvage import Salvaged, salvage
 
@@ -90,18 +93,23 @@ def ruined(database: Path) -> str:
 
 
 async def record(box: Outbox, recovered: Recovered, key: BoxKey, clock: Clock) -> None:
-    """It is another history from here on, and the audit says why; the box's own key stands behind that."""
+    """It is another history from here on, and the audit says why; the box's own key stands behind that. Where opt-outs may be lost, texts
+    wait until staff have looked."""
     kept = await box.audit.end()
     epoch = await box.audit.begin_epoch("recovered from damage")
+    now, salvaged = clock.now(), recovered.salvaged
     detail = {
-        **vouch(key, RECOVERED, Break(epoch, kept, None, clock.now())),
+        **vouch(key, RECOVERED, Break(epoch, kept, None, now)),
         "trouble": recovered.trouble,
         "aside": recovered.aside.name if recovered.aside else "",
-        "saved": dict(recovered.salvaged.rows),
-        "dropped": recovered.salvaged.dropped,
-        "optouts_lost": recovered.salvaged.optouts_lost,
+        "saved": dict(salvaged.rows),
+        "dropped": salvaged.dropped,
+        "optouts_lost": salvaged.optouts_lost,
+        "lost": sorted(salvaged.lost),
     }
     await box.audit.append(RECOVERED, detail=detail)
+    if OPTOUTS in salvaged.lost:
+        await box.confirmation.ask(RestoredFrom("", now, now))
     await asyncio.to_thread(recovery_note.recorded, box.path)
 
 
@@ -166,7 +174,8 @@ def _begin_anew(database: Path, now: int) -> Recovered:
     real = database.resolve()
     for file in (log_of(real), real.with_name(real.name + "-shm")):
         file.unlink(missing_ok=True)
-    recovered = Recovered(trouble=GONE, aside=aside, salvaged=Salvaged(rows={}, dropped=0, optouts_lost=0))
+    nothing = Salvaged(rows={}, dropped=0, optouts_lost=0, lost=frozenset(WORDS))
+    recovered = Recovered(trouble=GONE, aside=aside, salvaged=nothing)
     recovery_note.write(database, recovered, now)
     log.error("the database is gone; a new one is begun", database=str(database))
     return recovered
@@ -188,13 +197,16 @@ def _repair(database: Path, trouble: str, now: int) -> Recovered:
 
 
 def _save(damaged: Path, folder: Path) -> tuple[Salvaged, Path]:
-    """The best that could be had. One that read every table from end to end is not bettered, nor any once nothing more can be written."""
+    """The best that could be had. One that read every table from end to end is not bettered, nor any once nothing more can be written.
+    Only the first reads all that there is, and can tell what is whole: what the others don't miss may have been left out before."""
     kept = folder / "saved.db"
     attempts = _attempts(_found(damaged, folder), folder)
-    best, path = next(attempts)
+    first, path = next(attempts)
+    best = first
     path.replace(kept)
+    lost = first.lost if not trouble_with_log(damaged) else frozenset(WORDS)
     if not best.gaps:
-        return best, kept
+        return msgspec.structs.replace(best, lost=lost), kept
     try:
         for saved, path in attempts:
             if _worth(saved) > _worth(best):
@@ -204,7 +216,8 @@ def _save(damaged: Path, folder: Path) -> tuple[Salvaged, Path]:
                 break
     except (OSError, sqlite3.Error, OutboxError) as error:
         log.error("no further way of saving could be tried", error=str(error))
-    return best, kept
+    fewer = lost_with(name for name, count in first.rows.items() if best.rows[name] < count)
+    return msgspec.structs.replace(best, lost=best.lost | lost | fewer), kept
 
 
 def _worth(saved: Salvaged) -> int:

@@ -2,12 +2,21 @@
 until staff have seen it."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from daemon.upkeep.swap import sync_folder
+from outbox.losses import FORGOTTEN, OPTOUTS, RECEIPTS, TOKENS, WORDS
 from outbox.salvage import Salvaged
+
+_MEANS: Mapping[str, str] = {
+    OPTOUTS: "opt-outs (who wants no more may be written to)",
+    FORGOTTEN: "forgettings (a backup brings back who was forgotten)",
+    TOKENS: "tokens (a till may be refused)",
+    RECEIPTS: "what was sent or received (it may be sent or taken again)",
+}
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,12 +31,14 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     def words(self) -> str:
         rows = self.salvaged.rows
         back = "`tether restore latest` goes back to a backup"
+        means = ", ".join(_MEANS[name] for name in WORDS if name in self.salvaged.lost)
+        perhaps = f"; lost may be {means}" if means else ""
         if self.aside is None:
-            return f"the database was gone, and a new one was begun; {back}"
+            return f"the database was gone, and a new one was begun{perhaps}; {back}"
         lost = f"; {self.salvaged.optouts_lost} opt-outs are lost" if self.salvaged.optouts_lost else ""
         return (
             f"the database was damaged ({self.trouble}); saved were {rows.get('orders', 0)} orders and "
-            f"{rows.get('message', 0)} messages{lost}. The damaged file is {self.aside.name}; {back}"
+            f"{rows.get('message', 0)} messages{lost}{perhaps}. The damaged file is {self.aside.name}; {back}"
         )
 
 
@@ -54,7 +65,7 @@ def unseen(database: Path) -> Note | None:
         lost = Recovered(
             trouble="what was wrong can't be read any more",
             aside=path,
-            salvaged=Salvaged(rows={}, dropped=0, optouts_lost=0),
+            salvaged=Salvaged(rows={}, dropped=0, optouts_lost=0, lost=frozenset(WORDS)),
         )
         return Note(at=0, recovered=lost)
 

@@ -27,12 +27,11 @@ def put_in_place(fresh: Path, database: Path) -> None:
 def set_aside(database: Path, why: str, now: int, *, fold: bool = True) -> Path:
     """Give the database another name beside its own, with its log if that can't be written back. It stays where it is as well.
     Not `fold`: with its log in any case, since it may be the log that is wrong. The moment in its name is never before it was last written:
-    named by a clock that is not set, it would be past its end at once."""
+    named by a clock that is not set, it would be past its end at once. Whoever came to no end after it was set aside finds it so."""
     database = database.resolve()
     files = [database.with_name(database.name + suffix) for suffix in ("", *SIDE_FILES)]
-    moment = max(now / 1000, *(file.stat().st_mtime for file in files if file.exists()))
-    stamp = f"{datetime.fromtimestamp(moment, UTC):%Y%m%dT%H%M%SZ}"
-    aside = database.with_name(f"{database.name}.{why}-{stamp}")
+    written = max(file.stat().st_mtime for file in files if file.exists())
+    aside = _aside_since(database, why, written) or _aside(database, why, max(now / 1000, written))
     if fold:
         _fold_log(database)
     for suffix in ("", *SIDE_FILES):
@@ -42,6 +41,17 @@ def set_aside(database: Path, why: str, now: int, *, fold: bool = True) -> Path:
             _second_name(source, name)
     sync_folder(database.parent)
     return aside
+
+
+def _aside(database: Path, why: str, moment: float) -> Path:
+    return database.with_name(f"{database.name}.{why}-{datetime.fromtimestamp(moment, UTC):%Y%m%dT%H%M%SZ}")
+
+
+def _aside_since(database: Path, why: str, moment: float) -> Path | None:
+    """The name that it was given for the same reason since then."""
+    first = _aside(database, why, moment)
+    named = [path for path in database.parent.iterdir() if path.suffix.startswith(f".{why}-") and path >= first]
+    return next((path for path in named if database.exists() and path.samefile(database)), None)
 
 
 def _second_name(source: Path, name: Path) -> None:

@@ -151,7 +151,7 @@ class TroubleWatch:
             )
         if (restored := await self._box.confirmation.awaited()) is not None:
             wrong["restore"] = (
-                f"the database was restored from {restored.backup}: texts to customers wait until somebody has looked and said so "
+                f"{restored.words}: texts to customers wait until somebody has looked and said so "
                 "(sudo tether restore --confirm)"
             )
         return {**wrong, **self._texts(), **self._fleet(), **dict(self._of_the_sources()), **self._of_the_machine()}

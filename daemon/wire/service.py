@@ -123,7 +123,8 @@ class Glance(Answer, frozen=True, kw_only=True):
     unrouted: Mapping[str, int] = {}
     """Event types that no route names, and how many of each came since the start."""
     restored: Restored | None = None
-    """The backup that took the database's place, until staff have confirmed it: automatic texts to customers wait."""
+    """The backup that took the database's place, until staff have confirmed it: automatic texts to customers wait. `backup` is "" where it
+    was damaged and opt-outs may be lost with it."""
     scopes: Sequence[Word] | None = None
     """What whoever asks may do; null: an earlier release, which does not say."""
 

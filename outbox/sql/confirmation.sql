@@ -11,5 +11,5 @@ DELETE FROM note WHERE key = 'restored';
 SELECT '[' || group_concat(r.row) || ']'
 FROM (
     SELECT m.seq FROM message AS m CROSS JOIN orders AS o ON o.seq = m.order_seq AND o.held = 0
-    WHERE m.state = 'held' AND m.reason_code = :code ORDER BY m.seq LIMIT :limit
+    WHERE m.state = 'held' AND m.reason_code IN (:restored, :repaired) ORDER BY m.seq LIMIT :limit
 ) AS w CROSS JOIN message_row AS r ON r.seq = w.seq;

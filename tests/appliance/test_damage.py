@@ -2,6 +2,7 @@
 begins anew in silence."""
 
 import asyncio
+import errno
 import os
 import random
 import shutil
@@ -16,9 +17,11 @@ from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
 from daemon.runtime.app import Service, open_service
 from daemon.upkeep import recover, recovery_note
-from daemon.upkeep.recover import make_sound, record
+from daemon.upkeep.copies import asides
+from daemon.upkeep.recover import _save, make_sound, record
 from outbox import Outbox
 from outbox.errors import KeyChanged, StorageBusy, StorageDamaged
+from outbox.log_file import log_of
 from outbox.model import State, Transition
 from outbox.outcome import Accepted, Unknown
 from outbox.proof import trouble_with
@@ -155,6 +158,35 @@ async def test_what_was_set_aside_stays_as_it_was_found(model: Path, tmp_path: P
     assert recovered.aside.read_bytes() == found
     assert recovered.aside.with_name(recovered.aside.name + "-wal").read_bytes() == log
     assert recovered.salvaged.rows["orders"] == ORDERS
+
+
+async def test_starts_that_can_not_repair_it_for_want_of_room_set_it_aside_once(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Systemd starts it every few seconds: each start made one more name, all of them listed as copies."""
+    database, clock = laid_out(model, tmp_path), FakeClock()
+    nothing_in_it(database, random.Random(1))
+    log = Path(shutil.copyfile(tmp_path / "another.db-wal", tmp_path / "tether.db-wal")).read_bytes()
+
+    def full(damaged: Path, folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as now:
+        now.setattr(recover, "_save", full)
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space left"):
+                await make_sound(database, clock)
+            await clock.advance(60)
+        [aside] = asides(database)
+        now.setattr(recover, "_save", _save)
+        now.setattr(
+            recover, "put_in_place", lambda *_: (tmp_path / "tether.db-wal").unlink() or full(database, tmp_path)
+        )
+        with pytest.raises(OSError, match="No space left"):
+            await make_sound(database, clock)
+    assert await make_sound(database, clock) is not None
+    assert asides(database) == [aside]
+    assert log_of(aside).read_bytes() == log, "it is there still, whatever the power cut in the middle took away"
 
 
 async def test_a_database_that_is_gone_is_begun_anew_and_told(model: Path, tmp_path: Path) -> None:
@@ -351,7 +383,9 @@ async def test_staff_hear_of_it_at_each_start_until_they_say_that_they_know(tmp_
             await shop.stop()
         await shop.start()
         said = shop.tether("status", "--seen", check=False)
-        assert "trouble" not in said.stdout
+        assert "the database was damaged (" not in said.stdout
+        assert "opt-outs may be lost with it: texts to customers wait" in said.stdout
+        assert "texts go out again" in shop.tether("restore", "--confirm").stdout
         await shop.stop()
         await shop.start()
         assert (await shop.get("/v1/status"))["trouble"] == []

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from daemon.appliance.install import Installer
+from daemon.appliance.install import DATA, WRITABLE, Installer
 from daemon.appliance.machine import Machine, Ran
-from daemon.appliance.packaged import PACKAGE_UNIT, PLACES
+from daemon.appliance.packaged import PACKAGE_UNIT, PLACES, system_files
 from daemon.appliance.unit import TIMER, UNIT
 from daemon.config import Data, Settings
 from daemon.upkeep.errors import InstallError
@@ -21,6 +21,12 @@ class Willing(Machine):
 
     async def run(self, *command: Any, **options: Any) -> Ran | None:
         return Ran(0, "")
+
+
+def test_the_database_may_lie_where_the_unit_lets_the_service_write() -> None:
+    unit = system_files()[PLACES[UNIT]]
+    [places] = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("ReadWritePaths=")]
+    assert (DATA, *(place.lstrip("-") for place in places.split())) == WRITABLE
 
 
 async def test_a_link_in_the_data_folder_gives_nothing_away(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.appliance import setup
+from daemon.fleet.nkey import KeyPair
 from tests.support.shop import Shop, event, open_shop
 
 ROUTES = '[planning]\ndefault_routes = false\n[[route]]\non = "order.ready"\nto = "customer"\nvia = ["twilio"]\n'
@@ -132,6 +133,9 @@ async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> No
     async with open_shop(tmp_path, pace=0.02) as shop:
         shop.configure(["twilio"], ROUTES, extra='[backup]\nto = "kept"\n')
         await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")
+        own = tmp_path / "templates/nl/order.ready.sms.j2"
+        own.parent.mkdir(parents=True)
+        own.write_text("Je ballonnen staan klaar: {{ order.ref }}\n")
         made = json.loads((await asyncio.to_thread(shop.tether, "backup", "--json")).stdout)
         archive = tmp_path / "kept" / made["name"]
         words = tmp_path / "words"
@@ -151,15 +155,50 @@ async def test_on_a_new_card_the_configuration_comes_along(tmp_path: Path) -> No
         assert "was taken from the backup" in done.stdout
         assert (tmp_path / "new" / "tether.db.key").stat().st_mode & 0o777 == 0o600
         assert new.read_text() == shop.config.read_text()
+        assert (tmp_path / "new/templates/nl/order.ready.sms.j2").read_text() == own.read_text()
+        assert f"1 text of the shop's own came along, to {tmp_path / 'new/templates'}" in done.stdout
         tokens = await asyncio.to_thread(shop.tether, "token", "list", "--json", "--config", str(new))
         assert [token["name"] for token in json.loads(tokens.stdout)] == ["till-1"]
+        standing = tmp_path / "script/templates/en/order.ready.sms.j2"
+        standing.parent.mkdir(parents=True)
+        standing.touch()
         script = await asyncio.to_thread(
             shop.tether,
             *("restore", str(archive), "--yes", "--json", "--words", str(words)),
             *("--config", str(tmp_path / "script" / "tether.toml"), "--accept", "optouts,forgotten,tokens,receipts"),
         )
-        assert json.loads(script.stdout)["restored"]["aside"] is None
+        told = json.loads(script.stdout)["restored"]
+        assert (told["aside"], told["texts"]) == (None, [])
+        assert not (tmp_path / "script/templates/nl").exists(), "there are texts, and who wrote them meant them"
         assert "was taken from the backup" in script.stderr
+
+
+async def test_a_store_of_a_fleet_reads_on_a_new_card_how_it_starts_again(tmp_path: Path) -> None:
+    """Its key is in no backup: the service ended with 78 until headquarters, closed on Saturdays, gave a code."""
+    async with open_shop(tmp_path) as shop:
+        fleet = '[fleet]\nstore = "soho"\nservers = ["tls://hq.example:443"]\n'
+        shop.configure(["twilio"], ROUTES, extra=f'[backup]\nto = "kept"\n{fleet}')
+        (tmp_path / "fleet.jwt").write_text("claim")
+        with (tmp_path / ".env").open("a") as env:
+            env.write(f'FLEET_SEED="{KeyPair.make("user").seed}"\nFLEET_CONSENT_KEY="k1:{"YWFh" * 8}"\n')
+        await asyncio.to_thread(shop.tether, "token", "new", "till-1", "--scope", "events")
+        made = json.loads((await asyncio.to_thread(shop.tether, "backup", "--json")).stdout)
+        words = tmp_path / "words"
+        words.write_text((await asyncio.to_thread(shop.tether, "key", "words", "--plain")).stdout)
+        new = tmp_path / "new" / "tether.toml"
+        done = await asyncio.to_thread(
+            shop.tether,
+            *("restore", str(tmp_path / "kept" / made["name"]), "--yes", "--words", str(words), "--config", str(new)),
+            *("--accept", "optouts,forgotten,tokens,receipts"),
+        )
+        refused = await asyncio.to_thread(shop.tether, "orders", "--config", str(new), check=False)
+        assert refused.returncode == 78
+        for said in (done.stdout, refused.stderr):
+            assert "tether hq store add soho" in said
+            assert "tether fleet join CODE" in said
+            assert "tether fleet leave" in said
+        await asyncio.to_thread(shop.tether, "fleet", "leave", "--yes", "--config", str(new))
+        await asyncio.to_thread(shop.tether, "orders", "--config", str(new))
 
 
 async def test_the_configuration_of_the_package_makes_room_for_the_one_in_the_backup(tmp_path: Path) -> None:

@@ -132,9 +132,9 @@ async def test_a_mail_that_no_modem_may_take_at_night_leaves_when_the_line_retur
         assert heart.providers.texts() == ["payment.failed", "order.ready"]
 
 
-async def restored(heart: Heart) -> None:
-    """From a backup: texts to customers wait until staff have looked."""
-    await heart.box.confirmation.ask(RestoredFrom("tether-1.backup", heart.clock.now(), heart.clock.now()))
+async def restored(heart: Heart, backup: str = "tether-1.backup") -> None:
+    """From a backup, or what was saved of damage (""): texts to customers wait until staff have looked."""
+    await heart.box.confirmation.ask(RestoredFrom(backup, heart.clock.now(), heart.clock.now()))
     await heart.reload(heart.settings)
     await heart.cut_the_line()
 
@@ -164,11 +164,15 @@ async def test_what_staff_let_go_is_no_fraud_again_since_the_modem_looked_at_nig
         assert let_go in heart.engine.sms._held
 
 
-async def test_a_text_that_is_held_goes_by_the_modem_once_staff_have_looked(heart: Heart) -> None:
-    await restored(heart)
+@pytest.mark.parametrize(("backup", "why"), [("tether-1.backup", "after_restore"), ("", "after_repair")])
+async def test_a_text_that_is_held_goes_by_the_modem_once_staff_have_looked(
+    heart: Heart, backup: str, why: str
+) -> None:
+    await restored(heart, backup)
     await heart.tell("e1")
     await heart.pass_time(70)
     assert await heart.states() == [State.HELD]
+    assert (await heart.message()).reason.code == why
     await heart.engine.restored.confirm("Mia")
     await heart.pass_time(70)
     assert heart.providers.texts("modem") == ["order.ready"]

@@ -1,4 +1,4 @@
-"""A backup from somebody else's hands: only two files are ever taken out of it, by name, to a place that we choose."""
+"""A backup from somebody else's hands: only its own files and the shop's texts are ever taken out of it, by name, to a place that we choose."""
 
 import io
 import tarfile
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.upkeep.archive import DATABASE, MANIFEST, config_of, pack, unpack
+from daemon.upkeep.archive import DATABASE, MANIFEST, config_of, pack, texts_of, unpack
 from daemon.upkeep.errors import BackupError
+from daemon.upkeep.own_texts import MOST_BYTES
 from outbox.proof import prove
 from tests.support.outbox_box import open_box
 
@@ -52,6 +53,30 @@ async def test_other_members_are_left_where_they_are(tmp_path: Path) -> None:
     assert [path.name for path in inside.iterdir()] == ["restored.db"]
     assert not (tmp_path / "outside").exists()
     assert not Path("/tmp/outside-of-tether").exists()
+
+
+async def test_texts_are_taken_by_names_that_texts_have(tmp_path: Path) -> None:
+    archive = await packed(tmp_path)
+    texts = {"templates/nl/order.ready.sms.j2": b"klaar", "templates/_macros/words.j2": b"{# ours #}"}
+    evil = (
+        "templates/../../outside.j2",
+        "/templates/nl/x.j2",
+        "templates/nl/../x.j2",
+        "templates/nl/sub/x.j2",
+        "templates/nl/x.sh",
+    )
+
+    def with_texts(new: tarfile.TarFile, member: tarfile.TarInfo, body: bytes) -> None:
+        added(new, member, body)
+        if member.name == MANIFEST:
+            for name in evil:
+                added(new, tarfile.TarInfo(name), b"x")
+            added(new, tarfile.TarInfo("templates/nl/large.j2"), b" " * (MOST_BYTES + 1))
+            for name, text in texts.items():
+                added(new, tarfile.TarInfo(name), text)
+
+    found = texts_of(rewritten(archive, with_texts))
+    assert found == {name.removeprefix("templates/"): text for name, text in texts.items()}
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])

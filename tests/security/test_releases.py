@@ -134,6 +134,29 @@ async def test_libraries_are_taken_by_the_hash_in_the_lock_and_by_nothing_else(f
     assert said.stdout == "usage\n"
 
 
+async def test_a_release_is_on_the_disk_before_it_is_in_force(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plug was pulled half a minute after "it runs": its youngest files were empty, and nobody went back to the old one."""
+    steps: list[str] = []
+
+    class Noting(Machine):
+        async def run(
+            self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
+        ) -> Ran | None:
+            if "venv" in command:
+                Path(command[-1]).mkdir(parents=True)
+            steps.append(Path(command[0]).name)
+            return Ran(0, "")
+
+    monkeypatch.setattr("os.sync", lambda: steps.append("sync"))
+    monkeypatch.setattr("daemon.appliance.release.sync_folder", lambda place: steps.append(f"sync {place.name}"))
+    releases = Releases(Noting(folder / "root"))
+    new = await releases.build(release(folder, library(folder / "links")))
+    assert steps[-2:] == ["tether", "sync"]
+    releases.put_in_force(new)
+    assert releases.current() == new
+    assert steps[-1] == "sync tether"
+
+
 async def test_a_release_without_a_lock_is_not_installed(folder: Path) -> None:
     made = signed(wheel(folder, NAME, {"tether_fake.py": ""}))
     assert "carries no requirements.lock" in await upgraded(folder, made)

@@ -46,7 +46,7 @@ async def backed_up(settings: Settings, clock: FakeClock | None = None) -> Path:
 def restored(settings: Settings, sealed: Path, openers: Openers | None = None, **how: bool) -> Header | None:
     target = settings.folder / "restored.db"
     how = {"unsigned": False, "is_kept": True, **how}
-    return open_backup(sealed, sealed.name, target, openers or openers_of(settings), **how)[1]
+    return open_backup(sealed, sealed.name, target, openers or openers_of(settings), **how).header
 
 
 def left_over(settings: Settings) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from daemon.appliance.machine import Machine, Ran
 from daemon.appliance.upgrade import Upgrade
-from daemon.config import Settings
+from daemon.config import ConfigError, Settings, load
 from daemon.upkeep.errors import InstallError
 from outbox.errors import StorageFull
 from outbox.model import State, Transition
@@ -39,7 +39,7 @@ class Stopping(Machine):
     ) -> Ran | None:
         if "venv" in command:
             Path(command[-1]).mkdir(parents=True)
-        if command[0] == "systemctl":
+        if command[0] == "systemctl" and not str(command[1]).startswith("is-"):
             self.told.append(str(command[1]))
         return Ran(int("is-active" in command), "")
 
@@ -99,6 +99,87 @@ async def test_what_was_begun_is_undone_though_the_releases_lie_on_another_disk(
         await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
     assert built(folder) == ["0.1.0"]
     assert (home / "venv/bin").is_dir(), "the old one runs again"
+
+
+class Refusing(Stopping):
+    """No release's units can be put in place any more."""
+
+    async def run(
+        self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
+    ) -> Ran | None:
+        ran = await super().run(*command, seconds=seconds, env=env)
+        return Ran(1, "the service may write elsewhere") if "--no-start" in command else ran
+
+
+async def test_the_old_release_is_started_though_its_units_can_not_be_put_back(folder: Path) -> None:
+    """They are there already, as often as not: the service stayed stopped, and both releases were fine."""
+    made = signed(release(folder, library(folder / "links")))
+    machine, settings = Refusing(folder / "root"), Settings(file=folder / "tether.toml")
+    home = machine.path("/opt/tether")
+    (home / "releases/0.1.0/bin").mkdir(parents=True)
+    (home / "venv").symlink_to("releases/0.1.0")
+    with pytest.raises(InstallError, match="Its units could not be put back: the service may write elsewhere"):
+        await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
+    assert [word for word in machine.told if word in {"stop", "start"}] == ["stop", "stop", "start"]
+
+
+async def test_an_unreadable_schema_does_not_keep_the_old_release_from_running(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = signed(release(folder, library(folder / "links")))
+    machine, settings = Stopping(folder / "root"), Settings(file=folder / "tether.toml")
+    async with open_own_box(folder):
+        pass
+    home = machine.path("/opt/tether")
+    (home / "releases/0.1.0/bin").mkdir(parents=True)
+    (home / "venv").symlink_to("releases/0.1.0")
+
+    def strange(database: Path) -> None:
+        raise sqlite3.OperationalError("no such table: note")
+
+    monkeypatch.setattr("daemon.appliance.upgrade.prove", strange)
+    with pytest.raises(InstallError, match=r"could not be put back \(no such table: note\)"):
+        await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
+    assert [word for word in machine.told if word in {"stop", "start"}][-1] == "start"
+
+
+class Active(Stopping):
+    async def run(
+        self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
+    ) -> Ran | None:
+        await super().run(*command, seconds=seconds, env=env)
+        return Ran(0, "")
+
+
+UNUSABLE = {
+    "route": (
+        '[data]\npath = "/mnt/ssd/tether.db"\n[[route]]\non = "order.ready"\nto = "customer"\nvia = ["pigeon"]\n',
+        "pigeon",
+    ),
+    "place": ('[data]\npath = "/srv/tether.db"\n', "may write under /var/lib/tether, /media, /mnt only"),
+}
+
+
+@pytest.mark.parametrize("fault", UNUSABLE)
+async def test_a_service_that_could_not_start_again_is_not_stopped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """The owner's edit of months ago had been refused by `tether reload`, and the shop went on: until the upgrade, which left it stopped."""
+    text, why = UNUSABLE[fault]
+    made = signed(release(folder, library(folder / "links")))
+    machine = Active(folder / "root")
+    for place in ("/run/systemd/system", "/etc/tether", "/opt/tether/releases/0.1.0/bin"):
+        machine.path(place).mkdir(parents=True)
+    machine.path("/opt/tether/venv").symlink_to("releases/0.1.0")
+    file = machine.path("/etc/tether/tether.toml")
+    file.write_text(text)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    with pytest.raises((ConfigError, InstallError), match=why):
+        await Upgrade(machine, FakeClock(), load(file, environ={})).run(
+            made, links=None, key=folder / "key.pub", older=False
+        )
+    assert machine.told == []
+    assert built(folder) == ["0.1.0"]
 
 
 class Running(Stopping):
@@ -176,7 +257,7 @@ class Interrupted(Stopping):
                 assert signal.getsignal(number) is not signal.SIG_DFL
                 os.kill(os.getpid(), number)
                 await asyncio.sleep(0)
-        return Ran(0, "") if "is-active" in command else ran
+        return Ran(0, "") if "is-active" in command and self.told else ran
 
     upgrading: "asyncio.Task[object]"
 

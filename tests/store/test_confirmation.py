@@ -6,7 +6,7 @@ import pytest
 
 from outbox import Outbox
 from outbox.batch import Batch
-from outbox.confirmation import WHY, Free, RestoredFrom
+from outbox.confirmation import WHY, WHY_REPAIRED, Free, RestoredFrom
 from outbox.errors import StorageBusy
 from outbox.model import State, Transition
 from outbox.reasons import Reason
@@ -28,8 +28,9 @@ async def test_what_looks_like_fraud_is_still_held_after_it(tmp_path: Path) -> N
     async with open_box(tmp_path) as box:
         await box.confirmation.ask(FROM)
         waited, pumped = await held(box, "waited", WHY), await held(box, "pumped", PUMPED)
-        assert await box.confirmation.confirm(actor="Mia") == 1
-        assert await state_of(box, waited) is State.QUEUED
+        mended = await held(box, "mended", WHY_REPAIRED)
+        assert await box.confirmation.confirm(actor="Mia") == 2
+        assert [await state_of(box, id) for id in (waited, mended)] == [State.QUEUED] * 2
         assert await state_of(box, pumped) is State.HELD
         assert await box.confirmation.confirm(actor="Mia") is None
 

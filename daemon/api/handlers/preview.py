@@ -21,6 +21,7 @@ CAUTIONS: Mapping[str, str] = {
     "line_down": "line_down",
     "on_hold": "held",
     "after_restore": "held",
+    "after_repair": "held",
     "daily_limit": "limit_used",
     "sms_parts": "limit_used",
     "sms_cost": "limit_used",

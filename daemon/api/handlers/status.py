@@ -101,7 +101,7 @@ ROUTES = (
     post(
         "/v1/restore/confirm",
         confirm_restore,
-        "Say that staff have looked through what a restore brought back: texts to customers go out again",
+        "Say that staff have looked through what a restore brought back, or a repair saved: texts to customers go out again",
         "Service",
         None,
         Confirmed,

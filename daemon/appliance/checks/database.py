@@ -90,7 +90,7 @@ def _unconfirmed(path: Path) -> Sequence[Finding]:
     restored = awaited_in(path)
     if restored is None:
         return []
-    words = f"it was restored from {restored.backup}, and texts to customers wait until somebody has looked"
+    words = f"{restored.words}: texts to customers wait until somebody has looked"
     return [
         problem("restore", words, "look through `tether orders` and `tether messages`, then `tether restore --confirm`")
     ]

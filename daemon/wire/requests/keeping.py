@@ -85,7 +85,7 @@ def reload() -> Act:
 
 
 def confirm_restore() -> Act:
-    """Let go what waits since a backup took the database's place."""
+    """Let go what waits since a backup took the database's place, or a repair may have lost opt-outs."""
     return Act(path="/v1/restore/confirm")
 
 
