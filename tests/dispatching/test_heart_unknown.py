@@ -114,17 +114,6 @@ async def test_the_route_decides_what_nobody_can_look_up(heart: Heart) -> None:
     assert (asked.state, asked.reason.code) == (State.UNKNOWN, "staff_decide")
 
 
-async def test_a_provider_that_takes_all_and_answers_nothing_delivers_no_message_more_than_twice(heart: Heart) -> None:
-    """Its server looks through each mail for longer than we wait, or its API has another field for its yes since this morning."""
-    for channel in ("vonage", "modem"):
-        heart.providers.will(channel, *[CUT] * 30, arrives=True)
-    await heart.tell("e1", "refund.issued")
-    await heart.pass_time(7200)
-    message = await heart.message()
-    assert [one.channel for one in heart.providers.arrived] == ["vonage", "vonage", "modem"]
-    assert (message.state, message.reason.code) == (State.UNKNOWN, "staff_decide")
-
-
 async def test_a_repeat_that_is_harmless_at_one_channel_is_none_at_another(heart: Heart) -> None:
     heart.providers.will("webhook", CUT, arrives=True)
     heart.providers.will("webhook", NO_CREDIT)
