@@ -1,5 +1,6 @@
 """What tests wait for within some seconds is waited for longer on a machine that has other things to do."""
 
+import asyncio
 from itertools import cycle
 from pathlib import Path
 
@@ -19,8 +20,16 @@ def test_a_containers_quota_counts_as_its_processors(
 
 
 async def test_a_machine_that_stalls_now_and_then_is_slow_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    states, looks = cycle([8.0, *[1.0] * 4]), 0
+    loop = asyncio.get_running_loop()
+    states, looks, now = cycle([8.0, *[1.0] * 4]), 0, loop.time()
     monkeypatch.setattr(busy, "slower", lambda: next(states))
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(loop, "time", lambda: now)
 
     async def never() -> bool:
         nonlocal looks
