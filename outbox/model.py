@@ -170,6 +170,15 @@ class Acceptance(msgspec.Struct, frozen=True):
 # ---------------------------------------------------------------- what is known
 
 
+class Tellers(msgspec.Struct, frozen=True, array_like=True):
+    """Who tells of one kind of thing that an order may have several of, such as payments."""
+
+    first: str
+    """Who told of the newest first: what the others say is of the same one."""
+    times: dict[str, int]
+    """How often each told."""
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What is known of one order now: a projection of its events (`outbox.orders.project`).
 
@@ -200,12 +209,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     news_at: int = 0
     """When the newest of its events happened: older news that comes late doesn't overwrite what newer ones said."""
     payment_source: str = ""
-    """Who told it first: what others say of it is the same payment, what that source says again is the next one."""
+    """Who told it first."""
     after_sale: str = ""
     """The newest `return.*` or `refund.*` type: of goods and money, not of where the order stands."""
     after_sale_at: int = 0
     after_sale_source: str = ""
-    """Who told it first, as with a payment."""
+    """Who told it first, of an order from before `tellers`."""
     arrived_at: int = 0
     """When the customer last wrote that they are outside."""
     answer: str = ""
@@ -213,6 +222,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     answer_at: int = 0
     told_by: str = ""
     """Who first said where it stands; "" before anybody did."""
+    tellers: dict[str, Tellers] = {}
+    """By type, of payments that came through, returns and refunds."""
 
 
 # ---------------------------------------------------------------- what goes out

@@ -1,11 +1,12 @@
 """What is known of an order, from the events about it: a pure projection that may be fed late and out of turn."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
 
-from outbox.model import Customer, Order, OrderFields, Posted
+from outbox.model import Customer, Event, Order, OrderFields, Posted, Tellers
 
 V = TypeVar("V")
 
@@ -47,6 +48,7 @@ AFTER_SALE = ("return.", "refund.")
 """Families that say something of goods and money: they never move an order's stage."""
 OF_MONEY = ("payment.", *AFTER_SALE)
 """Families whose sources know who pays, who need not be whom the order is for."""
+_NOTHING = re.compile(r"0+(\.0+)?")
 _SAID = tuple(name for name in OrderFields.__struct_fields__ if name not in ("ref", "promised_at"))
 """What is kept as it was said."""
 
@@ -112,11 +114,40 @@ def project(order: Order | None, posted: Posted) -> Order:
             changes["payment_source"] = posted.source
     elif event.type.startswith(AFTER_SALE) and not _is_older(at, order.after_sale_at, now):
         changes |= {"after_sale": event.type, "after_sale_at": at}
-        if event.type != order.after_sale:
-            changes["after_sale_source"] = posted.source
+    if _is_counted(event):
+        changes["tellers"] = _told_once_more(order, posted)
     changes["updated_at"] = now
     changes["news_at"] = at if newer and _says_details(posted) else min(order.news_at, now)
     return msgspec.structs.replace(order, **changes)
+
+
+def _is_counted(event: Event) -> bool:
+    """Whether an order may have several of it. What gives no money back, but goods into stock, is no refund."""
+    if event.type.startswith("refund."):
+        return not _NOTHING.fullmatch(str((event.data or {}).get("amount")))
+    return event.type == PAID or event.type.startswith(AFTER_SALE)
+
+
+def _told_once_more(order: Order, posted: Posted) -> dict[str, Tellers]:
+    """With that source's word. It is of one more where nobody told of as many, or what was paid had failed since."""
+    type, source = posted.event.type, posted.source
+    told = tellers_of(order)
+    known = told.get(type, Tellers("", {}))
+    most, times = max(known.times.values(), default=0), known.times.get(source, 0) + 1
+    is_next = times > most or (type == PAID and order.payment != PAID)
+    first, nth = (source, most + 1) if is_next else (known.first, times)
+    return told | {type: Tellers(first, known.times | {source: nth})}
+
+
+def tellers_of(order: Order) -> dict[str, Tellers]:
+    """Who told of its payments that came through, returns and refunds, by type. Of an order from before they were counted, what is known counts
+    once."""
+    if order.tellers:
+        return order.tellers
+    first = {order.after_sale: order.after_sale_source}
+    if order.payment == PAID:
+        first[PAID] = order.payment_source
+    return {type: Tellers(source, {source: 1}) for type, source in first.items() if source}
 
 
 def _customer(order: Order, said: Customer, posted: Posted, *, newer: bool) -> Customer:
@@ -189,7 +220,7 @@ def _first(posted: Posted, at: int) -> Order:
         payment_source=posted.source if pays else "",
         after_sale=event.type if follows else "",
         after_sale_at=at if follows else 0,
-        after_sale_source=posted.source if follows else "",
+        tellers={event.type: Tellers(posted.source, {posted.source: 1})} if _is_counted(event) else {},
         customer=event.customer or _NOBODY,
         created_at=posted.received_at,
         updated_at=posted.received_at,

@@ -75,6 +75,8 @@ class Fact(msgspec.Struct, frozen=True):
     """Where the order stands now, told anew when it comes back to it; else something that happens once."""
     draft: bool = False
     """Of an order that, as far as this shows, was never placed: nobody hears of it unless it is known as placed."""
+    adds: bool = False
+    """Of what was paid: its `amount` is the whole sum of the order, so a higher one later is of one payment more, of what it adds."""
     usual: bool = False
     """Of a state: where an order stands of which nothing is told, so it counts only after something was."""
 

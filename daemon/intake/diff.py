@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 
+from daemon.amounts import decimal_of
 from daemon.intake.base import CHANGED, DELETED, PLACED, REOPENED, Fact, Snapshot
 from daemon.intake.details import ADDRESSES, Details, details_of, differing, is_outdone, without
+from daemon.intake.money import rounded
 from outbox.model import Event
 from outbox.orders import QUESTIONS, moves_status, rank, to_ms
 
@@ -86,7 +88,7 @@ def diff(now: Snapshot, known: Sequence[Known], sighting: Sighting) -> list[News
     places = not is_placed and any(fact.type == PLACED for fact in now.facts)
     news = []
     for told in now.facts:
-        fact = _as_told(told, known, places=places)
+        fact = _with_what_it_adds(now, told, known) if told.adds else _as_told(told, known, places=places)
         if fact.usual and places:
             continue
         id = _state_id(now, fact, known, sighting) if fact.state else _once_id(now, fact, known)
@@ -128,6 +130,18 @@ def _as_told(fact: Fact, known: Sequence[Known], *, places: bool) -> Fact:
     if not places and fact.type == CONFIRMED and any(_was_confirmed(one) for one in known):
         return msgspec.structs.replace(fact, type=REOPENED, usual=True)
     return fact
+
+
+def _with_what_it_adds(now: Snapshot, fact: Fact, known: Sequence[Known]) -> Fact:
+    """It was made dearer since it was told as paid, and is paid again."""
+    told = [one for one in known if one.type == fact.type]
+    sums = [decimal_of(one.details.get("total", "")) for one in told]
+    most, total = max((one for one in sums if one is not None), default=None), decimal_of(now.order.total or "")
+    is_later = all(one.seen is not None and to_ms(now.updated) > one.seen for one in told)
+    if most is None or None in sums or total is None or total <= most or not is_later:
+        return fact
+    amount = rounded(total - most, now.order.currency)
+    return msgspec.structs.replace(fact, key=str(len(told) + 1), data={**fact.data, "amount": amount})
 
 
 def _was_confirmed(one: Known) -> bool:

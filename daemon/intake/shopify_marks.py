@@ -82,10 +82,11 @@ def placed_at(created: datetime | None, processed: datetime | None) -> datetime 
 def payments(
     placed: datetime | None, financial: str, total: str | None, currency: str | None, *, is_cancelled: bool
 ) -> Iterator[Fact]:
-    """That it was placed, and what its `financial_status` says. One that was cancelled before it was paid has not failed."""
+    """That it was placed, and what its `financial_status` says. One that was cancelled before it was paid has not failed, nor is it paid again
+    when its sum is that of the whole order once more."""
     yield Fact("order.placed", at=placed)
     data = {name: value for name, value in (("amount", total), ("currency", currency)) if value}
     if financial == "paid":
-        yield Fact("payment.confirmed", data=data)
+        yield Fact("payment.confirmed", data=data, adds=not is_cancelled)
     elif financial in ("voided", "expired") and not is_cancelled:
         yield Fact("payment.failed", data=data)

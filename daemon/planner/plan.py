@@ -28,7 +28,7 @@ from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
 from daemon.planner.rules.drops import drops
 from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES, nearly_event_type
 from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, State
-from outbox.orders import PAID, UNPAID, comes_late, happened_at, is_paid_since, moves_status
+from outbox.orders import UNPAID, comes_late, happened_at, is_paid_since, moves_status, tellers_of
 from outbox.reasons import Reason
 
 ASKS = frozenset({"order.customization_needed", "order.out_of_stock"})
@@ -124,7 +124,7 @@ class _Planning:
                 why=no_route(posted.event.type, self._settings),
                 unrouted=posted.event.type not in QUIET_TYPES,
             )
-        told = _already_told(posted, before)
+        told = _already_told(posted, before, after)
         if told:
             routes = tuple(route for route in routes if self._reached_nobody(route, before, after))
             if not routes:
@@ -251,17 +251,15 @@ def _renamed(message: PlannedMessage, posted: Posted, nth: int) -> PlannedMessag
     return msgspec.structs.replace(message, id=again)
 
 
-def _already_told(posted: Posted, before: Order | None) -> bool:
+def _already_told(posted: Posted, before: Order | None, after: Order) -> bool:
     """Another source has told this very thing before: the shop and the till both say that it is ready, the shop and the payment
-    provider both say that it is paid or refunded.
+    provider both say that it is paid or refunded. Of several payments, returns or refunds each is told by who is the first to count it.
 
     A question is its asker's own, and a promised time that the order did not have is news.
     """
     event = posted.event
-    if before is not None and event.type == before.payment == PAID:
-        return before.payment_source != posted.source
-    if before is not None and event.type == before.after_sale:
-        return before.after_sale_source != posted.source
+    if tellers := tellers_of(after).get(event.type):
+        return tellers.first != posted.source
     if before is None or before.status != event.type or before.status_source == posted.source or event.type in ASKS:
         return False
     promised = event.order.promised_at

@@ -270,7 +270,7 @@ class TestLateNews:
 
     @pytest.mark.parametrize("source", ["pos", "stripe"])
     def test_a_refund_that_another_source_told_is_not_told_again(self, source: str) -> None:
-        before = order(after_sale="refund.issued", after_sale_at=NOW, after_sale_source="pos")
+        before = order(after_sale="refund.issued", after_sale_at=NOW, after_sale_source="pos")  # of an earlier release
         settings = store("twilio", route=[route("refund.issued")])
         assert len(plan(settings, posted("refund.issued", source=source), before, before).messages) == (source == "pos")
 

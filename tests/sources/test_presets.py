@@ -159,6 +159,15 @@ def test_lightspeed_on_its_sample() -> None:
     assert (heard.event.order.ref, heard.event.order.total) == ("1042", "48.50")
 
 
+@pytest.mark.parametrize("attributes", [[], ["pickup"], ["delivery"], ["onaccount", "pickup"]])
+def test_a_sale_that_lightspeed_voids_is_cancelled_whatever_it_was(attributes: list[str]) -> None:
+    sample = msgspec.json.decode(shared("samples/lightspeed-sale-update.json").read_bytes())
+    sale = sample | {"status": None, "state": "voided", "attributes": attributes}
+    form = urlencode({"payload": msgspec.json.encode(sale), "domain_prefix": "balloonloft"})
+    (heard,) = source_of("mapped", preset="lightspeed").read(Body(form.encode()), now=NOW).events
+    assert (heard.event.type, heard.draft) == ("order.cancelled", True)
+
+
 def test_salesforce_is_answered_as_it_wants_and_its_xml_can_hold_no_entities() -> None:
     source = source_of("mapped", preset="salesforce")
     sample = shared("samples/salesforce-outbound-message.xml").read_bytes()

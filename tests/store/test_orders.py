@@ -222,7 +222,11 @@ def test_payment_is_apart_from_status() -> None:
 
 def test_what_comes_after_the_sale_is_apart_from_status() -> None:
     order = fed(at(1, "order.ready"), at(4, "refund.issued"), at(2, "return.requested"))
-    assert (order.status, order.after_sale, order.after_sale_source) == ("order.ready", "refund.issued", "pos")
+    assert (order.status, order.after_sale) == ("order.ready", "refund.issued")
+    assert {type: told.first for type, told in order.tellers.items()} == {
+        "refund.issued": "pos",
+        "return.requested": "pos",
+    }
 
 
 def test_without_a_time_of_its_own_an_event_happened_when_it_came() -> None:
