@@ -105,6 +105,8 @@ class Accept(Operation[Acceptance]):
         """The planner is total; if it fails all the same, the event is taken and one failed message says so."""
         try:
             return self._plan(self._posted, before, after)
+        except MemoryError:  # of this machine: the event is not taken, and told again
+            raise
         except Exception as error:
             digest = hashlib.sha256(f"{self._posted.source}\0{self._posted.event.id}".encode()).hexdigest()
             failed = PlannedMessage(

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from outbox.errors import EventConflict, IllegalMove, StorageFull
+from outbox.errors import EventConflict, IllegalMove, StorageBusy, StorageFull
 from outbox.model import Acceptance, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State, Transition
 from outbox.outcome import Deferred, Unknown
 from outbox.reasons import Reason
@@ -44,6 +44,20 @@ async def test_an_event_is_on_record_with_its_order_and_messages(tmp_path: Path)
         assert (story.order.total, story.order.customer.name, story.order.status) == ("48.50", "Ada", "order.ready")
         assert [message.id for message in story.messages] == ["a", "b"]
         assert [event.id for event in story.events] == ["e1"]
+
+
+async def test_what_memory_did_not_suffice_to_plan_is_told_again(tmp_path: Path) -> None:
+    """It was taken all the same: nobody was told of it, and told again it was a duplicate."""
+
+    def short(event: Posted, before: Order | None, after: Order) -> Plan:
+        raise MemoryError
+
+    async with open_box(tmp_path) as box:
+        with pytest.raises(StorageBusy, match="no memory"):
+            await box.spool.accept(posted(), short)
+        taken = await box.spool.accept(posted(), one_each)
+        assert not taken.duplicate
+        assert [outlook.state for outlook in taken.messages] == [State.QUEUED]
 
 
 async def test_the_same_event_again_is_a_duplicate(tmp_path: Path) -> None:
