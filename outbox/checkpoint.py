@@ -29,12 +29,12 @@ class Checkpointer:
         self._thread: threading.Thread | None = None
 
     def look(self, db: sqlite3.Connection) -> None:
-        """Begin when enough was written; finish what was begun."""
+        """Begin when enough was written; finish what was begun. Raises RuntimeError or MemoryError where no thread can be begun."""
         if self._thread is None:
             if db.total_changes - self._begun_at >= self._rows:
-                self._begun_at = db.total_changes
-                self._thread = threading.Thread(target=self._copy, name="outbox checkpoint", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._copy, name="outbox checkpoint", daemon=True)
+                thread.start()
+                self._begun_at, self._thread = db.total_changes, thread
         elif not self._thread.is_alive():
             self.stop()
             db.execute(_SQL["checkpoint"]).fetchall()

@@ -246,9 +246,9 @@ class Writer:
     def _checkpoint(self) -> None:
         """A checkpoint that fails is tried again after the next commit, and by SQLite itself; what stops it for good fills the log,
         and then a commit says so."""
-        if self._owes_truncation:
-            self._truncate_wal_at_once()
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error, RuntimeError, MemoryError):
+            if self._owes_truncation:
+                self._truncate_wal_at_once()
             self._checkpointer.look(self._db)
 
     def _rolled_back(self) -> bool:

@@ -1,6 +1,8 @@
 """The log is emptied beside the writer: it stays small however much is written, and nothing is lost of it."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -60,6 +62,23 @@ def test_a_reader_in_the_way_is_waited_for_by_nobody(tmp_path: Path, db: sqlite3
     assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)
     reader.close()
     assert db.execute("SELECT count(*) FROM t").fetchone() == (20,)
+
+
+async def test_where_no_thread_can_be_begun_writing_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outbox.store.Checkpointer", lambda connect: Checkpointer(connect, rows=1))
+    begins: list[str] = []
+
+    def refused(thread: threading.Thread) -> None:
+        begins.append(thread.name)
+        raise RuntimeError("can't start new thread")
+
+    async with open_box(tmp_path) as box:
+        with monkeypatch.context() as full:
+            full.setattr("outbox.checkpoint.threading.Thread.start", refused)
+            await box.audit.append("one")
+            await asyncio.wait_for(box.audit.append("two"), 5)
+            await asyncio.wait_for(box.audit.append("three"), 5)
+        assert len(begins) > 1, "it is tried again"
 
 
 async def test_no_commit_waits_for_who_reads_long_while_the_log_is_still_to_be_emptied(
