@@ -73,7 +73,7 @@ class Dispatcher:
     def usable(self, name: str) -> bool:
         """Whether a message may be sent by that channel, now or soon."""
         lane = self.lanes.get(name)
-        return lane is not None and lane.usable(self._clock.now())
+        return lane is not None and lane.usable(self._clock.now()) and not lane.rests_long(self._clock.monotonic())
 
     def enabled(self, name: str) -> bool:
         """Whether there is such a channel, whatever keeps it from sending at present."""

@@ -12,6 +12,7 @@ from daemon.channels.base import Channel
 from daemon.dispatch.breaker import Breaker
 from daemon.dispatch.limits import Day, midnight_after
 from daemon.token_bucket import TokenBucket
+from daemon.wire.durations import spoken
 from outbox.model import Due, Medium, Message
 from outbox.outcome import Rejected
 from outbox.reasons import Reason
@@ -23,7 +24,9 @@ FIRST_REST = 1.0
 LONGEST_REST = 300.0
 """Seconds that a provider is left alone at least which says "too many requests": twice as long each time that it says so again."""
 SHOWN_AFTER = 3
-"""So many times in a row, and people are told."""
+"""So many times in a row, and people are told. So they are of a rest that it asks for and that is longer than any of ours."""
+PASSED_BY = 3600.0
+"""Seconds of rest still to come with which a channel counts as none: what another one refused goes past it."""
 AHEAD = 3
 BLOCKED_LOOK_EVERY = 2.0
 """Seconds between looks at a channel that can't be used until something passes: its own life brings that about."""
@@ -70,6 +73,8 @@ class Lane:
         """Monotonic: the provider asked for a rest until then (Retry-After)."""
         self._rests = 0
         """How often in a row it did."""
+        self._long_rest = 0.0
+        """Seconds that it asked for, where they are more than we would give it; 0: they never were, since it took a request last."""
         self.wake = asyncio.Event()
         self.handed: deque[Due] = deque()
         """Messages that came in a moment ago, for the pump to take as they are."""
@@ -114,6 +119,9 @@ class Lane:
             return self.paused_by
         if obstacle := self.channel.obstacle():
             return obstacle.reason
+        if self._long_rest:
+            asked = spoken(self._long_rest)
+            return f"throttled: it asked for {asked} of rest, and is then tried with one at a time ({self._said()})"
         if self.is_throttled:
             return f"throttled: it wants fewer requests, and is tried with one at a time ({self._said()})"
         return self._said() if self.breaker.is_open else ""
@@ -123,7 +131,11 @@ class Lane:
 
     @property
     def is_throttled(self) -> bool:
-        return self._rests >= SHOWN_AFTER
+        return self._rests >= SHOWN_AFTER or self._long_rest > 0
+
+    def rests_long(self, monotonic: float) -> bool:
+        """Whether it is to be left alone for so long that nobody should come to wait here."""
+        return self.hold_until - monotonic > PASSED_BY
 
     def is_stalled(self, monotonic: float) -> bool:
         """Nothing or hardly anything goes this way for a while: whoever has no patience left goes another."""
@@ -216,22 +228,29 @@ class Lane:
 
     def throttle(self, monotonic: float, after: float | None) -> bool:
         """The provider asked for a rest, perhaps of so many seconds: that long, and no less than ours, since its word may be "at once".
-        True when it begins to show. What was under way when it first said so says nothing more."""
+        True when it begins to show. What was under way when it first said so counts as no further time."""
+        asked, was_shown = after or 0.0, self.is_throttled
+        if asked > LONGEST_REST:
+            self._long_rest = asked
         if monotonic < self.hold_until:
-            self.hold_until = max(self.hold_until, monotonic + (after or 0.0))
-            return False
-        rest = min(FIRST_REST * 2.0 ** min(self._rests, 16), LONGEST_REST)
-        self.hold_until = monotonic + max(rest, after or 0.0)
-        self._rests += 1
-        return self._rests == SHOWN_AFTER
+            self.hold_until = max(self.hold_until, monotonic + asked)
+        else:
+            rest = min(FIRST_REST * 2.0 ** min(self._rests, 16), LONGEST_REST)
+            self.hold_until = monotonic + max(rest, asked)
+            self._rests += 1
+        return self.is_throttled and not was_shown
 
-    def relent(self) -> bool:
-        """The provider took a request again. True when its throttling had shown."""
-        was_shown, self._rests = self.is_throttled, 0
+    def relent(self, monotonic: float) -> bool:
+        """The provider took a request again. True when its throttling had shown. What was under way when it asked for a rest ends none."""
+        if monotonic < self.hold_until:
+            return False
+        was_shown = self.is_throttled
+        self._rests, self._long_rest = 0, 0.0
         return was_shown
 
     def resume(self) -> None:
-        self.paused_by, self.resume_at, self.hold_until, self._rests = None, None, 0.0, 0
+        self.paused_by, self.resume_at = None, None
+        self.hold_until, self._rests, self._long_rest = 0.0, 0, 0.0
         self.breaker = Breaker()
 
     def line_returned(self) -> None:

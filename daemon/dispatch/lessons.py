@@ -41,7 +41,7 @@ class Lessons:
         match outcome:
             case Accepted():
                 lane.last_success = now
-                relented = lane.relent()
+                relented = lane.relent(monotonic)
                 if lane.breaker.succeed() or relented:
                     await self._on_channel(lane, "works again")
                 return
@@ -52,7 +52,7 @@ class Lessons:
                 await self._on_channel(lane, lane.reason)
                 return
             case Rejected():
-                lane.relent()
+                lane.relent(monotonic)
                 lane.breaker.succeed()
             case Deferred(throttled=True):
                 lane.breaker.abandon()

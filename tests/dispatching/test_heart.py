@@ -137,6 +137,26 @@ async def test_who_waits_behind_a_long_rest_has_patience_too(heart: Heart) -> No
     assert heart.providers.texts("modem") == ["order.ready"] * 3
 
 
+async def test_one_that_asks_for_half_a_day_of_rest_is_shown_told_and_passed_by(heart: Heart) -> None:
+    """It was "ready" for twelve hours, and nobody heard why nothing went; what another channel refused waited there as well."""
+    heart.providers.will("modem", Deferred("the day's quota is used up", code="429", after=43200, throttled=True))
+    heart.providers.will("vonage", NOT_THEM)
+    heart.providers.will("twilio", NOT_THEM)
+    await heart.tell("e1", "refund.issued")
+    (modem,) = [row for row in await heart.engine.board.board() if row.name == "modem"]
+    assert modem.state == "open"
+    assert modem.reason == (
+        "throttled: it asked for 12 h of rest, and is then tried with one at a time (the day's quota is used up)"
+    )
+    told = [row.detail for row in (await heart.box.audit.list(kind="channel.changed", limit=9)).items]
+    assert told == [{"channel": "modem", "state": "open", "why": "is throttled: the day's quota is used up"}]
+    await heart.tell("e2", ref="B-2")
+    assert heart.providers.texts("sendgrid") == ["order.ready"], "past the one that rests"
+    await heart.pass_time(43210)
+    assert heart.providers.texts("modem") == ["refund.issued"]
+    assert heart.engine.lanes["modem"].state == "ready"
+
+
 async def test_what_was_fetched_for_a_channel_that_fails_is_free_to_go_another_way(heart: Heart) -> None:
     await heart.engine.board.pause("twilio", reason="", actor="Mia")
     await heart.engine.board.pause("modem", reason="", actor="Mia")

@@ -127,8 +127,25 @@ def test_throttling_shows_when_it_lasts_and_ends_with_the_first_that_is_taken() 
         "open",
         "throttled: it wants fewer requests, and is tried with one at a time (too many requests)",
     )
-    assert it.relent()
+    assert it.relent(60.0)
     assert (it.state, it.reason, it.room(60.0, NOON)) == ("ready", "", 4 * AHEAD)
+
+
+def test_a_long_rest_shows_at_once_and_ends_with_the_first_that_is_taken() -> None:
+    it = lane()
+    it.channel = cast("Any", SimpleNamespace(obstacle=lambda: None, is_cloud=True))
+    it.last_failure = Trouble(NOON, "too many requests")
+    assert not it.throttle(0.0, 300.0), "no longer than ours"
+    assert it.throttle(1.0, 7200.0), "of two that were under way the second says for how long"
+    assert not it.throttle(2.0, 7200.0)
+    assert it.reason == "throttled: it asked for 2 h of rest, and is then tried with one at a time (too many requests)"
+    assert it.rests_long(1.0)
+    assert not it.rests_long(3700.0)
+    assert it.state == "open"
+    assert not it.relent(3.0), "it was under way when the rest was asked for"
+    assert it.state == "open"
+    assert it.relent(7300.0)
+    assert (it.state, it.reason) == ("ready", "")
 
 
 def test_what_the_provider_says_of_its_rest_is_heeded() -> None:
