@@ -140,6 +140,13 @@ class Engine:
         self._recalling = asyncio.Lock()
         self._is_recalled = False
 
+    def continues(self, before: "Engine") -> None:
+        """It takes that one's place, and what that one knew of the line holds on: an outage does not begin anew with a reload."""
+        self.uplink.continues(before.uplink)
+        self._delivery.outages.continues(before._delivery.outages)
+        for name in self.lanes.keys() & before.lanes.keys():
+            self.lanes[name].continues(before.lanes[name])
+
     async def _known(self) -> None:
         """Whoever asks before it runs is answered by the record."""
         async with self._recalling:

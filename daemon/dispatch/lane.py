@@ -253,6 +253,10 @@ class Lane:
         self.hold_until, self._rests, self._long_rest = 0.0, 0, 0.0
         self.breaker = Breaker()
 
+    def continues(self, before: "Lane") -> None:
+        """The line is as it was for that one: what can't go this way in an outage can't after a reload in it."""
+        self._aside = before._aside
+
     def line_returned(self) -> None:
         """What went wrong while the line was going down says nothing of the provider."""
         self._aside.clear()

@@ -28,6 +28,10 @@ class Outages:
         """When (ms, by the clock as it stands) the line last came back. Patience does not run through an outage."""
         return self._clock.now() - (self._clock.monotonic() - self._up) * 1000
 
+    def continues(self, before: "Outages") -> None:
+        """The line is the same as that one's."""
+        self._up = before._up
+
     def came_back(self) -> None:
         self._up = self._clock.monotonic()
 

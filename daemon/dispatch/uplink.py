@@ -95,6 +95,11 @@ class Uplink:
         self.forced_at: int | None = None
         """When the operator said so, while that holds."""
 
+    def continues(self, before: "Uplink") -> None:
+        """It is the same line as that one judged, and an outage began when it did; what an operator said meanwhile stands."""
+        if self.forced is None or self.state is before.state:
+            self.state, self.since, self.down_since = before.state, before.since, before.down_since
+
     @property
     def is_down(self) -> bool:
         return self.state is LineState.DOWN

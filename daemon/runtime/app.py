@@ -217,6 +217,7 @@ class Service:
                     log.error("the engine did not end in time; what it had under way is looked up at the next start")
                     running.cancel()
             if self._next is not None and not self.stop.is_set():
+                self._next.continues(self.engine)
                 self.engine, self._next = self._next, None
                 self.settings = self.engine.settings
                 self.watch.require_sync = self.settings.clock.require_sync

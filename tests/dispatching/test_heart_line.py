@@ -137,6 +137,29 @@ async def test_what_the_modem_could_not_deliver_is_not_its_again_in_the_same_out
         assert heart.providers.texts("sendgrid") == ["payment.failed", "order.ready"]
 
 
+async def test_an_outage_outlasts_a_reload(tmp_path: Path) -> None:
+    """The owner plugged a modem in: each channel tried the dead line again, what was for the modem waited from the start, and what the modem
+    could not deliver went to it once more."""
+    by_mail_in_the_end = {"on": "order.*", "to": "customer", "via": ["twilio", "modem", "sendgrid"]}
+    async with Heart(tmp_path, shop(route=[by_mail_in_the_end, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        since = (await heart.engine.board.uplink()).since
+        await heart.tell("e1", ref="B-1")
+        await heart.pass_time(70)
+        await heart.receipt(heart.providers.arrived[0], ReceiptState.UNDELIVERED)
+        left = len(heart.providers.left)
+        await heart.reload(shop(route=[by_mail_in_the_end, ROUTES[2]]))
+        await heart.tell("e2", ref="B-2")
+        assert [(one.channel, one.out.order_ref) for one in heart.providers.left[left:]] == [("modem", "B-2")]
+        line = await heart.engine.board.uplink()
+        assert (line.state, line.since) == ("down", since)
+        changes = await heart.box.audit.list(kind="uplink.changed", limit=9)
+        assert [row.detail["state"] for row in changes.items] == ["down"]
+        heart.providers.line_is_cut = False
+        await heart.pass_time(10)
+        assert heart.providers.texts("sendgrid") == ["payment.failed", "order.ready"]
+
+
 async def test_what_the_modem_could_not_deliver_out_of_its_turn_is_left_to_its_own_channel(tmp_path: Path) -> None:
     """The mail was never tried: it waited for the line."""
     mail_first = {"on": "order.*", "to": "customer", "via": ["sendgrid", "modem"]}

@@ -150,6 +150,7 @@ class Heart:
         await self.clock.advance(20)
         assert self._running.done(), "the old engine does not end"
         self._running.result()
+        fresh.continues(self.engine)
         self.engine = fresh
         self._run()
         await self.still()
