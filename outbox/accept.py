@@ -8,7 +8,7 @@ import msgspec
 from outbox.batch import Batch
 from outbox.errors import EventConflict, NotItsOwn, OrderExists
 from outbox.model import Acceptance, Customer, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State
-from outbox.orders import ENDS, moves_status, project
+from outbox.orders import ENDS, known_of, moves_status, project
 from outbox.person_index import PersonIndex
 from outbox.reasons import ON_HOLD, Reason, encode_args
 from outbox.rows import EventRow, MessageRow, body_of, decode_body, encode
@@ -44,17 +44,20 @@ class Accept(Operation[Acceptance]):
         if key in batch.events:
             return self._again(*batch.events[key])
         known = batch.orders.get(event.order.ref)
-        before = known.order if known else None
-        if posted.own_orders and before is not None and not is_beneath(before.source, posted.token):
+        there = known.order if known else None
+        if posted.own_orders and there is not None and not is_beneath(there.source, posted.token):
             raise NotItsOwn(
-                f"the token {posted.token!r} may tell only of its own orders, and {before.ref!r} is not one of them"
+                f"the token {posted.token!r} may tell only of its own orders, and {there.ref!r} is not one of them"
             )
-        if posted.begins and before is not None:
-            raise OrderExists(f"there is an order {before.ref!r} already: take another number")
-        after = project(before, posted)
-        order = self._keep_order(batch, known, after)
+        if posted.begins and there is not None:
+            raise OrderExists(f"there is an order {there.ref!r} already: take another number")
         batch.sequences.event += 1
         seq = batch.sequences.event
+        before = known_of(there, posted)
+        after = project(before, posted)
+        if there is not None and before is None:
+            after = msgspec.structs.replace(after, began=seq)
+        order = self._keep_order(batch, known, after)
         batch.events[key] = (seq, posted.raw)
         batch.new_events.append(
             EventRow(
@@ -232,6 +235,7 @@ class Accept(Operation[Acceptance]):
             event_id=self._posted.event.id,
             order_ref=order.order.ref,
             order_held=int(order.order.held),
+            order_began=order.order.began,
         )
 
     def _keep_people(self, batch: Batch, order: OrderRow, before: Order | None, after: Order, plan: Plan) -> None:

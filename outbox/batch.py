@@ -110,6 +110,9 @@ class Batch(Snapshot):
         return row
 
     def change_order(self, row: OrderRow, order: Order) -> None:
+        if order.began != row.order.began:
+            for message in self._by_order[row.seq]:
+                message.order_began, message.order_held = order.began, 0
         row.order = order
         self._dirty_orders[row.seq] = row
         self.touched += 1
@@ -265,7 +268,8 @@ class Batch(Snapshot):
     def _queue(self, of: MessageRow) -> list[MessageRow]:
         """The unfinished messages of its recipient and order, in their order."""
         of_order = self._by_order[of.order_seq]
-        queue = [row for row in of_order if row.recipient == of.recipient and row.state in IN_QUEUE]
+        mine = (row for row in of_order if (row.recipient, row.is_past) == (of.recipient, of.is_past))
+        queue = [row for row in mine if row.state in IN_QUEUE]
         queue.sort(key=lambda row: (row.queue_place, row.seq))
         return queue
 
@@ -315,7 +319,8 @@ class Batch(Snapshot):
     def _flush_orders(self) -> None:
         new, old = [], []
         for row in self._dirty_orders.values():
-            stored = StoredOrder(row.seq, row.order.ref, int(row.order.held), row.last_event, encode(row.order))
+            order = row.order
+            stored = StoredOrder(row.seq, order.ref, int(order.held), order.began, row.last_event, encode(order))
             if row.is_new:
                 new.append(ORDER.inserted(stored))
             else:
@@ -331,7 +336,7 @@ class Batch(Snapshot):
         turned = [(row.seq, row.open) for row in dirty if row.open != self._was_open[row.seq]]
         _SET_OPEN.execute(self.db, turned)
         for row in self._new_messages:
-            if row.ready and row.state is State.QUEUED and row.due_at <= self.now:
+            if row.ready and row.state is State.QUEUED and row.due_at <= self.now and not row.is_past:
                 self.fresh.append(Due(row.message(), self._events[row.seq], self.orders[row.order_ref].order))
             else:
                 dirty.append(row)

@@ -5,13 +5,14 @@ and its body of the last. On each of them more people may stand than the one who
 """
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from outbox.answers import TYPE as ANSWER
 from outbox.model import Customer, Event, Order, OrderFields, Posted
-from outbox.orders import OF_MONEY, is_given_out_again, moves_status, project
+from outbox.orders import OF_MONEY, known_of, moves_status, project
 from outbox.person_index import Addresses, PersonIndex
 from outbox.queries import Queries
 from outbox.rows import decode_addresses, decode_event, decode_order
@@ -96,16 +97,33 @@ def lives_of(db: sqlite3.Connection, index: PersonIndex, row: int) -> Sequence[L
 
 def _parts(db: sqlite3.Connection, index: PersonIndex, ref: str) -> Sequence[Sequence[Told]]:
     parts = list[list[Told]]()
-    order: Order | None = None
-    for seq, source, id, type, _, at, _, raw in db.execute(_VIEWS["events_of_order"], {"ref": ref}).fetchall():
-        event = decode_event(raw) if raw else Event(id, type, OrderFields(ref))
-        posted = Posted(source, event, raw, at)
-        if order is None or is_given_out_again(order, posted):
+    for seq, posted, after, is_first in _in_turn(db.execute(_VIEWS["events_of_order"], {"ref": ref}).fetchall()):
+        if is_first:
             parts.append([])
-        order = project(order, posted)
-        addresses = index.digests_of(event.customer) if event.customer else {}
-        parts[-1].append(Told(seq, source, event, addresses, order))
+        addresses = index.digests_of(posted.event.customer) if posted.event.customer else {}
+        parts[-1].append(Told(seq, posted.source, posted.event, addresses, after))
     return parts
+
+
+def _in_turn(events: Iterable[Sequence[Any]]) -> Iterator[tuple[int, Posted, Order, bool]]:
+    """The events of a row, each with its order after it, and whether it is the first of that."""
+    order: Order | None = None
+    for seq, source, id, type, ref, at, actor, raw in events:
+        event = decode_event(raw) if raw else Event(id, type, OrderFields(ref))
+        posted = Posted(source, event, raw, at, actor)
+        before = known_of(order, posted)
+        order = project(before, posted)
+        yield seq, posted, order, before is None
+
+
+def past_order(events: Iterable[Sequence[Any]], event_seq: int) -> Order | None:
+    """The order that one of these events of a row is of, as it stood when its number was given out again; None: it is not among them."""
+    found, is_its_own = None, False
+    for seq, _, after, is_first in _in_turn(events):
+        if is_first and is_its_own:
+            break
+        found, is_its_own = after, is_its_own or seq == event_seq
+    return found if is_its_own else None
 
 
 def _messages(db: sqlite3.Connection, index: PersonIndex, row: int) -> Sequence[Sent]:

@@ -224,6 +224,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Who first said where it stands; "" before anybody did."""
     tellers: dict[str, Tellers] = {}
     """By type, of payments that came through, returns and refunds."""
+    began: int = 0
+    """The number of the event that gave its number out again: what is older is of the order that had it before. 0: none did."""
 
 
 # ---------------------------------------------------------------- what goes out

@@ -91,7 +91,8 @@ def project(order: Order | None, posted: Posted) -> Order:
     paid for it or make it, says nothing to them.
     """
     at = happened_at(posted)
-    if order is None or is_given_out_again(order, posted):
+    order = known_of(order, posted)
+    if order is None:
         return _first(posted, at)
     event, now = posted.event, posted.received_at
     is_old = _is_of_money_alone(order, posted) or _is_older(at, order.news_at, now)
@@ -181,6 +182,11 @@ def _speaks_for_it(order: Order, source: str) -> bool:
     return source in (order.status_source, order.told_by or order.source)
 
 
+def known_of(there: Order | None, posted: Posted) -> Order | None:
+    """What is known of its order before this event: nothing where it is the first to have the number, or gets it anew."""
+    return None if there is None or is_given_out_again(there, posted) else there
+
+
 def is_given_out_again(order: Order, posted: Posted) -> bool:
     """Whether its number is another order's by now: a till that counts anew each day places one for somebody else, after the end of that.
     Nothing that was known holds for it: least of all where its customer is reached."""
@@ -266,11 +272,16 @@ def is_settled(trigger: str, order: Order) -> bool:
     """Whether news of that type is not so any more, by where its order stands: it was paid, or is paid otherwise, is at an end, or has stepped
     back from where the news calls somebody to the shop."""
     if order.status in _OVER and order.status != trigger:
-        return trigger in UNPAID or (moves_status(trigger) and trigger not in ENDS)
+        return ends_with_its_order(trigger)
     if trigger in UNPAID:
         placed = order.status in ("order.placed", "order.confirmed") and order.status_at >= order.payment_at
         return order.payment == PAID or (placed and order.status_source == order.payment_source)
     return trigger in _HANDED_OVER and 0 < rank(order.status) < rank(trigger)
+
+
+def ends_with_its_order(trigger: str) -> bool:
+    """Whether news of that type is not so any more once its order is over."""
+    return trigger in UNPAID or (moves_status(trigger) and trigger not in ENDS)
 
 
 def rank(status: str) -> int:

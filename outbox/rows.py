@@ -59,6 +59,7 @@ class StoredOrder(msgspec.Struct, frozen=True):
     seq: int
     ref: str
     held: Annotated[int, CHANGES]
+    began: Annotated[int, CHANGES]
     last_event: Annotated[int, CHANGES]
     body: Annotated[bytes, CHANGES, BLOB]
 
@@ -127,11 +128,18 @@ class MessageRow(msgspec.Struct, array_like=True):
     body: Annotated[str, BLOB]
     event_id: Annotated[str, Joined("e.id")]
     order_ref: Annotated[str, Joined("o.ref")]
-    order_held: Annotated[int, Joined("o.held")]
+    order_held: Annotated[int, Joined("o.held AND m.event_seq >= o.began")]
+    order_began: Annotated[int, Joined("o.began")]
 
     @property
     def open(self) -> int:
         return int(self.state in OPEN)
+
+    @property
+    def is_past(self) -> bool:
+        """Whether it is of the order that had the number before: nothing that the present one is told of, waits for or is held by is
+        for it."""
+        return self.event_seq < self.order_began
 
     @property
     def family(self) -> str:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import msgspec
 from outbox.errors import NotFound
 from outbox.ledger import ConsentWord, stopped
 from outbox.model import Order, State
-from outbox.orders import is_settled, moves_status
+from outbox.orders import ends_with_its_order, is_settled, moves_status
 from outbox.outcome import ReceiptState
 from outbox.queries import Queries
 from outbox.rows import OPEN, AttemptRow, MessageRow, decode_attempts, decode_messages, decode_order, encode
@@ -222,48 +222,54 @@ class Snapshot:
 
     def is_outdated(self, row: MessageRow) -> bool:
         """Whether a newer message of its family took its place, or would have had it not left by then."""
-        values = {"order": row.order_seq, "event": row.event_seq, "recipient": row.recipient, "family": row.family}
+        values = {**_named(row), "family": row.family}
         newer = {seq: State(state) for seq, state in self.db.execute(_SQL["newer"], values).fetchall()}
-        newer |= {
-            other.seq: other.state
-            for other in self._by_order[row.order_seq]
-            if other.supersedes and other.event_seq > row.event_seq and other.recipient == row.recipient
-        }
+        newer |= {other.seq: other.state for other in self._later(row) if other.supersedes}
         return bool(row.supersedes) and any(state in _TAKES_ITS_PLACE for state in newer.values())
 
     def is_told_by_a_person(self, row: MessageRow) -> bool:
         """Whether staff told its recipient of the same meanwhile: their entries name no way."""
-        values = {"order": row.order_seq, "event": row.event_seq, "recipient": row.recipient, "trigger": row.trigger}
+        values = {**_named(row), "trigger": row.trigger}
         entries = {seq: State(state) for seq, state in self.db.execute(_SQL["told_by_a_person"], values).fetchall()}
         entries |= {
-            other.seq: other.state
-            for other in self._by_order[row.order_seq]
-            if not other.via
-            and other.event_seq > row.event_seq
-            and (other.recipient, other.trigger) == (row.recipient, row.trigger)
+            other.seq: other.state for other in self._later(row) if not other.via and other.trigger == row.trigger
         }
         return bool(entries) and entries[max(entries)] is State.DELIVERED
+
+    def _later(self, row: MessageRow) -> Iterator[MessageRow]:
+        """Those of the batch that tell its recipient of what happened to its order later."""
+        for other in self._by_order[row.order_seq]:
+            is_of_it = (other.recipient, other.is_past) == (row.recipient, row.is_past)
+            if is_of_it and other.event_seq > row.event_seq:
+                yield other
 
     def adopted(self) -> Sequence[MessageRow]:
         """All messages in the batch's view."""
         return tuple(self._rows.values())
 
     def open_of(self, order_seq: int) -> list[MessageRow]:
-        """The order's messages that something still works on."""
-        return [row for row in self._by_order[order_seq] if row.state in OPEN]
+        """The order's messages that something still works on, and none of the order that had its number before."""
+        return [row for row in self._by_order[order_seq] if row.state in OPEN and not row.is_past]
 
     def is_settled(self, row: MessageRow) -> bool:
-        """Whether what it tells of is not so any more, by where its order stands."""
+        """Whether what it tells of is not so any more, by where its order stands. One whose number another has is at its end."""
+        stays = row.manual or (moves_status(row.trigger) and not row.supersedes)
+        if row.is_past:
+            return not stays and ends_with_its_order(row.trigger)
         known = next((order.order for order in self.orders.values() if order.seq == row.order_seq), None)
         if known is None:
             (body,) = self.db.execute(_SQL["order_body"], {"seq": row.order_seq}).fetchone()
             known = decode_order(body)
-        stays = row.manual or (moves_status(row.trigger) and not row.supersedes)
         return not stays and is_settled(row.trigger, known)
 
     def stop_of(self, digest: str, medium: str) -> ConsentWord | None:
         """The word by which nothing of that medium may go to that address; None: it may."""
         return stopped(self.words.get(digest, ()), medium)
+
+
+def _named(row: MessageRow) -> dict[str, object]:
+    """To whom it goes, and of what, for those who look for what tells of that later."""
+    return {"order": row.order_seq, "began": row.order_began, "event": row.event_seq, "recipient": row.recipient}
 
 
 def _json(values: Mapping[str, object]) -> dict[str, str]:

@@ -3,12 +3,17 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+
+import msgspec
 
 from outbox.accept import Accept
 from outbox.attempts import Begin, Interrupt, InTurn, Refusal, Rescue, Settle, Uncount
 from outbox.errors import OutboxError, StorageBusy, StorageFull
-from outbox.model import Acceptance, Attempt, Due, Message, Planner, Posted, Rendered, State, Transition
+from outbox.lives import past_order
+from outbox.model import Acceptance, Attempt, Due, Message, Order, Planner, Posted, Rendered, State, Transition
 from outbox.moves import LetPass, Move
+from outbox.orders import project
 from outbox.outcome import Outcome
 from outbox.queries import Queries
 from outbox.rows import decode_attempts, decode_dues, encode
@@ -19,6 +24,7 @@ from outbox.staff import Cancel, Hold, Retry, TakeBack
 from outbox.store import Store
 
 _SQL = Queries("spool.sql")
+_VIEWS = Queries("views.sql")
 
 MOST_TYPES = 100
 """Types that are counted: their names come from outside."""
@@ -96,7 +102,7 @@ class Spool:
         """Queued messages at that channel whose time has come and that are first in their queue, by (priority, due_at, seq).
         `exclude`: message seqs not to bring."""
         text = await self._store.value(_SQL["due"], channel=channel, now=now, limit=limit, exclude=_json(exclude))
-        return self._store.decoded(_dues, text)
+        return await self._dues(text)
 
     async def due_offline(
         self, channel: str, *, now: int, down_for: float, limit: int, exclude: Collection[int] = ()
@@ -106,13 +112,27 @@ class Spool:
         text = await self._store.value(
             _SQL["due_offline"], channel=channel, now=now, down_for=down_for, limit=limit, exclude=_json(exclude)
         )
-        return self._store.decoded(_dues, text)
+        return await self._dues(text)
 
     async def waiting(self, channel: str, *, after: int, limit: int) -> list[Due]:
         """All that is queued at that channel, due or not, with a seq above `after`, by seq: for sweeps over a channel that
         can't send."""
         text = await self._store.value(_SQL["waiting"], channel=channel, after=after, limit=limit)
-        return self._store.decoded(_dues, text)
+        return await self._dues(text)
+
+    async def _dues(self, text: str | None) -> list[Due]:
+        """Each with its own order, though another may have its number by now."""
+        dues = self._store.decoded(_dues, text)
+        past = {n: due for n, due in enumerate(dues) if due.message.event_seq < due.order.began}
+        for n, due in past.items():
+            dues[n] = msgspec.structs.replace(due, order=await self._past_order(due))
+        return dues
+
+    async def _past_order(self, due: Due) -> Order:
+        events = await self._store.rows(_VIEWS["events_of_order"], ref=due.order.ref)
+        of_the_past = [event for event in events if event[0] < due.order.began]
+        found = self._store.decoded(partial(past_order, event_seq=due.message.event_seq), of_the_past)
+        return found or project(None, Posted("", due.event, b"", due.message.created_at))
 
     async def channels_beside(self, channels: Collection[str]) -> Sequence[str]:
         """The channels beside these at which something is queued."""
@@ -122,7 +142,7 @@ class Spool:
         """Messages of unknown outcome that are to be looked up, each with the attempt in question; `beside` these channels."""
         dues, attempts = await self._store.row(_SQL["unknowns"], now=now, limit=limit, beside=_names(beside))
         newest = self._store.decoded(_by_message, attempts)
-        return [(due, newest[due.message.seq]) for due in self._store.decoded(_dues, dues)]
+        return [(due, newest[due.message.seq]) for due in await self._dues(dues)]
 
     async def next_due(self, channel: str) -> int | None:
         """The earliest moment (ms) at which `due(channel)` may have something; None: nothing waits there."""

@@ -45,7 +45,7 @@ class Hold(Operation[None]):
         source, target = (State.QUEUED, State.HELD) if self._held else (State.HELD, State.QUEUED)
         reason = ON_HOLD if self._held else RELEASED
         for row in batch.adopted():
-            if row.order_seq == order.seq:  # what is over may begin anew in this very transaction
+            if row.order_seq == order.seq and not row.is_past:  # what is over may begin anew in this very transaction
                 row.order_held = int(self._held)
         for row in batch.open_of(order.seq):
             if row.state is source and not row.manual:

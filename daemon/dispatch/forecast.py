@@ -18,7 +18,7 @@ from daemon.planner.sms_text import SmsSize, measure
 from outbox import Outbox, harmless
 from outbox.clock import Clock
 from outbox.model import Due, Medium, Message, Order, PlannedMessage, Planner, Posted, Rendered, State
-from outbox.orders import project
+from outbox.orders import known_of, project
 from outbox.reasons import ON_HOLD, Reason
 
 
@@ -66,8 +66,9 @@ class Forecast:
 
     async def of(self, order: Order | None, posted: Posted, plan: Planner) -> list[Foreseen]:
         """The messages that this event would lead to."""
-        after = project(order, posted)
-        return [await self._one(each, posted, after) for each in plan(posted, order, after).messages]
+        before = known_of(order, posted)
+        after = project(before, posted)
+        return [await self._one(each, posted, after) for each in plan(posted, before, after).messages]
 
     async def _one(self, message: PlannedMessage, posted: Posted, order: Order) -> Foreseen:
         """By the first channel that can be used now or soon and does not pass it on; where all pass it on, by the first of them."""

@@ -149,7 +149,7 @@ SELECT seq, outcome, receipt FROM tried;
 -- newer: the messages of an order's later events that take the place of older ones for that recipient. That staff told it themselves counts
 -- while it is the last word on it: they may have taken it back.
 SELECT seq, state FROM message AS m
-WHERE order_seq = :order AND event_seq > :event AND recipient = :recipient AND supersedes = 1
+WHERE order_seq = :order AND event_seq > :event AND (event_seq < :began) = (:event < :began) AND recipient = :recipient AND supersedes = 1
     AND substr(trigger, 1, length(:family) + 1) = :family || '.'
     AND NOT (via = '' AND EXISTS (
         SELECT 1 FROM message AS n WHERE n.order_seq = m.order_seq AND n.event_seq > m.event_seq
@@ -158,7 +158,7 @@ WHERE order_seq = :order AND event_seq > :event AND recipient = :recipient AND s
 
 -- told_by_a_person: the entries of an order's later events by which staff told that recipient of this very thing, or had not after all.
 SELECT seq, state FROM message
-WHERE order_seq = :order AND event_seq > :event AND recipient = :recipient AND trigger = :trigger AND via = '';
+WHERE order_seq = :order AND event_seq > :event AND (event_seq < :began) = (:event < :began) AND recipient = :recipient AND trigger = :trigger AND via = '';
 
 -- is_forgotten: whether an event's content was taken out.
 SELECT length(raw) = 0 FROM event WHERE seq = :seq;

@@ -8,8 +8,8 @@ CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> 
 
 -- open_of: the same of open orders: ref, status, whether the customer may have got what that status says, and body.
 SELECT o.ref, coalesce(o.body ->> '{order.status}', ''), EXISTS (
-    SELECT 1 FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.trigger = o.body ->> '{order.status}'
-        AND m.state IN ('sent', 'delivered', 'unknown')
+    SELECT 1 FROM message AS m WHERE m.order_seq = o.seq AND m.event_seq >= o.began AND m.recipient = 'customer'
+        AND m.trigger = o.body ->> '{order.status}' AND m.state IN ('sent', 'delivered', 'unknown')
 ), o.body
 FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'
 CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether')

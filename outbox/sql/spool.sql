@@ -79,7 +79,7 @@ WITH RECURSIVE tried (receipt, earlier) AS (
     UNION ALL
     SELECT a.receipt, a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.earlier
 )
-SELECT m.pending_state = '' AND (m.manual = 1 OR o.held = 0) AND NOT EXISTS (SELECT 1 FROM tried WHERE receipt IN ('delivered', 'read'))
+SELECT m.pending_state = '' AND (m.manual = 1 OR o.held = 0 OR m.event_seq < o.began) AND NOT EXISTS (SELECT 1 FROM tried WHERE receipt IN ('delivered', 'read'))
 FROM message AS m CROSS JOIN orders AS o ON o.seq = m.order_seq WHERE m.seq = :seq;
 
 -- shift_slice: the end of the next slice of messages.

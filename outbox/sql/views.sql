@@ -39,7 +39,8 @@ WHERE seq > (SELECT coalesce(max(seq), 0) - 5000 FROM orders) AND body ->> '{ord
 SELECT '[' || group_concat(r.row) || ']'
 FROM json_each(:refs) AS w CROSS JOIN orders AS o ON o.ref = w.value
 CROSS JOIN message_row AS r ON r.seq = (
-    SELECT m.seq FROM message AS m WHERE m.order_seq = o.seq AND m.recipient = 'customer' AND m.trigger = o.body ->> '{order.status}'
+    SELECT m.seq FROM message AS m
+    WHERE m.order_seq = o.seq AND m.event_seq >= o.began AND m.recipient = 'customer' AND m.trigger = o.body ->> '{order.status}'
     ORDER BY m.state = 'superseded' OR m.via = '' AND EXISTS (
         SELECT 1 FROM message AS n WHERE n.order_seq = m.order_seq AND n.seq >= m.seq AND n.recipient = m.recipient
         AND n.trigger = m.trigger AND n.via = '' AND n.reason_code = 'undone'
@@ -131,6 +132,7 @@ WHERE m.state = 'failed' AND m.state IN ('failed', 'expired', 'suppressed', 'can
         SELECT 1 FROM message AS n
         WHERE n.order_seq = m.order_seq AND n.event_seq > m.event_seq AND n.recipient = m.recipient AND n.trigger = m.trigger
             AND n.trigger <> :own_words AND n.state <> 'superseded' AND n.reason_code <> 'undone'
+            AND (SELECT (m.event_seq < o.began) = (n.event_seq < o.began) FROM orders AS o WHERE o.seq = m.order_seq)
             AND (n.via = '' OR n.manual OR n.trigger LIKE 'order.%')
             AND NOT (n.via = '' AND EXISTS (
                 SELECT 1 FROM message AS b WHERE b.order_seq = n.order_seq AND b.seq > n.seq AND b.recipient = n.recipient

@@ -25,7 +25,8 @@ from tests.support.at_vendor import bench
 from tests.support.channel_case import EMAIL
 from tests.support.fake_clock import FakeClock
 from tests.support.gsm import MemoryNotes
-from tests.support.outbox_box import NOW, PHONE, accept_one, open_box, planned, send
+from tests.support.outbox_box import NOW, PHONE, accept_one, open_box, planned, plans, send
+from tests.support.outbox_box import posted as event
 
 Hear = Callable[..., Any]
 
@@ -139,6 +140,17 @@ async def test_whose_number_an_order_has_no_more_does_not_answer_for_its_custome
         await accept_one(shop.box, id="right", type="staff.contact", customer=right)
         reply = await shop.hears("yes")
         assert (reply.action, reply.order_ref, (await shop.order()).answer) == ("", "B-1", "")
+
+
+async def test_what_yesterdays_customer_was_asked_is_not_answered_by_todays(tmp_path: Path) -> None:
+    """Their order has its number now, and nobody has asked them yet."""
+    ada = {"name": "Ada", "phone": PHONE}
+    async with counter(tmp_path) as shop:
+        await told(shop.box, "order.out_of_stock", name="Kofi", phone="+447700900456")
+        await shop.box.spool.accept(event("over", "order.completed"), plans())
+        for type in ("order.placed", "order.out_of_stock"):
+            await shop.box.spool.accept(event(f"ada-{type}", type, customer=ada), plans())
+        assert (await shop.hears("yes")).action == ""
 
 
 async def test_a_yes_to_nothing_or_to_one_of_two_questions_answers_none(tmp_path: Path) -> None:

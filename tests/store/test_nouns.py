@@ -62,8 +62,8 @@ def at_default(noun: msgspec.Struct, *, but: Iterable[str] = ()) -> list[str]:
     ]
 
 
-_WRITTEN_BACK = ("arrived_at", "answer", "answer_at")
-"""What an order has from replies, not from events."""
+_WRITTEN_BACK = ("arrived_at", "answer", "answer_at", "began")
+"""What an order has from replies, or where its number is given out again, not from what its events say."""
 _EARLIER = ("after_sale_source",)
 """What only orders of earlier releases have."""
 
@@ -91,7 +91,7 @@ async def test_an_order_keeps_every_field(tmp_path: Path) -> None:
         (read,) = await box.views.orders_by_ref(["B-9"])
     assert read == msgspec.structs.replace(meant, held=True)
     assert at_default(read, but=(*_WRITTEN_BACK, *_EARLIER)) == []
-    answered = msgspec.structs.replace(read, arrived_at=NOW, answer="yes", answer_at=NOW)
+    answered = msgspec.structs.replace(read, arrived_at=NOW, answer="yes", answer_at=NOW, began=7)
     assert decode_order(encode(answered)) == answered
 
 
