@@ -57,6 +57,8 @@ class Accept(Operation[Acceptance]):
         after = project(before, posted)
         if there is not None and before is None:
             after = msgspec.structs.replace(after, began=seq)
+        if before is not None and before.customer != after.customer:
+            batch.calls_off = True
         order = self._keep_order(batch, known, after)
         batch.events[key] = (seq, posted.raw)
         batch.new_events.append(

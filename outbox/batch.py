@@ -79,7 +79,7 @@ class Batch(Snapshot):
         self.ready: dict[str, int] = {}
         """By channel, the earliest moment (ms) at which one of its messages that this batch made ready is due."""
         self.calls_off = False
-        """Whether something that is under way may not be wanted any more: it is looked at again before it leaves."""
+        """Whether something that is under way may not be wanted any more, or not there: it is looked at again before it leaves."""
         self.fresh: list[Due] = []
         """New messages that may go at once, whole: whoever sends them need not read them again."""
         self._events: dict[int, Event] = {}

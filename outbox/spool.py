@@ -188,12 +188,13 @@ class Spool:
 
     @property
     def called_off(self) -> int:
-        """Grows whenever something that is under way may not be wanted any more: then `is_wanted` tells."""
+        """Grows whenever something that is under way may not be wanted any more, or not there: then `wanted` tells."""
         return self._store.called_off
 
-    async def is_wanted(self, attempt: Attempt) -> bool:
-        """Whether it is to leave still: not superseded, cancelled or held since it was put on record."""
-        return bool(await self._store.value(_SQL["is_wanted"], seq=attempt.message_seq))
+    async def wanted(self, attempt: Attempt) -> Due | None:
+        """Its message as it stands; None: it is not to leave any more, but superseded, cancelled or held since it was put on record."""
+        found = await self._dues(await self._store.value(_SQL["wanted"], seq=attempt.message_seq))
+        return found[0] if found else None
 
     async def settle(
         self, attempt: Attempt, outcome: Outcome, to: Transition, *, poll_at: int | None = None

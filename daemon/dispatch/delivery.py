@@ -94,10 +94,13 @@ class Delivery:
 
     async def deliver(self, lane: Lane, channel: Channel, due: Due) -> Message | None:
         """Try it once on that channel, or move it where the last look says. Returns it as it is then; None: it was elsewhere."""
-        message = due.message
+        message, called_off = due.message, self._box.spool.called_off
         if message.audience == "customer":
             await self._hold()
         now = self._clock.now()
+        if self._box.spool.called_off != called_off:  # it is read anew
+            lane.nothing_left(now)
+            return None
         try:
             prepared, spent = await self._prepare(lane, channel, due, now)
         except (StorageBusy, StorageFull) as error:
@@ -227,8 +230,7 @@ class Delivery:
             if not begun.opted_out:
                 return None
             return await self._pass_over(lane, message, PassOver(begun.reason, opted_out=True))
-        media = (channel.medium, *channel.heeded(message.trigger))
-        wanted = partial(self._is_wanted, message, begun, media, called_off)
+        wanted = partial(self._is_wanted, channel, begun, called_off)
         outcome = await self._send_in_turn(lane, channel, begun, out, wanted, is_probe=is_probe)
         if outcome is None:
             self._nothing_left(lane, spent, units)
@@ -300,16 +302,16 @@ class Delivery:
                 await self._box.spool.interrupt(begun)
             raise
 
-    async def _is_wanted(self, message: Message, begun: Attempt, media: Sequence[Medium], called_off: int) -> bool:
-        """Looked at once more if anything was called off since it was about to be put on record: by a newer message, by staff, or by its
-        recipient."""
+    async def _is_wanted(self, channel: Channel, begun: Attempt, called_off: int) -> bool:
+        """Looked at once more if since it was about to be put on record anything was called off, or somebody is reached elsewhere."""
         if self._box.spool.called_off == called_off:
             return True
-        if not await self._box.spool.is_wanted(begun):
+        due = await self._box.spool.wanted(begun)
+        if due is None or not self._preparer.goes_to(due, channel, begun.address):
             return False
-        if not begun.address or message.policy.answers in SAID_TO_ALL:
+        if not begun.address or due.message.policy.answers in SAID_TO_ALL:
             return True
-        return await self._blocked(media, begun.address) is None
+        return await self._blocked((channel.medium, *channel.heeded(due.message.trigger)), begun.address) is None
 
     def _is_shut(self, lane: Lane, *, is_probe: bool) -> bool:
         shut = lane.paused_by is not None or (lane.breaker.is_open and not is_probe)

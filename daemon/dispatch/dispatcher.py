@@ -151,6 +151,9 @@ class Dispatcher:
     async def _turn(self, lane: Lane, ready: deque[Due], sends: asyncio.TaskGroup) -> float | None:
         """Start all that may start; seconds until there may be more (None: until something wakes the lane)."""
         lane.resume_if_due(self._clock.monotonic())
+        if lane.called_off != self._box.spool.called_off:
+            lane.called_off = self._box.spool.called_off
+            self._drop(lane, ready)
         if lane.channel is None or not lane.usable(self._clock.now()):
             self._drop(lane, ready)
             left = await self._sweep(lane, move_on=True)

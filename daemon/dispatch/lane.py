@@ -78,6 +78,8 @@ class Lane:
         self.wake = asyncio.Event()
         self.handed: deque[Due] = deque()
         """Messages that came in a moment ago, for the pump to take as they are."""
+        self.called_off = 0
+        """How far (`spool.called_off`) what its pump has brought is known to be wanted."""
         self.is_caught_up = False
         """Its pump has taken up all that is due, and nothing that it was not handed became so since: there is nothing to read."""
         self.next_due: int | None = None

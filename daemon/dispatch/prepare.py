@@ -87,8 +87,7 @@ class Preparer:
             wanted = " or ".join(channel.address_kinds) or "destination"
             kinds = list(channel.address_kinds)
             yield PassOver(Reason(f"no usable {wanted} for {channel.title}", "no_address", kinds=kinds))
-        declined = [medium for medium in (channel.medium, *channel.heeded(message.trigger)) if _declined(due, medium)]
-        if message.audience == "customer" and declined:
+        if declined := _declined(due, channel):
             words = f"the customer does not want {declined[0]}"
             yield PassOver(Reason(words, "declined", media=declined[:1]), opted_out=True)
         if quiet := self._quiet(due, channel, now):
@@ -100,6 +99,10 @@ class Preparer:
         if expires_at is not None and now >= expires_at and self._clock_sure():
             return Transition(state=State.EXPIRED, reason=Reason("too late to be of use", "too_late"), counts=False)
         return None
+
+    def goes_to(self, due: Due, channel: Channel, address: str) -> bool:
+        """Whether its recipient is still reached there by that channel, and wants it."""
+        return (self.address(due, channel) or "") == address and not _declined(due, channel)
 
     def address(self, due: Due, channel: Channel) -> str | None:
         return _at(due, channel, self._addresses(due))
@@ -198,9 +201,12 @@ def _happened(due: Due) -> int:
     return taken if occurred is None else min(to_ms(occurred), taken)
 
 
-def _declined(due: Due, medium: str) -> bool:
+def _declined(due: Due, channel: Channel) -> list[str]:
+    """The media of that channel that the customer does not want."""
+    if due.message.audience != "customer":
+        return []
     consent: Mapping[str, bool] = due.order.customer.consent or {}
-    return consent.get(medium) is False
+    return [medium for medium in (channel.medium, *channel.heeded(due.message.trigger)) if consent.get(medium) is False]
 
 
 def _locale(due: Due, settings: Settings) -> str:

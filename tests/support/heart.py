@@ -15,6 +15,7 @@ import daemon.engine
 from daemon.channels import registry
 from daemon.channels.base import ReceiptUpdate
 from daemon.config import Settings
+from daemon.dispatch.delivery import Hold, at_once
 from daemon.engine import Engine
 from daemon.http import Http, open_http
 from daemon.planner.render import Renderer
@@ -72,7 +73,7 @@ def shop_without(channel: str | None) -> Settings:
 class Heart:
     """`async with Heart(folder) as heart`. The providers and the clock are there before the process, and after it."""
 
-    def __init__(self, folder: Path, settings: Settings | None = None, *, seed: int = 7) -> None:
+    def __init__(self, folder: Path, settings: Settings | None = None, *, seed: int = 7, hold: Hold = at_once) -> None:
         self.still = Stillness()
         self.clock = FakeClock(still=self.still)
         self.providers = Providers(self.clock)
@@ -81,6 +82,7 @@ class Heart:
         self._kills = 0
         self._running: asyncio.Task[None] | None = None
         self._folder = folder
+        self._hold = hold
         self.rng = random.Random(seed)
 
     async def __aenter__(self) -> "Heart":
@@ -166,6 +168,7 @@ class Heart:
                 self.rng,
                 clock_trusted=self.watch.trusted,
                 clock_sure=self.watch.sure,
+                hold=self._hold,
             )
         engine.uplink._connect = self.providers.connect
         return engine

@@ -1,0 +1,68 @@
+"""A number that is put right, and what a customer does not want any more, hold for what is under way to them already."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.heart import Heart, shop
+from tests.support.scripted import TOOK
+
+WRONG = "+447700900123"
+RIGHT = "+447700900456"
+ROUTES = [{"on": "order.ready", "to": "customer", "via": ["twilio", "sendgrid"]}]
+BUSY_TEXTS = {"twilio": {"concurrency": 1}, "sendgrid": {"concurrency": 1}}
+
+
+def ada(**changes: Any) -> dict[str, Any]:
+    return {"name": "Ada", "phone": WRONG, "email": "ada@example.com"} | changes
+
+
+def went_to(heart: Heart) -> dict[str, str]:
+    return {one.out.order_ref: one.out.to for one in heart.providers.arrived}
+
+
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [(ada(phone=RIGHT), RIGHT), (ada(consent={"sms": False}), "ada@example.com")],
+    ids=["number", "wish"],
+)
+async def test_it_holds_for_what_waits_for_the_fleets_opt_outs(
+    tmp_path: Path, said: dict[str, Any], address: str
+) -> None:
+    """The line is back, and the first messages wait for headquarters: the text went to the number that staff had put right meanwhile."""
+    asked = asyncio.Event()
+
+    async def hold() -> None:
+        await asked.wait()
+
+    async with Heart(tmp_path, shop(route=ROUTES), hold=hold) as heart:
+        await heart.tell("e1", "order.ready", customer=ada())
+        await heart.tell("e2", "order.changed", customer=said)
+        assert heart.providers.left == []
+        asked.set()
+        await heart.still()
+        assert went_to(heart) == {"B-1": address}
+
+
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [(ada(phone=RIGHT), RIGHT), (ada(consent={"sms": False}), "ada@example.com")],
+    ids=["number", "wish"],
+)
+async def test_it_holds_for_what_waits_for_room(tmp_path: Path, said: dict[str, Any], address: str) -> None:
+    """A provider answers slowly: what is on record, and what is read, wait behind what it has."""
+    async with Heart(tmp_path, shop(route=ROUTES, channels=BUSY_TEXTS)) as heart:
+        heart.providers.waits = True
+        refs = [f"B-{n}" for n in range(6)]
+        for n, ref in enumerate(refs):
+            await heart.tell(f"e{n}", "order.ready", ref, customer=ada())
+        assert len(heart.providers.left) == 1
+        for n, ref in enumerate(refs):
+            await heart.tell(f"c{n}", "order.changed", ref, customer=said)
+        heart.providers.waits = False
+        await heart.answer(TOOK)
+        await heart.pass_time(60)
+        assert went_to(heart) == {"B-0": WRONG, **dict.fromkeys(refs[1:], address)}
+        assert [len(await heart.attempts(await heart.message(ref))) for ref in refs] == [1] * 6
