@@ -185,9 +185,14 @@ class Settle(Operation[Message]):
 
     def apply(self, batch: Batch) -> Message:
         row, attempt = batch.message(self._attempt.message_seq), batch.attempt(self._attempt.seq)
-        if attempt.outcome is None or (attempt.outcome == "unknown" and row.state is State.UNKNOWN):
+        if attempt.outcome is None or self._resolves(row, attempt):
             self._end(batch, row, attempt)
         return row.message()
+
+    def _resolves(self, row: MessageRow, attempt: AttemptRow) -> bool:
+        """Whether it is what its message is in doubt about: that an earlier one did not arrive says nothing of a later one."""
+        is_in_doubt = attempt.outcome == "unknown" and row.state is State.UNKNOWN
+        return is_in_doubt and (attempt.n == row.tries or isinstance(self._outcome, Accepted))
 
     def _end(self, batch: Batch, row: MessageRow, attempt: AttemptRow) -> None:
         counted = attempt.outcome is not None and bool(attempt.counts)
