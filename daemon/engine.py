@@ -50,6 +50,9 @@ from outbox.model import Medium, Message, State
 
 log = structlog.get_logger(__name__)
 
+DOWN_SINCE = "uplink.down_since"
+"""The note of an outage that lasts, since when (ms): the next process begins in it."""
+
 
 class Engine:
     """Built from settings without IO; raises ConfigError for what can't be meant. `run` works until `stop`."""
@@ -70,6 +73,7 @@ class Engine:
         self.settings = settings
         self._on_line_up = on_line_up
         self._box = box
+        self._clock_trusted = clock_trusted
         self._http = http
         self._clock = clock
         surroundings = Surroundings(clock=clock, rng=rng, notes=box.notes, country=settings.store.country)
@@ -174,7 +178,10 @@ class Engine:
         self._is_recalled = True
 
     async def _recall_line(self) -> None:
-        """An operator's word on it. One that can't be read any more is none."""
+        """What was seen of it, and an operator's word on it. One that can't be read any more is none."""
+        seen = await self._box.notes.get(DOWN_SINCE)
+        if seen and seen.isdecimal() and not self._is_recalled:
+            self.uplink.was_down(int(seen) if self._clock_trusted() else self._clock.now())
         forced = await self._box.notes.get("uplink.forced")
         if not forced:
             return
@@ -272,6 +279,8 @@ class Engine:
         else:
             await self._delivery.outages.went_down()
         log.warning("the line changed", state=state, why=why)
+        seen = str(self.uplink.since) if state is LineState.DOWN else ""
+        await recorded(lambda: self._box.notes.set(DOWN_SINCE, seen), self._clock)
         await self._record("uplink.changed", {"state": state, "why": why})
         self._wake()
 

@@ -100,6 +100,13 @@ class Uplink:
         if self.forced is None or self.state is before.state:
             self.state, self.since, self.down_since = before.state, before.since, before.down_since
 
+    def was_down(self, since: int) -> None:
+        """So the process before left it, since that moment (ms): it is down until a probe connects."""
+        if not self.is_down:
+            now = self._clock.now()
+            self.state, self.since = LineState.DOWN, min(since, now)
+            self.down_since = self._clock.monotonic() - (now - self.since) / 1000
+
     @property
     def is_down(self) -> bool:
         return self.state is LineState.DOWN

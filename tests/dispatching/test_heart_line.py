@@ -160,6 +160,25 @@ async def test_an_outage_outlasts_a_reload(tmp_path: Path) -> None:
         assert heart.providers.texts("sendgrid") == ["payment.failed", "order.ready"]
 
 
+@pytest.mark.parametrize("is_back", [False, True])
+async def test_an_outage_outlasts_a_restart(tmp_path: Path, is_back: bool) -> None:
+    """What waits for the modem waited for all of it again, and the record had two outages without an end between."""
+    by_modem = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
+    async with Heart(tmp_path, shop(route=[by_modem, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        since = (await heart.engine.board.uplink()).since
+        await heart.pass_time(120)
+        await heart.stop()
+        heart.providers.line_is_cut = not is_back
+        await heart.start()
+        line, left = await heart.engine.board.uplink(), len(heart.providers.left)
+        assert (line.state == "down", line.since == since) == (not is_back, not is_back)
+        await heart.tell("e1")
+        assert [one.channel for one in heart.providers.left[left:]] == ["twilio" if is_back else "modem"]
+        changes = await heart.box.audit.list(kind="uplink.changed", limit=9)
+        assert [row.detail["state"] for row in changes.items][::-1] == (["down", "up"] if is_back else ["down"])
+
+
 async def test_what_the_modem_could_not_deliver_out_of_its_turn_is_left_to_its_own_channel(tmp_path: Path) -> None:
     """The mail was never tried: it waited for the line."""
     mail_first = {"on": "order.*", "to": "customer", "via": ["sendgrid", "modem"]}
