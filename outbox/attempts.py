@@ -19,6 +19,8 @@ from outbox.writer import Operation
 Digest = Callable[[str], str]
 """The keyed digest of an address."""
 
+INTERRUPTED = "interrupted"
+"""The code of an attempt that our own process left without an outcome."""
 SAID_TO_ALL = frozenset({"stop", "help"})
 """What is answered even to whom asked for silence: that they will have it, and what this number is."""
 
@@ -303,13 +305,13 @@ class Rescue(Operation[int]):
         for seq in self._attempts:
             attempt = batch.attempt(seq)
             row = batch.message(attempt.message_seq)
-            reason = Reason("Tether stopped before the answer came", "interrupted")
-            note_outcome(attempt, Unknown(reason, code="interrupted"), at=batch.now)
+            reason = Reason("Tether stopped before the answer came", INTERRUPTED)
+            note_outcome(attempt, Unknown(reason, code=INTERRUPTED), at=batch.now)
             batch.change_attempt(attempt)
             row.attempt_count += attempt.counts
             batch.record(
                 "attempt.unknown",
-                {"n": attempt.n, "channel": attempt.channel, "code": "interrupted"},
+                {"n": attempt.n, "channel": attempt.channel, "code": INTERRUPTED},
                 row.order_ref,
                 row.id,
             )

@@ -137,9 +137,12 @@ def pass_over(
     return Transition(state=State.SUPPRESSED if opted_out else State.FAILED, reason=reason, counts=counts)
 
 
-def after_unknown(message: Message, reason: Reason, at: Situation, *, looked_up: bool = False) -> Transition:
+def after_unknown(
+    message: Message, reason: Reason, at: Situation, *, looked_up: bool = False, interrupted: bool = False
+) -> Transition:
     """The request may have arrived. First ask, then repeat where that is harmless, else as the route says: once, for each repeat may be one
-    more that is read. What is in doubt after that goes to its next channel, and where there is none staff decide."""
+    more that is read. What is in doubt after that goes to its next channel, and where there is none staff decide. `interrupted`: it was cut
+    by our own end, which says nothing of the provider, and may come twice."""
     if at.can_look_up and not looked_up:
         return Transition(state=State.UNKNOWN, reason=reason, due_at=at.now + round(LOOK_UP_AFTER * 1000))
     due_at = at.now + round(at.backoff * 1000)
@@ -150,7 +153,7 @@ def after_unknown(message: Message, reason: Reason, at: Situation, *, looked_up:
     if at.repeat_is_harmless:
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at)
     via_index = next_via_index(message, at.usable)
-    if message.policy.on_unknown == "resend" and not message.possible_duplicate:
+    if message.policy.on_unknown == "resend" and (interrupted or not message.possible_duplicate):
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at, possible_duplicate=True)
     if message.policy.on_unknown == "resend" and via_index is not None:
         return Transition(state=State.QUEUED, reason=reason, via_index=via_index, possible_duplicate=True)

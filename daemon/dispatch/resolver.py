@@ -15,6 +15,7 @@ from daemon.dispatch.lane import Lane
 from daemon.dispatch.recorded import STORAGE_WAIT
 from daemon.dispatch.uplink import Uplink
 from outbox import Outbox, harmless
+from outbox.attempts import INTERRUPTED
 from outbox.backoff import full_jitter
 from outbox.clock import Clock
 from outbox.errors import StorageBusy, StorageFull
@@ -165,7 +166,8 @@ class Resolver:
             due_at = self._clock.now() + round(answer.again * 1000)
             return Transition(state=State.UNKNOWN, reason=reason, due_at=due_at)
         del self._asked_since[attempt.seq]
-        return after_unknown(_before(due.message), reason, self._situation(due.message, channel))
+        situation = self._situation(due.message, channel)
+        return after_unknown(_before(due.message), reason, situation, interrupted=attempt.code == INTERRUPTED)
 
     def _again(self, message: Message, absent: Deferred) -> Transition:
         """At once for the first time; what never arrives is put off, and given up, like whatever fails."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from daemon.dispatch.fallback import Situation, after_unknown, decide, next_via_index, pass_over
 from outbox.model import MOVES, Message, Policy, State
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
+from outbox.reasons import Reason
 
 NOW = 1_795_521_600_000
 CHANNELS = ("twilio", "vonage", "modem", "sendgrid")
@@ -204,6 +205,11 @@ def test_the_unknown_is_repeated_and_marked_where_the_route_says_resend() -> Non
 def test_what_is_in_doubt_once_more_goes_another_way() -> None:
     to = decide(message(possible_duplicate=True), Unknown("cut"), situation())
     assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, 1, True)
+
+
+def test_what_our_own_end_cut_twice_is_repeated() -> None:
+    to = after_unknown(message(possible_duplicate=True), Reason("cut"), situation(), interrupted=True)
+    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, None, True)
 
 
 def test_what_is_in_doubt_once_more_and_has_no_other_way_is_left_to_staff() -> None:

@@ -112,7 +112,7 @@ async def test_who_had_a_number_before_takes_nothing_of_who_has_it_now(
     assert (await customer_of(box, "B-3")).name == "Ben"
     for id, state in (("p0", State.CANCELLED), ("p1", State.QUEUED), ("p2", State.QUEUED), ("b3", State.QUEUED)):
         assert await state_of(box, f"m-{id}") is state
-    assert await due_ids(box) == ["m-p1", "m-b3"], "what stood behind hers has its turn"
+    assert await due_ids(box) == ["m-p1", "m-p2", "m-b3"], "each has its turn, whoever had the number before"
     assert await box.replies.add("modem", Reply(address=CARL, text="here")) == "B-17"
     assert await counts(box, BEN) == (2, 0)
     left = everything_in(tmp_path)
