@@ -52,6 +52,8 @@ log = structlog.get_logger(__name__)
 
 DOWN_SINCE = "uplink.down_since"
 """The note of an outage that lasts, since when (ms): the next process begins in it."""
+_LONGEST_MS = 16
+"""Digits that a moment (ms) has not; a note that a failing card has spoilt may have thousands."""
 
 
 class Engine:
@@ -180,7 +182,7 @@ class Engine:
     async def _recall_line(self) -> None:
         """What was seen of it, and an operator's word on it. One that can't be read any more is none."""
         seen = await self._box.notes.get(DOWN_SINCE)
-        if seen and seen.isdecimal() and not self._is_recalled:
+        if seen and seen.isdecimal() and len(seen) < _LONGEST_MS and not self._is_recalled:
             self.uplink.was_down(int(seen) if self._clock_trusted() else self._clock.now())
         forced = await self._box.notes.get("uplink.forced")
         if not forced:

@@ -48,6 +48,8 @@ AFTER_SALE = ("return.", "refund.")
 """Families that say something of goods and money: they never move an order's stage."""
 OF_MONEY = ("payment.", *AFTER_SALE)
 """Families whose sources know who pays, who need not be whom the order is for."""
+MOST_TOLD = 20
+"""Types, and sources of each, of which an order remembers how often they were told: their names come from outside."""
 _NOTHING = re.compile(r"0+(\.0+)?")
 _SAID = tuple(name for name in OrderFields.__struct_fields__ if name not in ("ref", "promised_at"))
 """What is kept as it was said."""
@@ -137,7 +139,12 @@ def _told_once_more(order: Order, posted: Posted) -> dict[str, Tellers]:
     most, times = max(known.times.values(), default=0), known.times.get(source, 0) + 1
     is_next = times > most or (type == PAID and order.payment != PAID)
     first, nth = (source, most + 1) if is_next else (known.first, times)
-    return told | {type: Tellers(first, known.times | {source: nth})}
+    return _newest_last(told, type, Tellers(first, _newest_last(known.times, source, nth)))
+
+
+def _newest_last(known: dict[str, V], name: str, value: V) -> dict[str, V]:
+    others = [(other, had) for other, had in known.items() if other != name]
+    return dict([*others, (name, value)][-MOST_TOLD:])
 
 
 def tellers_of(order: Order) -> dict[str, Tellers]:

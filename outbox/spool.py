@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -123,13 +124,16 @@ class Spool:
     async def _dues(self, text: str | None) -> list[Due]:
         """Each with its own order, though another may have its number by now."""
         dues = self._store.decoded(_dues, text)
-        past = {n: due for n, due in enumerate(dues) if due.message.event_seq < due.order.began}
-        for n, due in past.items():
-            dues[n] = msgspec.structs.replace(due, order=await self._past_order(due))
+        events: dict[str, Sequence[Any]] = {}
+        for n, due in enumerate(dues):
+            if due.message.event_seq < due.order.began:
+                ref = due.order.ref
+                if ref not in events:
+                    events[ref] = await self._store.rows(_VIEWS["events_of_order"], ref=ref)
+                dues[n] = msgspec.structs.replace(due, order=self._past_order(due, events[ref]))
         return dues
 
-    async def _past_order(self, due: Due) -> Order:
-        events = await self._store.rows(_VIEWS["events_of_order"], ref=due.order.ref)
+    def _past_order(self, due: Due, events: Sequence[Any]) -> Order:
         of_the_past = [event for event in events if event[0] < due.order.began]
         found = self._store.decoded(partial(past_order, event_seq=due.message.event_seq), of_the_past)
         return found or project(None, Posted("", due.event, b"", due.message.created_at))

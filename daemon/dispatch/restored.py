@@ -1,5 +1,5 @@
-"""Which messages wait after a restore, or a repair that may have lost opt-outs, until staff have confirmed it: automatic texts to customers. E-mail and chat cost nothing and wake
-nobody; what staff send themselves, and what goes to the team, goes out.
+"""Which messages wait after a restore, or a repair that may have lost opt-outs, until staff have confirmed it: automatic texts to customers.
+E-mail and chat cost nothing and wake nobody; what staff send themselves, and what goes to the team, goes out.
 """
 
 from outbox import Outbox

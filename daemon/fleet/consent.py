@@ -1,5 +1,6 @@
-"""Opt-outs over all stores. Out always wins: where it is refused on condition, it is told without; in counts only where nobody said anything since this store last
-heard, and of the store that can be proved to have said it, else it stays out and staff see why. The order is the stream's, never a clock's.
+"""Opt-outs over all stores. Out always wins: where it is refused on condition, it is told without; in counts only where nobody said anything
+since this store last heard, and of the store that can be proved to have said it, else it stays out and staff see why. The order is the
+stream's, never a clock's.
 """
 
 import asyncio

@@ -121,8 +121,8 @@ def _newest(known: Sequence[Known]) -> Known | None:
 
 
 def _as_told(fact: Fact, known: Sequence[Known], *, places: bool) -> Fact:
-    """Coming back to where it is confirmed, from wherever it stood after that, is no confirmation. Placed after a payment of it had failed, or after the
-    draft of it was called off for want of a payment, it is paid otherwise since then. `places`: it is placed now."""
+    """Coming back to where it is confirmed, from wherever it stood after that, is no confirmation. Placed after a payment of it had failed,
+    or after the draft of it was called off for want of a payment, it is paid otherwise since then. `places`: it is placed now."""
     newest = _newest(known)
     if fact.type == PLACED and newest is not None and newest.type in _NOT_PLACED:
         until = datetime.fromtimestamp((newest.as_of or 0) / 1000, UTC)

@@ -179,6 +179,16 @@ async def test_an_outage_outlasts_a_restart(tmp_path: Path, is_back: bool) -> No
         assert [row.detail["state"] for row in changes.items][::-1] == (["down", "up"] if is_back else ["down"])
 
 
+@pytest.mark.parametrize("spoilt", ["9" * 5000, "\x00", "-1"])
+async def test_a_note_of_an_outage_that_a_card_has_spoilt_ends_no_start(heart: Heart, spoilt: str) -> None:
+    await heart.box.notes.set("uplink.down_since", spoilt)
+    await heart.stop()
+    await heart.start()
+    assert not heart.engine.uplink.is_down
+    await heart.tell("e1")
+    assert heart.providers.texts() == ["order.ready"]
+
+
 async def test_what_the_modem_could_not_deliver_out_of_its_turn_is_left_to_its_own_channel(tmp_path: Path) -> None:
     """The mail was never tried: it waited for the line."""
     mail_first = {"on": "order.*", "to": "customer", "via": ["sendgrid", "modem"]}

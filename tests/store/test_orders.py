@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outbox.model import Customer, Event, Order, Posted
-from outbox.orders import comes_late, happened_at, is_paid_since, merge, project
+from outbox.orders import MOST_TOLD, comes_late, happened_at, is_paid_since, merge, project
 from tests.support.outbox_box import NOW, posted
 
 STATUSES = [
@@ -276,3 +276,14 @@ def test_customers_merge_field_by_field() -> None:
         addresses={"fcm": "new", "slack": "U1"},
     )
     assert merge(known, said, newer=False).addresses == {"fcm": "old", "slack": "U1"}
+
+
+def test_types_and_sources_that_somebody_invents_do_not_make_an_order_grow() -> None:
+    """A stolen token tells of a thousand refunds that nobody knows, each under a name of its own: every later event writes them all again."""
+    order = fed(at(0))
+    for n in range(1000):
+        order = project(order, posted(f"x{n}", f"refund.x{n}", source=f"till/{n}"))
+        order = project(order, posted(f"y{n}", "refund.issued", source=f"till/{n}"))
+    assert len(order.tellers) == MOST_TOLD
+    assert len(order.tellers["refund.issued"].times) == MOST_TOLD
+    assert order.tellers["refund.issued"].first == "till/0", "the others say the same"
