@@ -194,7 +194,7 @@ class Settle(Operation[Message]):
     def _resolves(self, row: MessageRow, attempt: AttemptRow) -> bool:
         """Whether it is what its message is in doubt about: that an earlier one did not arrive says nothing of a later one."""
         is_in_doubt = attempt.outcome == "unknown" and row.state is State.UNKNOWN
-        return is_in_doubt and (attempt.n == row.tries or isinstance(self._outcome, Accepted))
+        return is_in_doubt and (attempt.seq == row.last_attempt or isinstance(self._outcome, Accepted))
 
     def _end(self, batch: Batch, row: MessageRow, attempt: AttemptRow) -> None:
         counted = attempt.outcome is not None and bool(attempt.counts)

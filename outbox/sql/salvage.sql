@@ -71,11 +71,11 @@ WHERE c.seq = attempt.seq AND attempt.earlier <> c.earlier;
 -- chain_messages: each to its newest attempt.
 UPDATE message SET last_attempt = coalesce((SELECT max(seq) FROM attempt WHERE message_seq = message.seq), 0);
 
--- stop_senders: what was under way, or is to be looked up, and has lost its attempt may have arrived: staff decide.
+-- stop_senders: what was under way, or is to be looked up, and has lost its newest attempt may have arrived: staff decide.
 UPDATE message SET state = 'unknown', ready = 0, possible_duplicate = 1,
     reason = 'the record of its attempt was damaged', reason_code = '', reason_args = ''
 WHERE (state = 'sending' AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.seq = message.last_attempt AND a.outcome IS NULL))
-    OR (state = 'unknown' AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.seq = message.last_attempt AND a.outcome = 'unknown'));
+    OR (state = 'unknown' AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.seq = message.last_attempt AND a.n = message.tries AND a.outcome = 'unknown'));
 
 -- order_queues: the first of each queue can be taken up, unless one of it is being sent.
 UPDATE message SET ready = CAST(l.place = 1 AND NOT l.busy AS INTEGER)

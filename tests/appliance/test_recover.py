@@ -18,7 +18,7 @@ from daemon.upkeep.copies import asides, remove_overdue
 from daemon.upkeep.recover import make_sound, mark_damaged, mark_path, record
 from outbox import salvage as salvaging
 from outbox.model import State, Transition
-from outbox.outcome import Accepted, Deferred, Unknown
+from outbox.outcome import Accepted, Deferred, Outcome, Unknown
 from outbox.proof import trouble_with
 from outbox.salvage import TableReader, salvage
 from tests.support.fake_clock import FakeClock
@@ -298,16 +298,20 @@ async def test_what_was_under_way_without_a_trace_is_for_staff(tmp_path: Path) -
         assert await box.spool.unknowns(now=NOW + 10**9, limit=10) == []
 
 
-@pytest.mark.parametrize("tries", [1, 2])
-async def test_what_is_not_known_to_have_arrived_and_lost_its_attempt_is_for_staff(tmp_path: Path, tries: int) -> None:
+@pytest.mark.parametrize(
+    "before", [None, Deferred("busy"), Unknown("cut")], ids=["the only", "after no", "after doubt"]
+)
+async def test_what_is_not_known_to_have_arrived_and_lost_its_attempt_is_for_staff(
+    tmp_path: Path, before: Outcome | None
+) -> None:
     """Nobody can be asked about it: looking for its attempt ended the service at each start, or went on without end."""
     async with open_box(tmp_path) as box:
         message = await accept_one(box)
-        if tries == 2:
-            await send(box, message, Deferred("busy"), Transition(state=State.QUEUED))
+        if before is not None:
+            await send(box, message, before, Transition(state=State.QUEUED))
         await send(box, message, Unknown("cut"), Transition(state=State.UNKNOWN, due_at=NOW))
     with closing(sqlite3.connect(tmp_path / "tether.db")) as db:
-        db.execute("DELETE FROM attempt WHERE n = ?", (tries,))
+        db.execute("DELETE FROM attempt WHERE seq = (SELECT max(seq) FROM attempt)")
         db.commit()
     (tmp_path / "saved").mkdir()
     salvage(tmp_path / "tether.db", tmp_path / "saved" / "tether.db")

@@ -1,12 +1,14 @@
 """What looking an attempt up has shown, and what became of its message meanwhile."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from outbox.model import State, Transition
 from outbox.outcome import Accepted, Deferred, Outcome, Unknown
-from tests.support.outbox_box import NOW, SENT, accept_one, begin, open_box
+from tests.support.outbox_box import NOW, SENT, accept_one, begin, open_box, send
 
 IN_DOUBT = Transition(state=State.UNKNOWN, due_at=NOW)
 
@@ -33,3 +35,18 @@ async def test_that_an_earlier_try_did_not_arrive_says_nothing_of_a_later_one(
         assert (await box.spool.resolve(first, shown, to)).state is state
         outcomes = [attempt.outcome for attempt in await box.views.attempts([message.id])]
         assert outcomes == ["accepted" if state is State.SENT else "unknown", "unknown"]
+
+
+async def test_what_is_looked_up_is_settled_though_a_later_try_is_lost(tmp_path: Path) -> None:
+    """An earlier repair left it so: it was asked about again at once, without end."""
+    async with open_box(tmp_path) as box:
+        message = await accept_one(box)
+        await send(box, message, Unknown("cut"), Transition(state=State.QUEUED))
+        await send(box, message, Unknown("cut"), IN_DOUBT)
+    with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM attempt WHERE n = 2")
+        db.execute("UPDATE message SET last_attempt = (SELECT seq FROM attempt)")
+    async with open_box(tmp_path) as box:
+        ((_, attempt),) = await box.spool.unknowns(now=NOW, limit=9)
+        await box.spool.resolve(attempt, Unknown("the provider can't tell"), Transition(state=State.UNKNOWN))
+        assert await box.spool.unknowns(now=NOW, limit=9) == []
