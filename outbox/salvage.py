@@ -40,6 +40,7 @@ _MEND = (
     "chain_attempts",
     "chain_messages",
     "stop_senders",
+    "late_orders",
     "order_queues",
     "drop_people",
     "index_again",

@@ -77,12 +77,18 @@ UPDATE message SET state = 'unknown', ready = 0, possible_duplicate = 1,
 WHERE (state = 'sending' AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.seq = message.last_attempt AND a.outcome IS NULL))
     OR (state = 'unknown' AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.seq = message.last_attempt AND a.n = message.tries AND a.outcome = 'unknown'));
 
--- order_queues: the first of each queue can be taken up, unless one of it is being sent.
+-- late_orders: those that began after what is left of the events: they begin with what comes next.
+UPDATE orders SET began = n.next, body = CAST(json_set(CAST(body AS TEXT), '{order.began}', n.next) AS BLOB)
+FROM (SELECT max(seq) + 1 AS next FROM event) AS n WHERE orders.began > n.next;
+
+-- order_queues: the first of each queue can be taken up, unless one of it is being sent. What is told of the order that had the number before
+-- waits in a queue of its own.
 UPDATE message SET ready = CAST(l.place = 1 AND NOT l.busy AS INTEGER)
 FROM (
-    SELECT seq, row_number() OVER (PARTITION BY order_seq, recipient ORDER BY queue_place, seq) AS place,
-        max(state = 'sending') OVER (PARTITION BY order_seq, recipient) AS busy
-    FROM message WHERE open = 1 AND state IN ('queued', 'sending')
+    SELECT m.seq, row_number() OVER (queue ORDER BY m.queue_place, m.seq) AS place, max(m.state = 'sending') OVER queue AS busy
+    FROM message AS m CROSS JOIN orders AS o ON o.seq = m.order_seq
+    WHERE m.open = 1 AND m.state IN ('queued', 'sending')
+    WINDOW queue AS (PARTITION BY m.order_seq, m.recipient, m.event_seq < o.began)
 ) AS l
 WHERE l.seq = message.seq AND message.state = 'queued';
 

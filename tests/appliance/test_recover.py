@@ -22,7 +22,19 @@ from outbox.outcome import Accepted, Deferred, Outcome, Unknown
 from outbox.proof import trouble_with
 from outbox.salvage import TableReader, salvage
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import NOW, SENT, accept_one, begin, due_ids, message_of, open_box, planned, send
+from tests.support.outbox_box import (
+    NOW,
+    SENT,
+    accept_one,
+    begin,
+    due_ids,
+    message_of,
+    open_box,
+    planned,
+    plans,
+    posted,
+    send,
+)
 
 KEY = BoxKey.from_words("legal winner thank year wave sausage worth useful legal winner thank yellow")
 
@@ -270,6 +282,29 @@ async def test_a_line_whose_first_message_is_lost_goes_on(tmp_path: Path) -> Non
     salvage(database, saved)
     async with open_box(saved.parent) as box:
         assert len(await due_ids(box)) == left
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "without its newest events"])
+async def test_two_orders_of_one_number_stay_two(tmp_path: Path, cut: bool) -> None:
+    """Nobody was told that the order is ready for what still waited for who had the number before; and where the event was lost with which
+    they got it, it went to that one."""
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(posted("a1", "order.completed", "42", customer={"name": "Ada"}), plans())
+        await accept_one(box, planned("a", trigger="refund.issued"), id="a2", type="refund.issued", ref="42")
+        await box.spool.accept(posted("b1", "order.placed", "43"), plans())
+        await box.spool.accept(posted("k1", "order.placed", "42", customer={"name": "Kofi"}), plans())
+        if not cut:
+            await accept_one(box, planned("k"), id="k2", ref="42")
+    with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
+        if cut:
+            db.execute("DELETE FROM event WHERE id IN ('b1', 'k1')")
+    (tmp_path / "saved").mkdir()
+    salvage(tmp_path / "tether.db", tmp_path / "saved" / "tether.db")
+    async with open_box(tmp_path / "saved") as box:
+        if cut:
+            await accept_one(box, planned("k"), id="k2", ref="42")
+        dues = await box.spool.due("twilio", now=NOW, limit=9)
+        assert {due.message.id: due.order.customer.name for due in dues} == {"a": "Ada", "k": "Kofi"}
 
 
 async def test_opt_outs_outlive_the_key_of_their_digests(tmp_path: Path) -> None:
