@@ -251,6 +251,10 @@ class Snapshot:
         """The order's messages that something still works on, and none of the order that had its number before."""
         return [row for row in self._by_order[order_seq] if row.state in OPEN and not row.is_past]
 
+    def held_of(self, order_seq: int) -> list[MessageRow]:
+        """What is held of it, and of the order that had its number before, which has no release of its own."""
+        return [row for row in self._by_order[order_seq] if row.state is State.HELD]
+
     def is_settled(self, row: MessageRow) -> bool:
         """Whether what it tells of is not so any more, by where its order stands. One whose number another has is at its end."""
         stays = row.manual or (moves_status(row.trigger) and not row.supersedes)

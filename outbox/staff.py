@@ -1,6 +1,6 @@
 """What people do to messages: hold and release an order, retry and cancel a message. Each act is on record with its actor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from outbox.batch import Batch, with_held
 from outbox.errors import IllegalMove
@@ -35,27 +35,26 @@ class Hold(Operation[None]):
     def apply(self, batch: Batch) -> None:
         order = batch.order(self._ref)
         if order.order.held == self._held:
-            if not self._held:
-                self._let_go(batch, order.seq)
+            if not self._held:  # messages may be held one by one
+                self._let_go(batch, batch.held_of(order.seq))
             return
         batch.change_order(order, with_held(order.order, self._held))
         kind = "order.held" if self._held else "order.released"
         batch.record(kind, {"reason": self._reason} if self._reason else None, self._ref, "", self._actor)
         batch.calls_off = batch.calls_off or self._held
-        source, target = (State.QUEUED, State.HELD) if self._held else (State.HELD, State.QUEUED)
-        reason = ON_HOLD if self._held else RELEASED
         for row in batch.adopted():
             if row.order_seq == order.seq and not row.is_past:  # what is over may begin anew in this very transaction
                 row.order_held = int(self._held)
+        if not self._held:
+            self._let_go(batch, (row for row in batch.held_of(order.seq) if not row.manual))
+            return
         for row in batch.open_of(order.seq):
-            if row.state is source and not row.manual:
-                batch.move(row, target, reason, actor=self._actor)
+            if row.state is State.QUEUED and not row.manual:
+                batch.move(row, State.HELD, ON_HOLD, actor=self._actor)
 
-    def _let_go(self, batch: Batch, order_seq: int) -> None:
-        """Messages of an order that is not on hold may be held one by one."""
-        for row in batch.open_of(order_seq):
-            if row.state is State.HELD:
-                batch.move(row, State.QUEUED, RELEASED, actor=self._actor)
+    def _let_go(self, batch: Batch, rows: Iterable[MessageRow]) -> None:
+        for row in rows:
+            batch.move(row, State.QUEUED, RELEASED, actor=self._actor)
 
 
 class Retry(Operation[Message]):

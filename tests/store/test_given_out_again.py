@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from outbox import Outbox
 from outbox.model import PlannedMessage, State, Transition
 from outbox.outcome import Rejected, Scope, Unknown
@@ -49,6 +51,21 @@ async def test_what_is_in_doubt_can_be_sent_again(tmp_path: Path) -> None:
         await box.spool.retry("a", actor="Mia")
         assert await state_of(box, "a") is State.QUEUED
         assert sorted(await due_ids(box, now=2**50)) == ["a", "k"]
+
+
+@pytest.mark.parametrize("holds_too", [False, True], ids=["free", "held"])
+async def test_what_was_held_before_goes_on_when_the_number_is_released(tmp_path: Path, holds_too: bool) -> None:
+    """Nothing let it go, and as long as it waited neither customer's data was removed."""
+    async with open_box(tmp_path) as box:
+        await until_cancelled(box, cancelled("a"))
+        await box.spool.hold("42", actor="Mia", reason="a complaint")
+        await given_out_again(box, planned("k", trigger="order.placed"))
+        assert await due_ids(box) == ["k"]
+        if holds_too:
+            await box.spool.hold("42", actor="Mia", reason="")
+        await box.spool.release("42", actor="Mia", reason="")
+        dues = {due.message.id: due.order.customer.name for due in await box.spool.due("twilio", now=2**50, limit=9)}
+        assert dues == {"a": "Ada", "k": "Kofi"}
 
 
 async def test_the_card_is_the_present_orders(tmp_path: Path) -> None:
