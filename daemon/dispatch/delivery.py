@@ -92,13 +92,14 @@ class Delivery:
         self._on_settled = on_settled
         self.outages = Outages(box, uplink, clock)
 
-    async def deliver(self, lane: Lane, channel: Channel, due: Due) -> Message | None:
-        """Try it once on that channel, or move it where the last look says. Returns it as it is then; None: it was elsewhere."""
-        message, called_off = due.message, self._box.spool.called_off
+    async def deliver(self, lane: Lane, channel: Channel, due: Due, called_off: int) -> Message | None:
+        """Try it once on that channel, or move it where the last look says. Returns it as it is then; None: it was elsewhere.
+        `called_off`: how far (`spool.called_off`) it is known to be wanted, and there, as it was read."""
+        message, before = due.message, self._box.spool.called_off
         if message.audience == "customer":
             await self._hold()
         now = self._clock.now()
-        if self._box.spool.called_off != called_off:  # it is read anew
+        if self._box.spool.called_off != before:  # it is read anew
             lane.nothing_left(now)
             return None
         try:
@@ -123,7 +124,7 @@ class Delivery:
                 lane.nothing_left(now)
                 return await self._pass_over(lane, message, prepared)
             case Ready():
-                return await self._attempt(lane, channel, due, prepared, spent)
+                return await self._attempt(lane, channel, due, prepared, spent, called_off)
 
     async def _prepare(self, lane: Lane, channel: Channel, due: Due, now: int) -> tuple[Prepared, Spent | None]:
         """The last look, and its share of what texts may cost in a day."""
@@ -203,14 +204,14 @@ class Delivery:
         return await self.move(message, to)
 
     async def _attempt(
-        self, lane: Lane, channel: Channel, due: Due, ready: Ready, spent: Spent | None
+        self, lane: Lane, channel: Channel, due: Due, ready: Ready, spent: Spent | None, called_off: int
     ) -> Message | None:
         message, out = due.message, ready.outgoing
         units = channel.units(out)
         if not lane.takes(units - 1, self._clock.monotonic(), self._clock.now()):
             self._nothing_left(lane, spent)
             return await self._past_the_day(lane, message, units)
-        is_probe, called_off = lane.breaker.is_open, self._box.spool.called_off
+        is_probe = lane.breaker.is_open
         via = out_of_turn.ways(lane, message)
         try:
             begun = await self._box.spool.begin(
@@ -255,13 +256,9 @@ class Delivery:
         now = self._clock.now()
         via_index = next_via_index(message, self._usable, after=out_of_turn.via_index(lane, message))
         due_at = lane.tomorrow(now) if via_index is None else None
+        full = lane.over_the_day(units)
         to = Transition(
-            state=State.QUEUED,
-            reason=lane.over_the_day(units),
-            via_index=via_index,
-            due_at=due_at,
-            relative=False,
-            counts=False,
+            state=State.QUEUED, reason=full, via_index=via_index, due_at=due_at, relative=False, counts=False
         )
         return await self.move(message, to)
 
@@ -303,7 +300,7 @@ class Delivery:
             raise
 
     async def _is_wanted(self, channel: Channel, begun: Attempt, called_off: int) -> bool:
-        """Looked at once more if since it was about to be put on record anything was called off, or somebody is reached elsewhere."""
+        """Looked at once more if since it was read anything was called off, or somebody is reached elsewhere."""
         if self._box.spool.called_off == called_off:
             return True
         due = await self._box.spool.wanted(begun)

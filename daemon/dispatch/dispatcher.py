@@ -151,9 +151,7 @@ class Dispatcher:
     async def _turn(self, lane: Lane, ready: deque[Due], sends: asyncio.TaskGroup) -> float | None:
         """Start all that may start; seconds until there may be more (None: until something wakes the lane)."""
         lane.resume_if_due(self._clock.monotonic())
-        if lane.called_off != self._box.spool.called_off:
-            lane.called_off = self._box.spool.called_off
-            self._drop(lane, ready)
+        self._drop_if_called_off(lane, ready)
         if lane.channel is None or not lane.usable(self._clock.now()):
             self._drop(lane, ready)
             left = await self._sweep(lane, move_on=True)
@@ -184,6 +182,7 @@ class Dispatcher:
 
     async def _fetch(self, lane: Lane, ready: deque[Due], room: int) -> bool:
         """Bring what is due here, ahead of need where the channel is fast. True: no more is due but what is brought."""
+        self._drop_if_called_off(lane, ready)
         lane.is_caught_up, lane.knows_next = lane.is_cloud, False
         now = self._clock.now()
         limit = room + (lane.concurrency if lane.is_fast else 0)
@@ -207,7 +206,9 @@ class Dispatcher:
 
     def _start(self, lane: Lane, channel: Channel, due: Due, sends: asyncio.TaskGroup) -> None:
         lane.starts(self._clock.monotonic(), self._clock.now())
-        task = sends.create_task(self._delivery.deliver(lane, channel, due), name=f"send {due.message.id}")
+        task = sends.create_task(
+            self._delivery.deliver(lane, channel, due, lane.called_off), name=f"send {due.message.id}"
+        )
         self._sends.add(task)
         task.add_done_callback(lambda done: self._end(lane, due.message.seq, done))
 
@@ -224,6 +225,12 @@ class Dispatcher:
         elif message.state is State.QUEUED and message.channel in self.lanes:
             self.lanes[message.channel].sweep_from(seq)
             self.lanes[message.channel].look_again()
+
+    def _drop_if_called_off(self, lane: Lane, ready: deque[Due]) -> None:
+        """What was brought before may not be wanted any more, or not there."""
+        if lane.called_off != self._box.spool.called_off:
+            lane.called_off = self._box.spool.called_off
+            self._drop(lane, ready)
 
     def _drop(self, lane: Lane, ready: deque[Due]) -> None:
         """What was brought and can't be sent now is read again when it can."""

@@ -1,6 +1,7 @@
 """A number that is put right, and what a customer does not want any more, hold for what is under way to them already."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,18 @@ def ada(**changes: Any) -> dict[str, Any]:
     return {"name": "Ada", "phone": WRONG, "email": "ada@example.com"} | changes
 
 
-def went_to(heart: Heart) -> dict[str, str]:
-    return {one.out.order_ref: one.out.to for one in heart.providers.arrived}
-
-
-@pytest.mark.parametrize(
+PUT_RIGHT = pytest.mark.parametrize(
     ("said", "address"),
     [(ada(phone=RIGHT), RIGHT), (ada(consent={"sms": False}), "ada@example.com")],
     ids=["number", "wish"],
 )
+
+
+def went_to(heart: Heart) -> dict[str, str]:
+    return {one.out.order_ref: one.out.to for one in heart.providers.arrived}
+
+
+@PUT_RIGHT
 async def test_it_holds_for_what_waits_for_the_fleets_opt_outs(
     tmp_path: Path, said: dict[str, Any], address: str
 ) -> None:
@@ -46,11 +50,7 @@ async def test_it_holds_for_what_waits_for_the_fleets_opt_outs(
         assert went_to(heart) == {"B-1": address}
 
 
-@pytest.mark.parametrize(
-    ("said", "address"),
-    [(ada(phone=RIGHT), RIGHT), (ada(consent={"sms": False}), "ada@example.com")],
-    ids=["number", "wish"],
-)
+@PUT_RIGHT
 async def test_it_holds_for_what_waits_for_room(tmp_path: Path, said: dict[str, Any], address: str) -> None:
     """A provider answers slowly: what is on record, and what is read, wait behind what it has."""
     async with Heart(tmp_path, shop(route=ROUTES, channels=BUSY_TEXTS)) as heart:
@@ -66,3 +66,52 @@ async def test_it_holds_for_what_waits_for_room(tmp_path: Path, said: dict[str, 
         await heart.pass_time(60)
         assert went_to(heart) == {"B-0": WRONG, **dict.fromkeys(refs[1:], address)}
         assert [len(await heart.attempts(await heart.message(ref))) for ref in refs] == [1] * 6
+
+
+class Slow:
+    """Something that is asked, and of which the answer is old by the time that it comes."""
+
+    def __init__(self, ask: Callable[..., Awaitable[Any]]) -> None:
+        self._ask = ask
+        self.comes = asyncio.Event()
+
+    async def __call__(self, *args: Any, **more: Any) -> Any:
+        found = await self._ask(*args, **more)
+        await self.comes.wait()
+        return found
+
+
+@PUT_RIGHT
+async def test_it_holds_for_what_is_just_being_read(
+    tmp_path: Path, said: dict[str, Any], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader had the old number in hand when the right one was taken."""
+    async with Heart(tmp_path, shop(route=ROUTES)) as heart:
+        await heart.tell("e0", "order.changed", customer=ada())
+        await heart.box.spool.hold("B-1", actor="Mia", reason="")
+        await heart.tell("e1", "order.ready", customer=None)
+        reading = Slow(heart.box.spool.due)
+        monkeypatch.setattr(heart.box.spool, "due", reading)
+        await heart.box.spool.release("B-1", actor="Mia", reason="")
+        await heart.still()
+        await heart.tell("e2", "order.changed", customer=said)
+        assert heart.providers.left == []
+        reading.comes.set()
+        await heart.still()
+        assert went_to(heart) == {"B-1": address}
+
+
+@PUT_RIGHT
+async def test_it_holds_for_what_is_just_being_prepared(
+    tmp_path: Path, said: dict[str, Any], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was looked up whether it is the first text to that number."""
+    async with Heart(tmp_path, shop(route=ROUTES, store={"first_sms_notice": True})) as heart:
+        looking = Slow(heart.box.notes.get)
+        monkeypatch.setattr(heart.box.notes, "get", looking)
+        await heart.tell("e1", "order.ready", customer=ada())
+        await heart.tell("e2", "order.changed", customer=said)
+        assert heart.providers.left == []
+        looking.comes.set()
+        await heart.still()
+        assert went_to(heart) == {"B-1": address}
