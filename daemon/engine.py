@@ -147,11 +147,17 @@ class Engine:
         self._is_recalled = False
 
     def continues(self, before: "Engine") -> None:
-        """It takes that one's place, and what that one knew of the line holds on: an outage does not begin anew with a reload."""
+        """It takes that one's place, and what that one knew of the line and of the rests that providers asked for holds on: an outage does not
+        begin anew with a reload, and a rest does not end by it."""
         self.uplink.continues(before.uplink)
         self._delivery.outages.continues(before._delivery.outages)
         for name in self.lanes.keys() & before.lanes.keys():
-            self.lanes[name].continues(before.lanes[name])
+            self.lanes[name].continues(before.lanes[name], is_same=self._own(name) == before._own(name))
+
+    def _own(self, name: str) -> tuple[Mapping[str, object], Mapping[str, str | None]]:
+        """What is said of that channel alone: its table, and the secrets that it reads."""
+        secrets = registry.secrets_of(registry.channel_class(name))
+        return self.settings.channels[name], {each: self.settings.secrets.get(each) for each in secrets}
 
     async def _known(self) -> None:
         """Whoever asks before it runs is answered by the record."""

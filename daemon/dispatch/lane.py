@@ -255,9 +255,13 @@ class Lane:
         self.hold_until, self._rests, self._long_rest = 0.0, 0, 0.0
         self.breaker = Breaker()
 
-    def continues(self, before: "Lane") -> None:
-        """The line is as it was for that one: what can't go this way in an outage can't after a reload in it."""
+    def continues(self, before: "Lane", *, is_same: bool) -> None:
+        """The line is as it was for that one: what can't go this way in an outage can't after a reload in it. `is_same`: so is the provider,
+        and the rest that it asked for lasts."""
         self._aside = before._aside
+        if is_same:
+            self.hold_until, self._rests, self._long_rest = before.hold_until, before._rests, before._long_rest
+            self.last_failure = before.last_failure
 
     def line_returned(self) -> None:
         """What went wrong while the line was going down says nothing of the provider."""

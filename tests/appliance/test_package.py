@@ -1,4 +1,4 @@
-"""What the Debian package does by its own scripts: where its units lie, and what a purge takes away."""
+"""What the Debian package does by its own scripts: where its units lie, whose command is found, and what a purge takes away."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.appliance.packaged import COMMAND, EXECUTABLE
 from daemon.fleet.files import CA, CLAIM
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +59,22 @@ def test_units_lie_where_that_debian_s_debhelper_looks_for_them(debhelper: str, 
         timeout=60,
     )
     assert f"> {place}/systemd/system/$unit" in done.stdout
+
+
+@pytest.mark.parametrize(("leads_to", "stays"), [(EXECUTABLE, False), ("/opt/another/tether", True), (None, False)])
+def test_the_command_of_a_wheel_makes_way_for_the_package_s(tmp_path: Path, leads_to: str | None, stays: bool) -> None:
+    """It comes first in each PATH, and led nowhere once Debian itself was upgraded: no remedy that a page or message names could be typed."""
+    laid_out(tmp_path)
+    command = tmp_path / COMMAND.removeprefix("/")
+    command.parent.mkdir(parents=True)
+    if leads_to is not None:
+        command.symlink_to(leads_to)
+    script = (PACKAGE / "postinst").read_text()
+    for place in (COMMAND, "/etc/tether", "/run/systemd"):
+        script = script.replace(place, f"{tmp_path}{place}")
+    done = subprocess.run(["sh", "-c", script, "postinst", "configure", ""], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert command.is_symlink() is stays
 
 
 def test_a_purge_leaves_neither_data_nor_secrets(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from daemon.channels.base import ReceiptUpdate
+from daemon.config import Settings
 from outbox.model import State
-from outbox.outcome import ReceiptState
+from outbox.outcome import Deferred, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 from tests.support.scripted import BUSY, CUT, NOT_THEM, Providers, Request, ScriptedChannel, Sendgrid, Webhook
 
@@ -158,6 +160,34 @@ async def test_an_outage_outlasts_a_reload(tmp_path: Path) -> None:
         heart.providers.line_is_cut = False
         await heart.pass_time(10)
         assert heart.providers.texts("sendgrid") == ["payment.failed", "order.ready"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_tried"),
+    [
+        (shop(retry={"max_attempts": 9}), False),
+        (shop(channels={**CHANNELS, "vonage": {"concurrency": 2}}), True),
+        (msgspec.structs.replace(shop(), secrets={"VONAGE_API_SECRET": "another account's"}), True),
+    ],
+    ids=["something else", "its table", "a secret of its"],
+)
+async def test_a_rest_outlasts_a_reload_that_changes_nothing_of_the_channel_s_own(
+    tmp_path: Path, changed: Settings, is_tried: bool
+) -> None:
+    """Headquarters published a text: a provider that had asked for half a day counted as ready, was asked again at once, and the team read that
+    it was over."""
+    half_a_day = Deferred("too many requests", code="429", after=12 * 3600, throttled=True)
+    async with Heart(tmp_path) as heart:
+        heart.providers.will("vonage", half_a_day)
+        await heart.tell("e1", "refund.issued", "B-1")
+        before = next(row for row in await heart.engine.board.board() if row.name == "vonage")
+        await heart.reload(changed)
+        after = next(row for row in await heart.engine.board.board() if row.name == "vonage")
+        assert ((after.state, after.reason) == (before.state, before.reason)) is not is_tried
+        await heart.tell("e2", "refund.issued", "B-2")
+        await heart.pass_time(900)
+        went = [one.channel for one in heart.providers.left if one.out.order_ref == "B-2"]
+        assert went == ["vonage" if is_tried else "modem"]
 
 
 @pytest.mark.parametrize("is_back", [False, True])

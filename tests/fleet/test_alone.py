@@ -29,6 +29,7 @@ from outbox import Outbox
 from outbox.clock import Clock, SystemClock
 from tests.support.busy import until
 from tests.support.fake_clock import FakeClock
+from tests.support.heart import Heart
 from tests.support.outbox_box import accept_one, open_box, planned, send
 from tests.support.ports import free_port
 from tests.support.shop import ROOT
@@ -129,6 +130,23 @@ async def test_a_headquarters_that_lies_or_is_silent_delays_neither_a_message_no
         stop.set()
         await running
         assert loop.time() - began < SOCKET_SECONDS
+
+
+async def test_a_text_waits_for_a_headquarters_that_is_away_no_longer_than_it_was_told(tmp_path: Path) -> None:
+    heart = Heart(tmp_path, hold=lambda: gate.passed())
+    gate = ConsentGate(heart.clock, 30.0)
+    async with heart:
+        await heart.tell("e1", ref="B-1")
+        await heart.pass_time(29.9)
+        assert heart.providers.left == []
+        await heart.pass_time(0.2)
+        assert heart.providers.texts() == ["order.ready"]
+        gate.shut()
+        await heart.tell("e2", ref="B-2")
+        await heart.pass_time(29.9)
+        assert len(heart.providers.left) == 1, "the line came back once more"
+        await heart.pass_time(0.2)
+        assert heart.providers.texts() == ["order.ready"] * 2
 
 
 async def has_failed(link: Link) -> bool:

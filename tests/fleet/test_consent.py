@@ -17,7 +17,7 @@ from outbox.consent import OptOut
 from outbox.errors import NotFound
 from tests.support.busy import until
 from tests.support.fleet_world import Store, World, answered, say
-from tests.support.live_words import heard_live
+from tests.support.live_words import asked, heard_live
 from tests.support.outbox_box import PHONE, accept_one, planned
 
 pytestmark = pytest.mark.engines
@@ -47,9 +47,13 @@ async def blocked(store: Store) -> str | None:
     return await store.box.consent.blocked("sms", PHONE)
 
 
-async def test_an_opt_out_is_heard_at_another_store_within_two_seconds(fleet: World) -> None:
+async def test_an_opt_out_is_heard_at_another_store_within_two_seconds(
+    fleet: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Because it is told of it: it never asks by itself, and the first after a connection is no exception."""
+    monkeypatch.setattr(link_module, "PULL_SECONDS", 3600.0)
     soho, camden = await pair(fleet)
-    why = await heard_live(soho, camden, seconds=2)
+    why = await heard_live(soho, camden, seconds=2, afresh=True)
     assert why.startswith("asked at soho, ")
     assert why.endswith(" (STOP)")
     assert await why_not(camden) == f"the recipient opted out: {await until(lambda: blocked(camden))}"
@@ -117,11 +121,6 @@ async def test_a_store_that_was_offline_asks_before_its_first_message(fleet: Wor
     assert await why_not(camden)
 
 
-async def asked(store: Store) -> bool:
-    """Whether its link opened the gate, and not time."""
-    return store.gate._open.is_set()
-
-
 async def test_a_line_that_is_found_up_after_the_link_holds_messages_no_longer_than_an_answer_takes(
     fleet: World,
 ) -> None:
@@ -136,14 +135,6 @@ async def test_a_line_that_is_found_up_after_the_link_holds_messages_no_longer_t
 
 async def told(store: Store) -> bool:
     return not await store.box.fleet.untold(limit=1)
-
-
-async def test_a_store_whose_headquarters_is_away_waits_no_longer_than_it_was_told(fleet: World) -> None:
-    camden = await fleet.add_store("camden")
-    camden.gate._patience = 0.3
-    camden.gate.shut()
-    await asyncio.wait_for(camden.gate.passed(), 20)
-    assert await why_not(camden) is None
 
 
 async def test_a_start_counts_everywhere_once_the_fleet_has_it(fleet: World) -> None:

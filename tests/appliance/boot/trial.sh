@@ -154,5 +154,18 @@ trial "uninstall: the rest is gone" gone /etc/systemd/system/tether.service /opt
 trial "install: finds its data again" bash -c '/opt/tether/venv/bin/tether orders show inst-1 --config /etc/tether/tether.toml'
 trial "uninstall: with everything" /root/venv/bin/tether uninstall --purge --yes
 trial "uninstall: nothing is left" gone /etc/tether /var/lib/tether /opt/tether
+
+# ---------------------------------------------------------------- from a wheel to the package, the wheel's Python gone with the Debian before
+TETHER=/root/venv/bin/tether
+tether_ init --yes --name "Balloon Loft" --country GB --no-token --offline >/dev/null
+"$TETHER" install --wheel /root/tether_box-0.1.0-py3-none-any.whl --links /root/wheels >/dev/null
+post wheel-1
+trial "deb after a wheel: installs" dpkg --force-confold -i /root/tether.deb
+rm -f /opt/tether/venv/bin/python*
+trial "deb after a wheel: its command takes the wheel away" env PATH="/usr/local/bin:$PATH" tether uninstall
+trial "deb after a wheel: of which nothing is left" gone /etc/systemd/system/tether.service /opt/tether /usr/local/bin/tether
+TETHER=/usr/bin/tether
+trial "deb after a wheel: takes events" within 60 takes_events
+trial "deb after a wheel: knows what it knew" knows wheel-1
 echo "TRIAL end"
 systemctl poweroff --no-block
