@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.intake.base import CHANGED
+from daemon.intake.base import CHANGED, DELETED
 from daemon.intake.details import ADDRESSES, Details, is_outdone, without
 from daemon.intake.diff import DELAYED
 from outbox.model import Event
@@ -15,6 +15,10 @@ from outbox.orders import PAID, moves_status
 
 _TELL_NO_TIME = ("payment.", "refund.", "return.")
 """Families of which the customer hears without the time that is promised."""
+_ENDS_UNPLACED = ("order.cancelled", DELETED)
+"""Where what was never placed may stand all the same."""
+_OF_A_DRAFT = ":draft"
+"""What follows in the id of a draft's end: its order may be taken up again, and cancelled for good under that id."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -53,9 +57,17 @@ def less_said_before(event: Event, source: str, told: Sequence[Said]) -> Event:
     return msgspec.structs.replace(event, order=order, customer=customer)
 
 
-def was_placed(event: Event, source: str, told: Sequence[Said]) -> bool:
-    """Whether somebody had told where its order stands, or that it is paid. `told`: as above."""
-    return any(moves_status(one.type) or one.type == PAID for one in _said_before(event, source, told))
+def as_end_of_draft(event: Event) -> Event:
+    return msgspec.structs.replace(event, id=event.id + _OF_A_DRAFT)
+
+
+def ends_draft(event: Event, source: str, told: Sequence[Said]) -> bool:
+    """Whether that its order is cancelled ends what was never placed: nobody had said otherwise, nor that it is paid; or its source had said no
+    more than that since it ended. `told`: as above."""
+    before = [one for one in _said_before(event, source, told) if moves_status(one.type) or one.type == PAID]
+    own = [one for one in before if one.source == source]
+    is_said_again = bool(own) and own[-1].id.endswith(_OF_A_DRAFT)
+    return is_said_again or all(one.type in _ENDS_UNPLACED for one in before)
 
 
 def _said_before(event: Event, source: str, told: Sequence[Said]) -> Sequence[Said]:
