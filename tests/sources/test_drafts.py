@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from daemon.http import Response
+from tests.support.face import opened
 from tests.support.outbox_box import posted
 from tests.support.shared import shared
+from tests.support.small_store import store_settings
 from tests.support.sources import NOW, AHook, FakeHttp, Shopfront, json_response, open_front
 
 CONFIRMED, CANCELLED, READY = "order.confirmed", "order.cancelled", "order.ready"
@@ -103,3 +105,39 @@ async def test_an_erp_that_is_asked_shows_a_cancelled_draft_each_time(tmp_path: 
             await front.poll("erp")
         assert (await front.told(), len(await front.events())) == ([], 1)
         assert (await front.box.audit.list(kind="event.conflict", limit=5)).items == []
+
+
+WOO = {
+    "id": 727,
+    "number": "W-727",
+    "status": "cancelled",
+    "total": "34.90",
+    "date_created_gmt": "2026-11-24T09:00:00",
+    "date_modified_gmt": "2026-11-24T10:00:00",
+    "date_paid_gmt": None,
+    "billing": {"first_name": "Ada", "email": "ada@example.com", "phone": "07700 900123"},
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "body", "id", "ref"),
+    [
+        ({"kind": "mapped", "preset": "odoo"}, odoo("cancel"), "e1", "S01042"),
+        ({"kind": "woocommerce"}, msgspec.json.encode(WOO), "727:order.placed", "W-727"),
+    ],
+)
+async def test_who_tries_a_cancelled_draft_reads_that_nobody_would_be_told(
+    table: dict[str, Any], body: bytes, id: str, ref: str
+) -> None:
+    async with opened(store_settings(sources={"shop": table})) as face:
+        headers = {"Authorization": f"Bearer {face.secret('desk')}", "Content-Type": "application/json"}
+
+        async def told() -> list[str]:
+            async with face.session.post(f"{face.url}/v1/sources/shop/try", data=body, headers=headers) as answer:
+                (tried,) = (await answer.json())["events"]
+            return [each["audience"] for each in tried["messages"] if each["audience"] == "customer"]
+
+        assert await told() == []
+        placed = posted(id, "order.placed", ref, source="shop", at=NOW - 3_600_000)
+        await face.store.box.spool.accept(placed, face.store.engine.planning.plan)
+        assert await told() == ["customer"]
