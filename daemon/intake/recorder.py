@@ -15,7 +15,7 @@ from daemon.intake.diff import Known, News, Sighting, capped, diff, not_again
 from daemon.intake.door import Door
 from daemon.intake.events import dated, fitting, posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
-from daemon.intake.says_again import Said, as_end_of_draft, ends_draft, less_said_before
+from daemon.intake.says_again import Said, as_end_of_draft, before_later_step, ends_draft, less_said_before
 from outbox import Outbox, StoredEvent
 from outbox.clock import Clock
 from outbox.model import Customer, Event, Order, OrderFields, Plan, Posted
@@ -186,14 +186,17 @@ class Recorder:
         return bool(await self._box.views.events(event.id, source=source.name))
 
     async def less_said(self, source: Source, heard: Heard, told: dict[str, list[Said]]) -> Heard:
-        """Without what is said again; a draft only where it is the end of one. `told`: by order, what was said so far, those of these events that
-        are not on record yet among it."""
+        """Without what is said again or what others outdid; a draft only where it is the end of one. `told`: by order, what was said so far, those
+        of these events that are not on record yet among it."""
         event = heard.event
         if event.order.ref not in told:
             told[event.order.ref] = [_said(one) for one in await self._box.views.events_of_order(event.order.ref)]
         earlier = told[event.order.ref]
-        is_draft = heard.draft and ends_draft(event, source.name, earlier)
-        less = less_said_before(as_end_of_draft(event) if is_draft else event, source.name, earlier)
+        if is_draft := heard.draft and ends_draft(event, source.name, earlier):
+            event = as_end_of_draft(event)
+        if heard.by_day:
+            event = before_later_step(event, source.name, earlier)
+        less = less_said_before(event, source.name, earlier)
         now = self._clock.now()
         at = now if less.occurred_at is None else min(to_ms(less.occurred_at), now)
         earlier.append(Said(source.name, less.id, less.type, details_of(less.order, less.customer), at))

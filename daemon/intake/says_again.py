@@ -1,7 +1,7 @@
 """What a sender of events says of an order again with each of them: it is no news, and undoes nothing that others said since. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
 
@@ -11,8 +11,9 @@ from daemon.intake.base import CHANGED, DELETED
 from daemon.intake.details import ADDRESSES, Details, is_outdone, without
 from daemon.intake.diff import DELAYED
 from outbox.model import Event
-from outbox.orders import PAID, moves_status
+from outbox.orders import PAID, SECOND_MS, moves_status, rank, to_ms
 
+_DAY_MS = 86_400_000
 _TELL_NO_TIME = ("payment.", "refund.", "return.")
 """Families of which the customer hears without the time that is promised."""
 _ENDS_UNPLACED = ("order.cancelled", DELETED)
@@ -55,6 +56,18 @@ def less_said_before(event: Event, source: str, told: Sequence[Said]) -> Event:
         outdone = [name for name in ADDRESSES if is_old(name, getattr(customer, name))]
         customer = without(customer, outdone)
     return msgspec.structs.replace(event, order=order, customer=customer)
+
+
+def before_later_step(event: Event, source: str, told: Sequence[Said]) -> Event:
+    """What is dated with the end of its day, since nobody knows more, happened before a step that others took that day and that is further along.
+    `told`: as above."""
+    assert event.occurred_at is not None
+    end = to_ms(event.occurred_at)
+    others = (one for one in _said_before(event, source, told) if one.source != source and moves_status(one.type))
+    newest = max((one for one in others if 0 <= end - one.at < _DAY_MS), key=lambda one: one.at, default=None)
+    if newest is None or not 0 < rank(event.type) < rank(newest.type):
+        return event
+    return msgspec.structs.replace(event, occurred_at=datetime.fromtimestamp((newest.at - SECOND_MS) / 1000, UTC))
 
 
 def as_end_of_draft(event: Event) -> Event:
