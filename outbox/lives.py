@@ -126,6 +126,16 @@ def past_order(events: Iterable[Sequence[Any]], event_seq: int) -> Order | None:
     return found if is_its_own else None
 
 
+def around(events: Iterable[Sequence[Any]], event_seq: int) -> tuple[Order | None, Order] | None:
+    """The order of one of these events of a row, before it and after it; None: it is not among them."""
+    before: Order | None = None
+    for seq, _, after, is_first in _in_turn(events):
+        if seq == event_seq:
+            return None if is_first else before, after
+        before = after
+    return None
+
+
 def _messages(db: sqlite3.Connection, index: PersonIndex, row: int) -> Sequence[Sent]:
     found = []
     for seq, event_seq, trigger, audience, tries, encoded in db.execute(_SQL["sent_of"], {"order": row}).fetchall():

@@ -1,7 +1,8 @@
-"""Planning an event again that was taken before, under the routes of today: what they would send and nobody was sent is added.
+"""Planning an event again that was taken before, under the routes of today: what they would have sent, would send still, and nobody was
+sent is added.
 
-A message's id says what it is, so what exists is left alone, whatever became of it. The event is planned as if it came now: news that
-the order has left behind is superseded at once.
+A message's id says what it is, so what exists is left alone, whatever became of it. Who else had told of it is as it was when it came. For
+the rest it is planned as if it came now: news that the order has left behind is superseded at once.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import msgspec
 from outbox.accept import Accept
 from outbox.batch import Batch
 from outbox.errors import NotFound
+from outbox.lives import around
 from outbox.model import Order, PlannedMessage, Planner, Posted
 from outbox.orders import happened_at
 from outbox.person_index import PersonIndex
@@ -23,6 +25,7 @@ from outbox.views import StoredEvent, stored_event
 from outbox.writer import Operation
 
 _SQL = Queries("replan.sql")
+_VIEWS = Queries("views.sql")
 
 
 class Replan(Operation["Sequence[PlannedMessage]"]):
@@ -46,20 +49,26 @@ class Replan(Operation["Sequence[PlannedMessage]"]):
         known = batch.orders.get(event.order.ref)
         if found is None or known is None:
             raise NotFound(f"event {event.id!r} of {source!r} is not on record any more")
-        planned = self._planned(known.order, batch.now)
+        seq, _ = found
+        if seq < known.order.began:
+            return ()  # its order is over, and whoever has the number now is somebody else
+        planned = self._planned(batch, known.order, seq)
         ids = encode([one.id for one in planned]).decode()
         batch.ids |= dict(batch.db.execute(_SQL["known"], {"ids": ids}).fetchall())
         new = [one for one in planned if one.id not in batch.ids]
         if not self._dry_run:
             for one in new:
-                self._accept.add(batch, known, found[0], one)
+                self._accept.add(batch, known, seq, one)
         return new
 
-    def _planned(self, order: Order, now: int) -> Sequence[PlannedMessage]:
+    def _planned(self, batch: Batch, order: Order, seq: int) -> Sequence[PlannedMessage]:
         """What came since counts as newer than it; what waits for a while has waited since it came."""
+        before, after = self._then(batch, order, seq)
+        meant = {one.id for one in self._accept.planned(before, after).messages}
+        order = msgspec.structs.replace(order, tellers=after.tellers, status_source=after.status_source)
         posted = self._posted
         happened = datetime.fromtimestamp(happened_at(posted) / 1000, UTC)
-        waited = max(now - posted.received_at, 0)
+        waited = max(batch.now - posted.received_at, 0)
         as_if_now = msgspec.structs.replace(
             posted,
             event=msgspec.structs.replace(posted.event, occurred_at=happened),
@@ -67,8 +76,18 @@ class Replan(Operation["Sequence[PlannedMessage]"]):
         )
         plan = Accept(as_if_now, self._plan, self._index).planned(order, order)
         return [
-            msgspec.structs.replace(one, due_at=one.due_at - waited) if one.relative else one for one in plan.messages
+            msgspec.structs.replace(one, due_at=one.due_at - waited) if one.relative else one
+            for one in plan.messages
+            if one.id in meant
         ]
+
+    def _then(self, batch: Batch, order: Order, seq: int) -> tuple[Order | None, Order]:
+        """The order before the event and after it."""
+        events = batch.db.execute(_VIEWS["events_of_order"], {"ref": order.ref}).fetchall()
+        found = around((event for event in events if event[0] >= order.began), seq)
+        if found is None:
+            raise NotFound(f"event {self._posted.event.id!r} is not among those of its order any more")
+        return found
 
 
 class Replay:

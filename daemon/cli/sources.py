@@ -134,7 +134,7 @@ def _show_tried(answer: "Tried") -> None:
         for odd in event.get("unread", ()):
             print(f"  left out: {odd}")
         if not tried.messages:
-            print("  nobody would be told")
+            print(f"  nobody would be told{': its order was never placed' if event.get('history') else ''}")
         for message in tried.messages:
             warnings = "; ".join(warned.detail or warned.code for warned in message.warnings)
             print(

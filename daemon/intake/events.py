@@ -24,11 +24,12 @@ encode = msgspec.json.Encoder(decimal_format="string").encode
 def dated(heard: Heard, *, now: int, came: int | None = None) -> Heard:
     """Of a day that is not over when it is told nobody knows the moment. What `came` (ms) before now, and names no moment, happened then."""
     at = heard.event.occurred_at
-    if heard.by_day and at is not None and to_ms(at) > (now if came is None else came):
+    by_day = heard.by_day and at is not None and to_ms(at) <= (now if came is None else came)
+    if heard.by_day and not by_day:
         at = None
     if at is None and came is not None:
         at = datetime.fromtimestamp(came / 1000, UTC)
-    return msgspec.structs.replace(heard, event=msgspec.structs.replace(heard.event, occurred_at=at))
+    return msgspec.structs.replace(heard, event=msgspec.structs.replace(heard.event, occurred_at=at), by_day=by_day)
 
 
 def posted_heard(source: str, heard: Heard, *, now: int, history: bool = False) -> Posted:

@@ -13,8 +13,8 @@ import structlog
 from daemon.config import Settings
 from daemon.http import Http
 from daemon.intake import registry
-from daemon.intake.base import Body, Hook, Reading, Record, Snapshot, Source, Unreadable
-from daemon.intake.diff import Sighting, diff
+from daemon.intake.base import PLACED, Body, Hook, Reading, Record, Snapshot, Source, Unreadable
+from daemon.intake.diff import News, Sighting, diff
 from daemon.intake.door import Door
 from daemon.intake.events import dated, posted_heard, posted_news
 from daemon.intake.polling.calls import Caller
@@ -24,6 +24,7 @@ from daemon.intake.polling.reader import Reader
 from daemon.intake.polling.record import POLLED, PollRecord
 from daemon.intake.recorder import Recorder
 from daemon.intake.row import SourceRow, row_of
+from daemon.intake.says_again import Said
 from outbox import Kept, Outbox
 from outbox.clock import Clock
 from outbox.errors import IllegalMove, NotFound, OutboxError
@@ -232,7 +233,7 @@ class Intake:
         return (await self._recorder.tell(source, reading)).unread
 
     async def try_out(self, name: str, body: Body) -> Tried:
-        """What a body would become, as if nothing had been told before; changes nothing. Raises NotFound, Unreadable."""
+        """What a body would become; changes nothing. Orders are read as if nothing had been told of them before. Raises NotFound, Unreadable."""
         source, now = self._source(name), self._clock.now()
         reading = source.read(body, now=now)
         unread = list(reading.unread)
@@ -242,19 +243,28 @@ class Intake:
                 named = msgspec.structs.replace(snapshot, order=source.named_here(snapshot.order))
                 if not named.order.ref:
                     named = await self._recorder.named(source, named)
-                posted += [posted_news(name, one, now=now) for one in diff(named, (), Sighting(horizon=0, moved=True))]
+                posted += [posted_news(name, one, now=now) for one in await self._all_of(source, named)]
             except Unreadable as error:
                 unread.append(f"order {snapshot.id}: {error}")
+        told: dict[str, list[Said]] = {}
         for heard in reading.events:
             try:
                 event = msgspec.structs.replace(heard.event, order=source.named_here(heard.event.order))
                 named_here = dated(msgspec.structs.replace(heard, event=event), now=now)
-                posted.append(posted_heard(name, named_here, now=now))
+                less = await self._recorder.less_said(source, named_here, told)
+                posted.append(posted_heard(name, less, now=now, history=less.draft))
             except Unreadable as error:
                 unread.append(f"event {heard.event.id}: {error}")
         known = [one.event.id for one in posted if await self._box.views.events(one.event.id, source=name)]
         fetch = [f"{record.kind} {record.id}" for record in reading.fetch]
         return Tried(events=posted, known=known, unread=unread, fetch=fetch, note=reading.note)
+
+    async def _all_of(self, source: Source, snapshot: Snapshot) -> Sequence[News]:
+        """What an order tells that is shown for the first time. Its end is told to nobody only where it was in fact never placed."""
+        news = diff(snapshot, (), Sighting(horizon=0, moved=True))
+        if any(one.type == PLACED for one in await self._box.replay.told(source.name, snapshot.id)):
+            news = [msgspec.structs.replace(one, history=False) for one in news]
+        return news
 
     # ------------------------------------------------------------ asking
 

@@ -15,7 +15,7 @@ from daemon.intake.diff import Known, News, Sighting, capped, diff, not_again
 from daemon.intake.door import Door
 from daemon.intake.events import dated, fitting, posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
-from daemon.intake.says_again import Said, less_said_before, was_placed
+from daemon.intake.says_again import Said, as_end_of_draft, before_later_step, ends_draft, less_said_before
 from outbox import Outbox, StoredEvent
 from outbox.clock import Clock
 from outbox.model import Customer, Event, Order, OrderFields, Plan, Posted
@@ -156,8 +156,9 @@ class Recorder:
     ) -> Sequence[str]:
         """Take events, their orders' names found; what could not be taken. History is the end of what was never placed, and what a source
         that was asked dates before it was there. What was kept and names no time happened when it came. Raises OutboxError as `tell` does."""
-        if asked is not None or came is not None:
-            events = [one for one in events if not await self._box.views.events(one.event.id, source=source.name)]
+        only_new = asked is not None or came is not None
+        if only_new:
+            events = [one for one in events if not await self._is_known(source, one.event)]
         born = 0 if asked is None else await self.born(source.name)
         told: dict[str, list[Said]] = {}
         posted: list[Posted] = []
@@ -168,9 +169,10 @@ class Recorder:
             history = one.event.occurred_at is not None and to_ms(one.event.occurred_at) < born - unsure
             try:
                 named = await self._with_ref(source, dated(one, now=self._clock.now(), came=came))
-                less = await self._less_said(source, named, told)
-                if one.draft and not was_placed(less.event, source.name, told[less.event.order.ref]):
-                    history = True
+                less = await self.less_said(source, named, told)
+                if only_new and less.draft and await self._is_known(source, less.event):
+                    continue
+                history = history or less.draft
                 (old if history else posted).append(
                     posted_heard(source.name, less, now=self._clock.now(), history=history)
                 )
@@ -180,17 +182,25 @@ class Recorder:
         await self._door.accept_told(posted)
         return unread
 
-    async def _less_said(self, source: Source, heard: Heard, told: dict[str, list[Said]]) -> Heard:
-        """`told`: by order, what was said so far, those of these events that are not on record yet among it."""
+    async def _is_known(self, source: Source, event: Event) -> bool:
+        return bool(await self._box.views.events(event.id, source=source.name))
+
+    async def less_said(self, source: Source, heard: Heard, told: dict[str, list[Said]]) -> Heard:
+        """Without what is said again or what others outdid; a draft only where it is the end of one. `told`: by order, what was said so far, those
+        of these events that are not on record yet among it."""
         event = heard.event
         if event.order.ref not in told:
             told[event.order.ref] = [_said(one) for one in await self._box.views.events_of_order(event.order.ref)]
         earlier = told[event.order.ref]
+        if is_draft := heard.draft and ends_draft(event, source.name, earlier):
+            event = as_end_of_draft(event)
+        if heard.by_day:
+            event = before_later_step(event, source.name, earlier)
         less = less_said_before(event, source.name, earlier)
         now = self._clock.now()
-        at = now if event.occurred_at is None else min(to_ms(event.occurred_at), now)
-        earlier.append(Said(source.name, event.id, event.type, details_of(less.order, less.customer), at))
-        return msgspec.structs.replace(heard, event=less)
+        at = now if less.occurred_at is None else min(to_ms(less.occurred_at), now)
+        earlier.append(Said(source.name, less.id, less.type, details_of(less.order, less.customer), at))
+        return msgspec.structs.replace(heard, event=less, draft=is_draft)
 
     async def _with_ref(self, source: Source, heard: Heard) -> Heard:
         """An order that has no name here but its `source_id`, or one that nobody knows, is the one known by the same `source_id`."""

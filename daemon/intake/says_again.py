@@ -1,20 +1,25 @@
 """What a sender of events says of an order again with each of them: it is no news, and undoes nothing that others said since. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
 
 import msgspec
 
-from daemon.intake.base import CHANGED
+from daemon.intake.base import CHANGED, DELETED
 from daemon.intake.details import ADDRESSES, Details, is_outdone, without
 from daemon.intake.diff import DELAYED
 from outbox.model import Event
-from outbox.orders import PAID, moves_status
+from outbox.orders import PAID, SECOND_MS, moves_status, rank, to_ms
 
+_DAY_MS = 86_400_000
 _TELL_NO_TIME = ("payment.", "refund.", "return.")
 """Families of which the customer hears without the time that is promised."""
+_ENDS_UNPLACED = ("order.cancelled", DELETED)
+"""Where what was never placed may stand all the same."""
+_OF_A_DRAFT = ":draft"
+"""What follows in the id of a draft's end: its order may be taken up again, and cancelled for good under that id."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -53,9 +58,29 @@ def less_said_before(event: Event, source: str, told: Sequence[Said]) -> Event:
     return msgspec.structs.replace(event, order=order, customer=customer)
 
 
-def was_placed(event: Event, source: str, told: Sequence[Said]) -> bool:
-    """Whether somebody had told where its order stands, or that it is paid. `told`: as above."""
-    return any(moves_status(one.type) or one.type == PAID for one in _said_before(event, source, told))
+def before_later_step(event: Event, source: str, told: Sequence[Said]) -> Event:
+    """What is dated with the end of its day, since nobody knows more, happened before a step that others took that day and that is further along.
+    `told`: as above."""
+    assert event.occurred_at is not None
+    end = to_ms(event.occurred_at)
+    others = (one for one in _said_before(event, source, told) if one.source != source and moves_status(one.type))
+    newest = max((one for one in others if 0 <= end - one.at < _DAY_MS), key=lambda one: one.at, default=None)
+    if newest is None or not 0 < rank(event.type) < rank(newest.type):
+        return event
+    return msgspec.structs.replace(event, occurred_at=datetime.fromtimestamp((newest.at - SECOND_MS) / 1000, UTC))
+
+
+def as_end_of_draft(event: Event) -> Event:
+    return msgspec.structs.replace(event, id=event.id + _OF_A_DRAFT)
+
+
+def ends_draft(event: Event, source: str, told: Sequence[Said]) -> bool:
+    """Whether that its order is cancelled ends what was never placed: nobody had said otherwise, nor that it is paid; or its source had said no
+    more than that since it ended. `told`: as above."""
+    before = [one for one in _said_before(event, source, told) if moves_status(one.type) or one.type == PAID]
+    own = [one for one in before if one.source == source]
+    is_said_again = bool(own) and own[-1].id.endswith(_OF_A_DRAFT)
+    return is_said_again or all(one.type in _ENDS_UNPLACED for one in before)
 
 
 def _said_before(event: Event, source: str, told: Sequence[Said]) -> Sequence[Said]:

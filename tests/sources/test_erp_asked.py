@@ -78,7 +78,9 @@ async def test_what_is_dated_with_the_day_alone_is_told_on_the_day_of_the_instal
         assert await front.told() == ["order.ready"]
 
 
-@pytest.mark.parametrize("day", ["2026-11-24", "20261124", "2026-11-24T00:00:00", "2026-11-24 00:00:00.000Z"])
+@pytest.mark.parametrize(
+    "day", ["2026-11-24", "20261124", "2026-11-24T00:00:00", "2026-11-24 00:00:00.000Z", "1970-01-01"]
+)
 async def test_of_a_day_alone_nobody_knows_the_moment(tmp_path: Path, day: str) -> None:
     """It counted from midnight: "ready" was past its time from noon on, and late after any step taken that day."""
     clock = FakeClock(NOW + 4 * 3_600_000)
@@ -119,6 +121,36 @@ async def test_what_is_told_of_yesterday_happened_by_its_end(tmp_path: Path) -> 
         await front.take(AHook(source="erp", body=body, query=[("token", "t0k")], now=clock.now()))
         (told,) = await front.box.replay.since(0, limit=10)
         assert told.occurred_at == to_ms(datetime(2026, 11, 24, 22, 59, 59, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("by", "type", "status"),
+    [
+        ("counter", "order.in_production", "order.ready"),
+        ("counter", "order.completed", "order.completed"),
+        ("counter", "order.engraved", "order.engraved"),
+        ("erp", "order.in_production", "order.in_production"),
+    ],
+)
+async def test_what_is_told_of_yesterday_undoes_no_step_that_others_took_then(
+    tmp_path: Path, by: str, type: str, status: str
+) -> None:
+    """The line was down from the afternoon until the morning. The order went back on the board, and "ready", which still waited, was never told."""
+    clock, rows, ada = FakeClock(), list[dict[str, str]](), {"email": "ada@example.com"}
+    http = FakeHttp(lambda request: json_response(rows))
+    async with open_front(tmp_path, http=http, clock=clock, plan=shipped(), erp={**ERP, "at": "changed"}) as front:
+        await front.poll("erp")
+        for id, step in (("k1", "order.placed"), ("k2", "order.ready")):
+            await clock.advance(4 * 3600)
+            await front.box.spool.accept(posted(id, step, "1", source=by, at=clock.now(), customer=ada), front.plan)
+        await clock.advance(15 * 3600)
+        rows.append({"id": "1", "type": type, "changed": "2026-11-24"})
+        await front.poll("erp")
+        (order,) = await front.box.views.orders_by_ref(["1"])
+        assert order.status == status
+        told = (await front.box.views.messages(limit=10)).items
+        (ready,) = [one for one in told if (one.trigger, one.audience) == ("order.ready", "customer")]
+        assert (ready.state is State.QUEUED) is (status in ("order.ready", "order.engraved"))
 
 
 async def test_a_box_that_starts_before_its_clock_is_set_was_not_there_that_long_ago(tmp_path: Path) -> None:

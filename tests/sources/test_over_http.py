@@ -98,6 +98,9 @@ async def _commands(shop: Shop, tmp_path: Path, odd: bytes) -> None:
     tried = shop.tether("sources", "try", "erp", str(file)).stdout
     assert "order.ready  order E-1" in tried
     assert "by twilio" in tried
+    file.write_text(json.dumps({**ORDER, "id": 728, "number": "W-728", "status": "cancelled"}))
+    tried = shop.tether("sources", "try", "webshop", str(file)).stdout
+    assert "nobody would be told: its order was never placed" in tried
     file.write_bytes(odd)
     assert "not in the `statuses` table" in shop.tether("sources", "try", "erp", str(file), check=False).stderr
     shop.config.write_text(shop.config.read_text().replace('ready = "order.ready"', 'klar = "order.ready"'))

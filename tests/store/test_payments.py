@@ -3,16 +3,18 @@ outbox, with the real planner."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from daemon.planner.plan import make_planner
 from daemon.planner.routes import compile_routes
-from outbox.model import Posted
+from outbox import Outbox
+from outbox.model import Planner, Posted
 from outbox.orders import PAID, project
 from tests.support.outbox_box import NOW, open_box, posted
-from tests.support.planning import REACH, store
+from tests.support.planning import REACH, route, store
 
 SHOP, PROVIDER, TILL = "shop", "stripe", "till"
 
@@ -76,6 +78,60 @@ async def test_what_was_told_before_each_was_counted_is_not_told_again(tmp_path:
         after = project(known, told)
         assert (after.tellers[type].first == source) == is_told
         known = after
+
+
+PAYMENTS = {name: ([(source, PAID) for source in sources], told) for name, (sources, told) in HISTORIES.items()}
+STATUSES = {
+    "two say that it is ready": ([(SHOP, "order.placed"), (TILL, "order.ready"), (SHOP, "order.ready")], [0, 1]),
+    "two say so of what is collected since": (
+        [(TILL, "order.ready"), (SHOP, "order.ready"), (TILL, "order.completed"), (SHOP, "order.completed")],
+        [0, 2],
+    ),
+}
+ALL = PAYMENTS | AFTERWARDS | STATUSES
+
+
+@pytest.mark.parametrize(("words", "told"), ALL.values(), ids=ALL.keys())
+async def test_what_two_sources_told_is_planned_again_once(
+    tmp_path: Path, words: list[tuple[str, str]], told: list[int]
+) -> None:
+    """By the routes that were there nothing; by one for the team, of as much as the customer heard."""
+    types = ("payment.*", "return.*", "refund.*", "order.*")
+    customers = [route(type, supersede=False) for type in types]
+    teams = [route(type, "team", ["slack"], supersede=False) for type in types]
+    async with open_box(tmp_path) as box:
+        for n, (source, type) in enumerate(words):
+            await box.spool.accept(one(n, source, type), by_routes(*customers))
+        assert await planned_again(box, by_routes(*customers)) == []
+        again = [(f"p{n}", "team") for n in told]
+        assert await planned_again(box, by_routes(*customers, *teams)) == again
+
+
+async def test_what_was_told_of_a_former_order_is_not_planned_for_who_has_its_number(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        planner = by_routes(route("refund.*"))
+        for n, source in enumerate((SHOP, TILL)):
+            await box.spool.accept(one(n, source, "refund.issued"), planner)
+        await box.spool.accept(one(2, TILL, "order.cancelled"), planner)
+        kofi = {"name": "Kofi", "phone": "+447700900456", "email": "kofi@example.com"}
+        await box.spool.accept(posted("k1", "order.placed", at=NOW + 240_000, source=TILL, customer=kofi), planner)
+        mailed = by_routes(route("refund.*", via=["sendgrid", "twilio"]))
+        assert await planned_again(box, mailed) == []
+
+
+async def planned_again(box: Outbox, planner: Planner) -> list[tuple[str, str]]:
+    """What would be new: by which event, and for whom."""
+    found = []
+    for event in await box.replay.since(0, limit=20):
+        new = await box.replay.replan(event, planner, dry_run=True)
+        found += [(event.id, message.recipient) for message in new]
+    return found
+
+
+def by_routes(*routes: dict[str, Any]) -> Planner:
+    settings = store("twilio", "sendgrid", "slack", route=list(routes))
+    reach = {name: REACH[name] for name in settings.channels}
+    return make_planner(compile_routes(settings, REACH), settings, reach)
 
 
 def one(n: int, source: str, type: str = PAID, amount: str = "48.50") -> Posted:

@@ -62,15 +62,17 @@ class TryDoor:
 async def _tried(
     services: Services, posted: Posted, orders: dict[str, Order | None], known: Sequence[str]
 ) -> TriedEvent:
-    """One event with what it would send, in turn: each sees the order as those before it leave it."""
+    """One event with what it would send, in turn: each sees the order as those before it leave it. Of history nobody is told."""
     ref = posted.event.order.ref
     if ref not in orders:
         found = await services.box.views.orders_by_ref([ref])
         orders[ref] = found[0] if found else None
     before = orders[ref]
-    messages = await prospect(services, before, posted, services.engine.planning.plan)
+    event = msgspec.json.decode(posted.raw)
+    is_history = event.get("history") is True
+    messages = () if is_history else await prospect(services, before, posted, services.engine.planning.plan)
     orders[ref] = project(before, posted)
-    return TriedEvent(msgspec.json.decode(posted.raw), posted.event.id in known, messages)
+    return TriedEvent(event, posted.event.id in known, messages)
 
 
 # ---------------------------------------------------------------- what is kept
