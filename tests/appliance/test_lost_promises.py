@@ -13,6 +13,7 @@ from daemon.keys.box_key import BoxKey
 from daemon.upkeep import recovery_note
 from daemon.upkeep.recover import make_sound, record
 from daemon.upkeep.recovery_note import Recovered
+from outbox.confirmation import RestoredFrom
 from outbox.lock import Lock
 from outbox.log_file import log_of
 from outbox.outcome import Accepted
@@ -90,6 +91,18 @@ async def test_texts_go_on_where_no_opt_out_can_be_lost(database: Path) -> None:
     async with open_box(database.parent) as box:
         await record(box, recovered, KEY, FakeClock())
         assert await box.confirmation.awaited() is None
+
+
+async def test_texts_wait_where_it_may_be_lost_that_they_do(database: Path) -> None:
+    """They waited for staff after a restore, and that they do lay on a page that the card spoilt."""
+    async with open_box(database.parent) as box:
+        await box.confirmation.ask(RestoredFrom("tether-1.backup", 0, 0))
+    lose_page(database, "note")
+    recovered = await make_sound(database, FakeClock())
+    assert recovered is not None
+    async with open_box(database.parent) as box:
+        await record(box, recovered, KEY, FakeClock())
+        assert await box.confirmation.awaited() is not None
 
 
 def at(days: int) -> FakeClock:
