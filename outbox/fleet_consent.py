@@ -137,6 +137,18 @@ class KeepKey(Operation[None]):
         batch.record("fleet.key", {"kid": self._kid})
 
 
+class HearAgain(Operation[None]):
+    """All that the fleet said is to be heard once more; `done`: it was."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, *, done: bool) -> None:
+        self._done = done
+
+    def apply(self, batch: Batch) -> None:
+        batch.touched += batch.db.execute(_SQL["heard_again" if self._done else "hear_again"]).rowcount
+
+
 class StartOver(Operation[None]):
     """The fleet's order begins anew: all is heard and told once more."""
 

@@ -45,6 +45,8 @@ class ConsentShare:
         self.stream = ""
         """Which stream of consent is followed, as the mark says it; "" until it has."""
         self.cursor = -1
+        self._hears_all = False
+        """It began at the stream's beginning, and has not come to its end."""
         self.refused = 0
         """STARTs of ours that came after somebody else's word."""
 
@@ -54,6 +56,7 @@ class ConsentShare:
         if self.cursor < 0:
             known = await self._fleet.heard_up_to()
             self.cursor = known if known > AFRESH else 0
+            self._hears_all = self.cursor == 0
         news = 0
         if len(poked) == 1:
             word = await nats.following(STREAM, self.cursor)
@@ -66,6 +69,9 @@ class ConsentShare:
             news += await self._hear(found)
             if not found[-1].pending:
                 break
+        if self._hears_all:
+            await self._fleet.heard_again()
+            self._hears_all = False
         return news
 
     async def _hear(self, found: Sequence[Stored]) -> int:

@@ -43,8 +43,14 @@ SELECT medium, said = told, told_seq FROM fleet_consent WHERE kid = :kid AND loc
 SELECT medium, stopped, store, at, how, seq, heard FROM fleet_consent
 WHERE kid = :kid AND digest IN (:own, :number, :all) AND seq > 0 ORDER BY seq;
 
--- cursor: how far in the fleet's order we have heard.
-SELECT coalesce(max(seq), 0) FROM fleet_consent;
+-- cursor: how far in the fleet's order we have heard; 0 while all of it is to be heard again.
+SELECT coalesce(max(seq), 0) FROM fleet_consent WHERE NOT EXISTS (SELECT 1 FROM note WHERE key = 'fleet.hear_again');
+
+-- hear_again: what was heard may be lost, all of it or some.
+INSERT OR REPLACE INTO note (key, value) VALUES ('fleet.hear_again', '');
+
+-- heard_again: it is here once more.
+DELETE FROM note WHERE key = 'fleet.hear_again';
 
 -- start_over: the fleet's order begins anew; what was stopped stays so until it is said again. A word of ours that one elsewhere ended is
 -- not to be told again, nor an opt-in that the fleet would not have or that one elsewhere overruled: here it would be the first.

@@ -14,6 +14,7 @@ from daemon.upkeep import recovery_note
 from daemon.upkeep.recover import make_sound, record
 from daemon.upkeep.recovery_note import Recovered
 from outbox.confirmation import RestoredFrom
+from outbox.fleet_consent import Heard
 from outbox.lock import Lock
 from outbox.log_file import log_of
 from outbox.outcome import Accepted
@@ -103,6 +104,17 @@ async def test_texts_wait_where_it_may_be_lost_that_they_do(database: Path) -> N
     async with open_box(database.parent) as box:
         await record(box, recovered, KEY, FakeClock())
         assert await box.confirmation.awaited() is not None
+
+
+async def test_in_a_fleet_all_opt_outs_are_heard_again_where_some_may_be_lost(database: Path) -> None:
+    async with open_box(database.parent) as box:
+        await box.fleet.hear([Heard("k1", "d" * 32, "sms", 7, True, 0, "soho", "STOP")])
+    lose_page(database)
+    recovered = await make_sound(database, FakeClock())
+    assert recovered is not None
+    async with open_box(database.parent) as box:
+        await record(box, recovered, KEY, FakeClock())
+        assert await box.fleet.heard_up_to() == 0
 
 
 def at(days: int) -> FakeClock:
