@@ -29,6 +29,14 @@ UPDATE fleet_consent SET told = max(told, :said), told_seq = max(told_seq, :seq)
 -- answered: what we said after a word of ours that answered all before it.
 UPDATE fleet_consent SET base = max(base, :seq) WHERE kid = :kid AND digest = :digest AND said > :said;
 
+-- taken: a word of ours came back: the fleet has it, though its answer did not reach us. What we said since answers it where we knew the one
+-- before it.
+UPDATE fleet_consent SET told = :ours, told_seq = max(told_seq, :seq),
+    base = iif(said > :ours AND :after BETWEEN 0 AND base, max(base, :seq), base)
+WHERE kid = :kid AND digest = :digest AND told < :ours AND EXISTS (
+    SELECT 1 FROM consent AS c WHERE c.seq = :ours AND c.at = :at AND c.stopped = :stopped
+);
+
 -- heard: the fleet's newest word on an address; of a stream that begins anew also its first, which has the number that older words were given.
 INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how, heard)
 VALUES (:kid, :digest, :medium, '', 0, 0, :seq, :stopped, :at, :store, :how, :heard)
