@@ -48,11 +48,22 @@ class RestoredFrom(msgspec.Struct, frozen=True):
         return WHY if self.backup else WHY_REPAIRED
 
 
+SPOILT = RestoredFrom("", 0, 0)
+"""As what it counts where a failing card has spoilt the note of it: texts wait all the same."""
+
+
+def _read(note: str) -> RestoredFrom:
+    try:
+        return msgspec.json.decode(note, type=RestoredFrom)
+    except msgspec.DecodeError:
+        return SPOILT
+
+
 def awaited_in(database: Path) -> RestoredFrom | None:
     """The same as `Confirmation.awaited` for a file that others may have open. Raises sqlite3.Error."""
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True)) as db:
         found = db.execute(_SQL["awaited"]).fetchone()
-    return None if found is None else msgspec.json.decode(found[0], type=RestoredFrom)
+    return None if found is None else _read(found[0])
 
 
 class Await(Operation[None]):
@@ -114,7 +125,7 @@ class Confirmation:
     async def awaited(self) -> RestoredFrom | None:
         """What staff have not confirmed yet; None: nothing."""
         found = await self._store.value(_SQL["awaited"])
-        return None if found is None else msgspec.json.decode(found, type=RestoredFrom)
+        return None if found is None else _read(found)
 
     async def ask(self, restored: RestoredFrom) -> None:
         """Have texts wait until it is confirmed."""
@@ -122,10 +133,10 @@ class Confirmation:
 
     async def confirm(self, *, actor: str) -> int | None:
         """Texts go out again: how many that waited. None: nothing waited for that. That it is confirmed is on record once all of them are
-        free: a power cut in between leaves it to be confirmed again."""
-        if await self.awaited() is None:
-            return None
+        free: a power cut in between leaves it to be confirmed again. A card that lost the note of it leaves them waiting: they go on too."""
         freed = await self._free(actor)
+        if await self.awaited() is None:
+            return freed or None
         await self._store.write(Confirm(actor))
         return freed + await self._free(actor)
 

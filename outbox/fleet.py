@@ -10,7 +10,7 @@ from outbox.audit_base import read_base
 from outbox.bounds import Moment, Name, Whole
 from outbox.bounds import Text as ShortText
 from outbox.chain import START
-from outbox.fleet_consent import KEY, Hear, Heard, Index, KeepKey, MarkTold, StartOver, Untold
+from outbox.fleet_consent import KEY, Hear, HearAgain, Heard, Index, KeepKey, MarkTold, StartOver, Untold
 from outbox.masks import mask_address
 from outbox.model import Rendered
 from outbox.queries import Queries
@@ -219,8 +219,17 @@ class Fleet:
         return await self._store.write(Hear(words))
 
     async def heard_up_to(self) -> int:
+        """How far in the fleet's order; 0: all of it is to be heard."""
         found: int = await self._store.value(_SQL["cursor"])
         return found
+
+    async def hear_again(self) -> None:
+        """What other stores said may be lost here, whatever is known of what they said since: nobody says it once more."""
+        await self._store.write(HearAgain(done=False))
+
+    async def heard_again(self) -> None:
+        """From its beginning to its end."""
+        await self._store.write(HearAgain(done=True))
 
     async def start_over(self) -> None:
         """The fleet's own order of consent begins anew (its stream was lost)."""

@@ -46,11 +46,15 @@ class Heard(msgspec.Struct, frozen=True):
     store: str
     how: str
     heard: int = 0
+    ours: int = 0
+    """Its number in our own ledger, where we said it."""
+    after: int = -1
+    """The number of the word on that address before it, as the servers vouch for it; -1: they don't."""
 
 
 class Hear(Operation[int]):
-    """Words of the fleet, in its order. A START elsewhere that follows a STOP of ours, which the fleet knew, ends ours too. Returns how many
-    were news."""
+    """Words of the fleet, in its order. A START elsewhere that follows a STOP of ours, which the fleet knew, ends ours too. One of our own counts
+    as told, though the answer may have been lost on its way. Returns how many were news."""
 
     __slots__ = ("_words",)
 
@@ -67,6 +71,8 @@ class Hear(Operation[int]):
                 continue
             news += 1
             batch.calls_off = batch.calls_off or word.stopped
+            if word.ours:
+                batch.db.execute(_SQL["taken"], values)
             if not word.stopped and found[0]:
                 self._end_ours(batch, word, found[0])
         return news
@@ -135,6 +141,18 @@ class KeepKey(Operation[None]):
     def apply(self, batch: Batch) -> None:
         batch.db.execute(_SQL["keep_key"], {"name": f"{KEY}{self._kid}", "value": self._key})
         batch.record("fleet.key", {"kid": self._kid})
+
+
+class HearAgain(Operation[None]):
+    """All that the fleet said is to be heard once more; `done`: it was."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, *, done: bool) -> None:
+        self._done = done
+
+    def apply(self, batch: Batch) -> None:
+        batch.touched += batch.db.execute(_SQL["heard_again" if self._done else "hear_again"]).rowcount
 
 
 class StartOver(Operation[None]):

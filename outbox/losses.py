@@ -15,6 +15,7 @@ WORDS: Mapping[str, str] = {
 OF_TABLE: Mapping[str, str] = {
     "consent": OPTOUTS,
     "fleet_consent": OPTOUTS,
+    "note": OPTOUTS,
     "forgotten": FORGOTTEN,
     "token": TOKENS,
     "message": RECEIPTS,
@@ -22,7 +23,7 @@ OF_TABLE: Mapping[str, str] = {
     "told": RECEIPTS,
     "used_once": RECEIPTS,
 }
-"""What is kept in which table of the database."""
+"""What is kept in which table of the database. That texts wait, since opt-outs may have been lost before, is a note."""
 
 
 def lost_with(tables: Iterable[str]) -> frozenset[str]:

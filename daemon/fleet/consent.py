@@ -45,6 +45,8 @@ class ConsentShare:
         self.stream = ""
         """Which stream of consent is followed, as the mark says it; "" until it has."""
         self.cursor = -1
+        self._hears_all = False
+        """It began at the stream's beginning, and has not come to its end."""
         self.refused = 0
         """STARTs of ours that came after somebody else's word."""
 
@@ -54,6 +56,7 @@ class ConsentShare:
         if self.cursor < 0:
             known = await self._fleet.heard_up_to()
             self.cursor = known if known > AFRESH else 0
+            self._hears_all = self.cursor == 0
         news = 0
         if len(poked) == 1:
             word = await nats.following(STREAM, self.cursor)
@@ -66,10 +69,13 @@ class ConsentShare:
             news += await self._hear(found)
             if not found[-1].pending:
                 break
+        if self._hears_all:
+            await self._fleet.heard_again()
+            self._hears_all = False
         return news
 
     async def _hear(self, found: Sequence[Stored]) -> int:
-        proved = partial(_heard, found, self._account, self.stream)
+        proved = partial(_heard, found, self._store, self._account, self.stream)
         news = await self._fleet.hear(proved() if len(found) <= FEW else await asyncio.to_thread(proved))
         self.cursor = found[-1].seq
         return news
@@ -122,18 +128,18 @@ def way(reason: str) -> str:
     return word if word in WAYS else "by hand"
 
 
-def _heard(found: Sequence[Stored], account: str, stream: str) -> list[Heard]:
+def _heard(found: Sequence[Stored], us: str, account: str, stream: str) -> list[Heard]:
     words = []
     for stored in found:
         try:
-            words.append(_word(stored, account, stream))
+            words.append(_word(stored, us, account, stream))
         except Garbled as error:
             log.warning("a word on consent from the fleet can't be read; it is left out", reason=str(error))
     return words
 
 
-def _word(stored: Stored, account: str, stream: str) -> Heard:
-    """Raises Garbled for a subject that names nobody. A body that can't be read is an opt-out."""
+def _word(stored: Stored, us: str, account: str, stream: str) -> Heard:
+    """`us`: this store. Raises Garbled for a subject that names nobody. A body that can't be read is an opt-out."""
     kid, medium, digest = read_optout(stored.subject)
     try:
         word = unpack(stored.body, SignedWord)
@@ -141,7 +147,9 @@ def _word(stored: Stored, account: str, stream: str) -> Heard:
         return Heard(kid, digest, medium, stored.seq, True, stored.at, SOMEBODY, "")
     how = word.how if word.how in WAYS else ""
     is_out, store = judged(stored, word, account, stream)
-    return Heard(kid, digest, medium, stored.seq, is_out, word.at, store or SOMEBODY, how, word.heard)
+    ours = word.seq if store == us else 0
+    said_by = store or SOMEBODY
+    return Heard(kid, digest, medium, stored.seq, is_out, word.at, said_by, how, word.heard, ours, stored.after)
 
 
 def judged(stored: Stored, word: SignedWord, account: str, stream: str) -> tuple[bool, str]:

@@ -9,6 +9,9 @@ CONDITION = "Nats-Expected-Last-Subject-Sequence"
 CONDITION_ELSEWHERE = f"{CONDITION}-Subject"
 """Has a server look for the condition at another subject."""
 
+DIGITS = 18
+"""What has more need not be the number that a server of 64 bits made of it."""
+
 
 class Stored(msgspec.Struct, frozen=True):
     """A message as a stream keeps it."""
@@ -24,6 +27,12 @@ class Stored(msgspec.Struct, frozen=True):
     def pending(self) -> int:
         """How many more the stream had beyond it when it was read."""
         return int(self.headers.get("Nats-Num-Pending", "0"))
+
+    @property
+    def after(self) -> int:
+        """The number of the subject's message before it, where it was told on that condition; -1: it was not."""
+        number = "" if CONDITION_ELSEWHERE in self.headers else self.headers.get(CONDITION, "")
+        return int(number) if number.isascii() and number.isdecimal() and len(number) <= DIGITS else -1
 
 
 def read_headers(raw: bytes) -> dict[str, str]:

@@ -371,11 +371,11 @@ async def serve(
             if note is not None:
                 log.warning(
                     "a damaged database was recovered, and staff have not said that they know",
-                    what=note.recovered.words,
+                    what=note.words,
                 )
                 if not note.is_recorded:
                     await record(service.box, note.recovered, keyring(settings).own, clock)
-            news = [] if note is None else [note.recovered.words]
+            news = [] if note is None else [note.words]
             if lost := pick_up(settings.database):
                 await service.box.audit.append("database.lost", detail={"what": lost})
                 news.append(lost)

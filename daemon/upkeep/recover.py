@@ -94,7 +94,7 @@ def ruined(database: Path) -> str:
 
 async def record(box: Outbox, recovered: Recovered, key: BoxKey, clock: Clock) -> None:
     """It is another history from here on, and the audit says why; the box's own key stands behind that. Where opt-outs may be lost, texts
-    wait until staff have looked."""
+    wait until staff have looked, and in a fleet all stores' are heard again."""
     kept = await box.audit.end()
     epoch = await box.audit.begin_epoch("recovered from damage")
     now, salvaged = clock.now(), recovered.salvaged
@@ -110,6 +110,7 @@ async def record(box: Outbox, recovered: Recovered, key: BoxKey, clock: Clock) -
     await box.audit.append(RECOVERED, detail=detail)
     if OPTOUTS in salvaged.lost:
         await box.confirmation.ask(RestoredFrom("", now, now))
+        await box.fleet.hear_again()
     await asyncio.to_thread(recovery_note.recorded, box.path)
 
 

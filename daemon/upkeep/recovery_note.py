@@ -26,6 +26,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     aside: Path | None
     """None: there was nothing to set aside."""
     salvaged: Salvaged
+    earlier: tuple[Path, ...] = ()
+    """What repairs before it set aside, the newest first."""
 
     @property
     def words(self) -> str:
@@ -33,25 +35,57 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
         back = "`tether restore latest` goes back to a backup"
         means = ", ".join(_MEANS[name] for name in WORDS if name in self.salvaged.lost)
         perhaps = f"; lost may be {means}" if means else ""
+        before = f". Set aside before that: {', '.join(path.name for path in self.earlier)}" if self.earlier else ""
         if self.aside is None:
-            return f"the database was gone, and a new one was begun{perhaps}; {back}"
+            return f"the database was gone, and a new one was begun{perhaps}{before}; {back}"
         lost = f"; {self.salvaged.optouts_lost} opt-outs are lost" if self.salvaged.optouts_lost else ""
         return (
             f"the database was damaged ({self.trouble}); saved were {rows.get('orders', 0)} orders and "
-            f"{rows.get('message', 0)} messages{lost}{perhaps}. The damaged file is {self.aside.name}; {back}"
+            f"{rows.get('message', 0)} messages{lost}{perhaps}. The damaged file is {self.aside.name}{before}; {back}"
         )
+
+    def after(self, before: "Recovered") -> "Recovered":
+        """Both as one: what there is now, and all that may be lost. Where the file is the same, the repair before came to no end."""
+        optouts = self.salvaged.optouts_lost, before.salvaged.optouts_lost
+        salvaged = msgspec.structs.replace(
+            self.salvaged,
+            optouts_lost=max(optouts) if before.aside == self.aside else sum(optouts),
+            lost=self.salvaged.lost | before.salvaged.lost,
+        )
+        asides = (before.aside, *before.earlier)
+        earlier = tuple(path for path in asides if path is not None and path != self.aside)
+        return msgspec.structs.replace(self, salvaged=salvaged, earlier=earlier)
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     recovered: Recovered
+    """With what had become of it before that, and no audit says."""
     is_recorded: bool = False
     """Whether the new database's own audit says it."""
+    before: Recovered | None = None
+    """What had become of it before, as the audit says, and staff had not seen."""
+
+    @property
+    def words(self) -> str:
+        """All that staff have not seen."""
+        return self._whole.words
+
+    @property
+    def _whole(self) -> Recovered:
+        return self.recovered if self.before is None else self.recovered.after(self.before)
+
+    def followed_by(self, recovered: Recovered, now: int) -> "Note":
+        if self.is_recorded:
+            return Note(at=now, recovered=recovered, before=self._whole)
+        return Note(at=now, recovered=recovered.after(self.recovered), before=self.before)
 
 
 def write(database: Path, recovered: Recovered, now: int) -> None:
-    """Durable when it returns: to be called before anything takes the database's place."""
-    _keep(database, Note(at=now, recovered=recovered))
+    """Durable when it returns: to be called before anything takes the database's place. What staff, or the audit, don't know yet of a repair
+    before it stays to be told."""
+    known = unseen(database)
+    _keep(database, Note(at=now, recovered=recovered) if known is None else known.followed_by(recovered, now))
 
 
 def unseen(database: Path) -> Note | None:

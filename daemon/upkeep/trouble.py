@@ -205,7 +205,7 @@ class TroubleWatch:
         settings = self._settings()
         last = last_backup(settings)
         note = recovery_note.unseen(settings.database)
-        known = {} if note is None else {"database": f"{note.recovered.words}. `tether status --seen` once you know"}
+        known = {} if note is None else {"database": f"{note.words}. `tether status --seen` once you know"}
         return Vitals(
             trouble={**known, **await self.wrong_now()},
             disk_free=_room(settings.database),

@@ -29,6 +29,14 @@ UPDATE fleet_consent SET told = max(told, :said), told_seq = max(told_seq, :seq)
 -- answered: what we said after a word of ours that answered all before it.
 UPDATE fleet_consent SET base = max(base, :seq) WHERE kid = :kid AND digest = :digest AND said > :said;
 
+-- taken: a word of ours came back: the fleet has it, though its answer did not reach us. What we said since answers it where we knew the one
+-- before it.
+UPDATE fleet_consent SET told = :ours, told_seq = max(told_seq, :seq),
+    base = iif(said > :ours AND :after BETWEEN 0 AND base, max(base, :seq), base)
+WHERE kid = :kid AND digest = :digest AND told < :ours AND EXISTS (
+    SELECT 1 FROM consent AS c WHERE c.seq = :ours AND c.at = :at AND c.stopped = :stopped
+);
+
 -- heard: the fleet's newest word on an address; of a stream that begins anew also its first, which has the number that older words were given.
 INSERT INTO fleet_consent (kid, digest, medium, local, said, told, seq, stopped, at, store, how, heard)
 VALUES (:kid, :digest, :medium, '', 0, 0, :seq, :stopped, :at, :store, :how, :heard)
@@ -43,8 +51,14 @@ SELECT medium, said = told, told_seq FROM fleet_consent WHERE kid = :kid AND loc
 SELECT medium, stopped, store, at, how, seq, heard FROM fleet_consent
 WHERE kid = :kid AND digest IN (:own, :number, :all) AND seq > 0 ORDER BY seq;
 
--- cursor: how far in the fleet's order we have heard.
-SELECT coalesce(max(seq), 0) FROM fleet_consent;
+-- cursor: how far in the fleet's order we have heard; 0 while all of it is to be heard again.
+SELECT coalesce(max(seq), 0) FROM fleet_consent WHERE NOT EXISTS (SELECT 1 FROM note WHERE key = 'fleet.hear_again');
+
+-- hear_again: what was heard may be lost, all of it or some.
+INSERT OR REPLACE INTO note (key, value) VALUES ('fleet.hear_again', '');
+
+-- heard_again: it is here once more.
+DELETE FROM note WHERE key = 'fleet.hear_again';
 
 -- start_over: the fleet's order begins anew; what was stopped stays so until it is said again. A word of ours that one elsewhere ended is
 -- not to be told again, nor an opt-in that the fleet would not have or that one elsewhere overruled: here it would be the first.

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from daemon.fleet.nats_connection import Ack, NatsConnection
+from daemon.fleet.nats_connection import Ack, NatsAway, NatsConnection
+from daemon.fleet.wire import SignedWord, unpack
 from tests.fleet.test_consent import blocked, pair, told
 from tests.support.busy import until
 from tests.support.fleet_world import Store, World
@@ -66,3 +67,32 @@ async def test_what_kim_takes_back_does_not_undo_what_they_said_elsewhere(
     assert (await camden.link.status()).refused_optins == 1
     assert await blocked(soho)
     assert await until(lambda: blocked(camden))
+
+
+@pytest.mark.parametrize("lose", [["out"], ["out", "in"]])
+async def test_a_word_whose_answer_was_lost_on_its_way_is_told(
+    fleet: World, monkeypatch: pytest.MonkeyPatch, lose: list[str]
+) -> None:
+    """The line goes after the fleet has the STOP and before it says so, and Kim takes it back. It was refused, for "another store was told otherwise
+    meanwhile", and all stores kept the person out. So was a START whose own answer was lost."""
+    soho, camden = await pair(fleet)
+    publish, lost = NatsConnection.publish, [*lose]
+
+    async def cut(line: NatsConnection, subject: str, body: bytes, **more: Any) -> Ack:
+        ack = await publish(line, subject, body, **more)
+        if subject.startswith("say.") and lost and unpack(body, SignedWord).state == lost[0]:
+            if lost.pop(0) == "out":
+                await camden.box.consent.allow("sms", PHONE, reason="a slip", actor="kim")
+            raise NatsAway("the line was cut")
+        return ack
+
+    monkeypatch.setattr(NatsConnection, "publish", cut)
+    await camden.box.consent.stop("sms", PHONE, reason="asked at the counter", actor="kim")
+    await until(lambda: told(camden))
+
+    async def free() -> bool:
+        return await blocked(soho) is None and await blocked(camden) is None
+
+    await until(free)
+    assert not lost
+    assert (await camden.link.status()).refused_optins == 0

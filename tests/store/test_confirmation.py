@@ -6,7 +6,7 @@ import pytest
 
 from outbox import Outbox
 from outbox.batch import Batch
-from outbox.confirmation import WHY, WHY_REPAIRED, Free, RestoredFrom
+from outbox.confirmation import SPOILT, WHY, WHY_REPAIRED, Free, RestoredFrom
 from outbox.errors import StorageBusy
 from outbox.model import State, Transition
 from outbox.reasons import Reason
@@ -56,3 +56,20 @@ async def test_a_power_cut_while_they_are_freed_leaves_it_to_be_confirmed_again(
         assert await box.confirmation.awaited() == FROM
         assert await box.confirmation.confirm(actor="Mia") == 2
         assert [await state_of(box, id) for id in ids] == [State.QUEUED] * 3
+
+
+async def test_what_waits_goes_on_also_where_it_is_not_known_any_more_that_it_does(tmp_path: Path) -> None:
+    """The card lost the note of it: staff read that nothing waited, and the texts were held for good."""
+    async with open_box(tmp_path) as box:
+        waited = await held(box, "waited", WHY)
+        assert await box.confirmation.confirm(actor="Mia") == 1
+        assert await state_of(box, waited) is State.QUEUED
+
+
+async def test_a_note_of_it_that_a_card_has_spoilt_has_texts_wait(tmp_path: Path) -> None:
+    """It ended each start."""
+    async with open_box(tmp_path) as box:
+        await box.notes.set("restored", "{")
+        assert await box.confirmation.awaited() == SPOILT
+        assert await box.confirmation.confirm(actor="Mia") == 0
+        assert await box.confirmation.awaited() is None
