@@ -74,7 +74,7 @@ class Lane:
         self._rests = 0
         """How often in a row it did."""
         self._long_rest = 0.0
-        """Seconds that it asked for, where they are more than we would give it; 0: they never were, since it took a request last."""
+        """Seconds of the rest that it is given, where it asked for more than we would give it; 0: it is given none such."""
         self.wake = asyncio.Event()
         self.handed: deque[Due] = deque()
         """Messages that came in a moment ago, for the pump to take as they are."""
@@ -269,6 +269,8 @@ class Lane:
     def resume_if_due(self, monotonic: float) -> None:
         if self.resume_at is not None and monotonic >= self.resume_at:
             self.resume()
+        if monotonic >= self.hold_until:
+            self._long_rest = 0.0
 
     def starts(self, monotonic: float, now: int) -> None:
         self.sending += 1
