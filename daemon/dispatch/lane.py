@@ -1,8 +1,9 @@
 """One channel as the dispatcher uses it: its limits, its breaker, whether it is paused, and what it did lately."""
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -255,10 +256,6 @@ class Lane:
         self.hold_until, self._rests, self._long_rest = 0.0, 0, 0.0
         self.breaker = Breaker()
 
-    def continues(self, before: "Lane") -> None:
-        """The line is as it was for that one: what can't go this way in an outage can't after a reload in it."""
-        self._aside = before._aside
-
     def line_returned(self) -> None:
         """What went wrong while the line was going down says nothing of the provider."""
         self._aside.clear()
@@ -315,6 +312,10 @@ class Lane:
     def leave_aside(self, seq: int, until: float) -> None:
         """That message stays at its own channel: this one is not to look at it before."""
         self._aside[seq] = until
+
+    def recall_aside(self, seqs: Iterable[int]) -> None:
+        """These are left aside by the record. What it refused, or put off, it may look at again: that may have been mended."""
+        self._aside = dict.fromkeys(seqs, math.inf)
 
     def left_aside(self, monotonic: float) -> Set[int]:
         """Messages of other channels that it is not to look at now."""
