@@ -152,7 +152,8 @@ class Engine:
         self.uplink.continues(before.uplink)
         self._delivery.outages.continues(before._delivery.outages)
         for name in self.lanes.keys() & before.lanes.keys():
-            self.lanes[name].continues(before.lanes[name], is_same=self._own(name) == before._own(name))
+            if self._own(name) == before._own(name):
+                self.lanes[name].rests_as(before.lanes[name])
 
     def _own(self, name: str) -> tuple[Mapping[str, object], Mapping[str, str | None]]:
         """What is said of that channel alone: its table, and the secrets that it reads."""
@@ -201,6 +202,12 @@ class Engine:
             return
         await self.uplink.force(state, at=at)
 
+    async def _recall_aside(self) -> None:
+        """What could not be delivered without the line, and waits for it, is left to it."""
+        for name, lane in self.lanes.items():
+            if not lane.is_cloud:
+                lane.recall_aside(await self._box.spool.left_aside(name))
+
     async def clock_stepped(self) -> None:
         """It may be another day than it was taken for: what is used of it is read from the record again."""
         async with self._recalling:
@@ -213,6 +220,7 @@ class Engine:
             log.warning("attempts were cut by the last stop; looking up what became of them", attempts=cut)
         async with self._recalling:  # again, where somebody has asked: the engine before has sent meanwhile
             await recorded(self._recall, self._clock)
+        await recorded(self._recall_aside, self._clock)
         await recorded(self._look_anew, self._clock)
         try:
             async with asyncio.TaskGroup() as group:

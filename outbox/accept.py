@@ -220,6 +220,7 @@ class Accept(Operation[Acceptance]):
             channel_since=max(planned.due_at, now),
             attempt_count=0,
             tries=0,
+            first_try=1,
             last_attempt=0,
             possible_duplicate=0,
             pending_state="",

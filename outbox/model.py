@@ -318,6 +318,8 @@ class Message(PlannedMessage, frozen=True, kw_only=True):
     possible_duplicate: bool = False
     attempt_count: int = 0
     """Attempts that count: not those that an outage or a shutdown cut."""
+    first_try: int = 1
+    """The attempt with which it began: the first, or the first since staff had it tried again."""
     channel_since: int
     """When it came to this channel, or may first be tried there where that is later: `patience` runs from here."""
     created_at: int

@@ -112,6 +112,7 @@ class MessageRow(msgspec.Struct, array_like=True):
     channel_since: Annotated[int, CHANGES]
     attempt_count: Annotated[int, CHANGES]
     tries: Annotated[int, CHANGES]
+    first_try: Annotated[int, CHANGES]
     last_attempt: Annotated[int, CHANGES]
     possible_duplicate: Annotated[int, CHANGES]
     pending_state: Annotated[str, CHANGES]
@@ -182,6 +183,7 @@ class MessageRow(msgspec.Struct, array_like=True):
             via_index=self.via_index,
             possible_duplicate=bool(self.possible_duplicate),
             attempt_count=self.attempt_count,
+            first_try=self.first_try,
             channel_since=self.channel_since,
             created_at=self.created_at,
             updated_at=self.updated_at,

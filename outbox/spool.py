@@ -115,6 +115,11 @@ class Spool:
         )
         return await self._dues(text)
 
+    async def left_aside(self, channel: str) -> Sequence[int]:
+        """Messages (seq) that wait at others than `channel`, which tried them last and could not deliver them, or may have: it is not to take
+        them out of their turn once more, unless staff say so."""
+        return [seq for (seq,) in await self._store.rows(_SQL["left_aside"], channel=channel)]
+
     async def waiting(self, channel: str, *, after: int, limit: int) -> list[Due]:
         """All that is queued at that channel, due or not, with a seq above `after`, by seq: for sweeps over a channel that
         can't send."""

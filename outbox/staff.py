@@ -85,6 +85,7 @@ class Retry(Operation[Message]):
             row.possible_duplicate = 1
         row.via_index, row.channel, row.via, row.channel_since = via_index, via[via_index], ",".join(via), batch.now
         row.due_at, row.relative, row.pending_state = batch.now, 1, ""
+        row.first_try = row.tries + 1
         batch.prolong(row)
         batch.move(
             row, State.QUEUED, Reason(f"tried again by {self._actor}", "retried", by=self._actor), actor=self._actor

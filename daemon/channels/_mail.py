@@ -58,7 +58,8 @@ def subject(out: Outgoing) -> str:
 
 
 def compose(out: Outgoing, by: Sender) -> EmailMessage:
-    """The whole mail (RFC 5322), with a Message-ID made from ours, so that mailboxes show a repeat once. Plain text, and HTML where there is some.
+    """The whole mail (RFC 5322), with a Message-ID made from ours, so that mailboxes show a repeat once, and what staff send again for itself.
+    Plain text, and HTML where there is some.
 
     It is written in 7-bit encodings, so that any server takes it; only an address outside ASCII needs SMTPUTF8 (RFC 6531)."""
     mail = EmailMessage(policy=WIRE.clone(cte_type="7bit", utf8=not is_plain(out, by), header_factory=_HEADERS))
@@ -66,7 +67,8 @@ def compose(out: Outgoing, by: Sender) -> EmailMessage:
     mail["To"] = _addressed(out.name, out.to)
     mail["Subject"] = subject(out)
     mail["Date"] = format_datetime(datetime.fromtimestamp(out.now / 1000, UTC))
-    mail["Message-ID"] = f"<{out.message_id}@{by.host}>"
+    again = f".{out.first_try}" if out.first_try > 1 else ""
+    mail["Message-ID"] = f"<{out.message_id}{again}@{by.host}>"
     if out.reply_to:
         mail["Reply-To"] = in_ascii("", out.reply_to)
     for name, value in headers(out, by).items():

@@ -83,6 +83,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """When what it tells of happened (ms), the same at every try."""
     expires_at: int | None = None
     possible_duplicate: bool = False
+    first_try: int = 1
+    """The attempt of which this is a repeat, or itself: staff who have it tried again mean another one."""
     reply_to: str = ""
     """The store's own mail address; "": answers go to the sender."""
     unsubscribe: str = ""

@@ -1,8 +1,9 @@
 """One channel as the dispatcher uses it: its limits, its breaker, whether it is paused, and what it did lately."""
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -74,7 +75,7 @@ class Lane:
         self._rests = 0
         """How often in a row it did."""
         self._long_rest = 0.0
-        """Seconds that it asked for, where they are more than we would give it; 0: they never were, since it took a request last."""
+        """Seconds of the rest that it is given, where it asked for more than we would give it; 0: it is given none such."""
         self.wake = asyncio.Event()
         self.handed: deque[Due] = deque()
         """Messages that came in a moment ago, for the pump to take as they are."""
@@ -255,13 +256,10 @@ class Lane:
         self.hold_until, self._rests, self._long_rest = 0.0, 0, 0.0
         self.breaker = Breaker()
 
-    def continues(self, before: "Lane", *, is_same: bool) -> None:
-        """The line is as it was for that one: what can't go this way in an outage can't after a reload in it. `is_same`: so is the provider,
-        and the rest that it asked for lasts."""
-        self._aside = before._aside
-        if is_same:
-            self.hold_until, self._rests, self._long_rest = before.hold_until, before._rests, before._long_rest
-            self.last_failure = before.last_failure
+    def rests_as(self, before: "Lane") -> None:
+        """Its provider asked for that: it is the same one, asked with the same secrets."""
+        self.hold_until, self._rests, self._long_rest = before.hold_until, before._rests, before._long_rest
+        self.last_failure = before.last_failure
 
     def line_returned(self) -> None:
         """What went wrong while the line was going down says nothing of the provider."""
@@ -273,6 +271,8 @@ class Lane:
     def resume_if_due(self, monotonic: float) -> None:
         if self.resume_at is not None and monotonic >= self.resume_at:
             self.resume()
+        if monotonic >= self.hold_until:
+            self._long_rest = 0.0
 
     def starts(self, monotonic: float, now: int) -> None:
         self.sending += 1
@@ -317,6 +317,10 @@ class Lane:
     def leave_aside(self, seq: int, until: float) -> None:
         """That message stays at its own channel: this one is not to look at it before."""
         self._aside[seq] = until
+
+    def recall_aside(self, seqs: Iterable[int]) -> None:
+        """These are left aside by the record. What it refused, or put off, it may look at again: that may have been mended."""
+        self._aside = dict.fromkeys(seqs, math.inf)
 
     def left_aside(self, monotonic: float) -> Set[int]:
         """Messages of other channels that it is not to look at now."""

@@ -180,6 +180,7 @@ class Preparer:
             happened_at=_happened(due),
             expires_at=message.expires_at if self._clock_sure() else None,
             possible_duplicate=message.possible_duplicate,
+            first_try=message.first_try,
             reply_to=self._settings.store.email,
             unsubscribe=self._unsubscribe(address) if to_customer and channel.medium == "email" else "",
         )

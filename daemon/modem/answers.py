@@ -30,8 +30,8 @@ class Stored:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the PDU is as long as the modem says: else the line lost some of it."""
-        return is_whole(self.pdu, self.octets)
+        """Whether the PDU is as long as the modem says: else the line lost some of it, or garbled how long it is."""
+        return self.octets is not None and is_whole(self.pdu, self.octets)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def listing(lines: Sequence[str]) -> list[Stored]:
     for parts, pdu in _entries(lines, "+CMGL:"):
         place, status = _number(parts, 0), _number(parts, 1)
         if place is not None and status is not None:
-            stored.append(Stored(place, status, pdu, _number(parts, -1)))
+            stored.append(Stored(place, status, pdu, _number(parts[2:], -1)))
     return stored
 
 
@@ -120,7 +120,7 @@ def reading(lines: Sequence[str], place: int) -> Stored | None:
     for parts, pdu in _entries(lines, "+CMGR:"):
         status = _number(parts, 0)
         if status is not None:
-            return Stored(place, status, pdu, _number(parts, -1))
+            return Stored(place, status, pdu, _number(parts[1:], -1))
     return None
 
 

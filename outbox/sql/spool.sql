@@ -36,6 +36,15 @@ FROM (
     LIMIT :limit
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
 
+-- left_aside: what waits at other channels and was last tried by this one, which could not deliver it, or perhaps did; unless staff had it
+-- tried again.
+SELECT m.seq FROM message AS m CROSS JOIN attempt AS a ON a.seq = m.last_attempt
+WHERE m.channel <> :channel AND m.reason_code <> 'retried' AND a.channel = :channel AND (a.receipt = 'undelivered' OR a.outcome = 'unknown')
+    AND m.seq IN (
+    SELECT seq FROM message INDEXED BY message_ready WHERE ready = 1 AND state = 'queued'
+    UNION ALL SELECT seq FROM message INDEXED BY message_blocked WHERE state = 'queued' AND ready = 0
+);
+
 -- waiting: all that is queued at a channel, by seq, as one JSON array.
 SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
 FROM (SELECT seq FROM message WHERE seq > :after AND channel = :channel AND +state = 'queued' ORDER BY seq LIMIT :limit) AS d

@@ -157,6 +157,15 @@ async def test_one_that_asks_for_half_a_day_of_rest_is_shown_told_and_passed_by(
     assert heart.engine.lanes["modem"].state == "ready"
 
 
+async def test_one_that_has_rested_is_ready_again_though_nothing_waits_there(heart: Heart) -> None:
+    heart.providers.will("twilio", Deferred("too many requests", code="429", after=900, throttled=True))
+    await heart.tell("e1")
+    await heart.pass_time(890)
+    assert (heart.providers.texts("modem"), heart.engine.lanes["twilio"].state) == (["order.ready"], "open")
+    await heart.pass_time(11)
+    assert heart.engine.lanes["twilio"].state == "ready"
+
+
 async def test_what_was_fetched_for_a_channel_that_fails_is_free_to_go_another_way(heart: Heart) -> None:
     await heart.engine.board.pause("twilio", reason="", actor="Mia")
     await heart.engine.board.pause("modem", reason="", actor="Mia")

@@ -10,7 +10,17 @@ from daemon.config import Settings
 from outbox.model import State
 from outbox.outcome import Deferred, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
-from tests.support.scripted import BUSY, CUT, NOT_THEM, Providers, Request, ScriptedChannel, Sendgrid, Webhook
+from tests.support.scripted import (
+    BUSY,
+    CUT,
+    NOT_THEM,
+    NOT_THIS_TEXT,
+    Providers,
+    Request,
+    ScriptedChannel,
+    Sendgrid,
+    Webhook,
+)
 
 
 def put_into_the_shop(monkeypatch: pytest.MonkeyPatch, kind: type[ScriptedChannel], place: tuple[str, int]) -> None:
@@ -124,7 +134,10 @@ async def test_what_the_modem_can_not_send_out_of_its_turn_costs_a_text_nothing(
         assert heart.providers.texts("twilio") == ["order.ready"]
 
 
-async def test_what_the_modem_could_not_deliver_is_not_its_again_in_the_same_outage(tmp_path: Path) -> None:
+@pytest.mark.parametrize("meanwhile", ["nothing", "a restart", "it is resumed"])
+async def test_what_the_modem_could_not_deliver_is_not_its_again_in_the_same_outage(
+    tmp_path: Path, meanwhile: str
+) -> None:
     """A landline's number: the network takes each text and gives it up at once, and the SIM's day was used up by them."""
     by_mail_in_the_end = {"on": "order.*", "to": "customer", "via": ["twilio", "modem", "sendgrid"]}
     async with Heart(tmp_path, shop(route=[by_mail_in_the_end, ROUTES[2]])) as heart:
@@ -132,11 +145,33 @@ async def test_what_the_modem_could_not_deliver_is_not_its_again_in_the_same_out
         await heart.tell("e1")
         await heart.pass_time(70)
         await heart.receipt(heart.providers.arrived[0], ReceiptState.UNDELIVERED)
+        if meanwhile == "a restart":
+            await heart.stop()
+            await heart.start()
+        elif meanwhile == "it is resumed":
+            await heart.engine.board.resume("modem", actor="Mia")
         await heart.pass_time(3600)
         assert heart.providers.texts("modem") == ["order.ready"]
         heart.providers.line_is_cut = False
         await heart.pass_time(10)
         assert heart.providers.texts("sendgrid") == ["payment.failed", "order.ready"]
+
+
+@pytest.mark.parametrize("by", ["reload", "resume"])
+async def test_what_the_modem_refused_it_is_given_again_once_that_may_be_mended(tmp_path: Path, by: str) -> None:
+    """The owner raised `max_parts`, or topped the SIM up: for the rest of the outage nobody was told by it."""
+    async with Heart(tmp_path) as heart:
+        await heart.cut_the_line()
+        heart.providers.will("modem", NOT_THIS_TEXT)
+        await heart.tell("e1")
+        await heart.pass_time(130)
+        assert heart.providers.texts("modem") == []
+        if by == "reload":
+            await heart.reload(shop(channels={**CHANNELS, "modem": {"concurrency": 1, "rate": "20/m"}}))
+        else:
+            await heart.engine.board.resume("modem", actor="Mia")
+        await heart.pass_time(70)
+        assert heart.providers.texts("modem") == ["order.ready"]
 
 
 async def test_an_outage_outlasts_a_reload(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from outbox.model import State
-from outbox.outcome import Deferred, ReceiptState
+from outbox.outcome import Deferred, ReceiptState, Unknown
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop, shop_without
 from tests.support.outbox_box import PHONE
 from tests.support.scripted import BUSY, CUT, NO_CREDIT, TOOK
@@ -348,3 +348,17 @@ async def test_a_provider_that_takes_all_and_answers_nothing_delivers_no_message
     message = await heart.message()
     assert [one.channel for one in heart.providers.arrived] == ["vonage", "vonage", "modem"]
     assert (message.state, message.reason.code) == (State.UNKNOWN, "staff_decide")
+
+
+async def test_what_staff_have_tried_again_begins_anew(tmp_path: Path) -> None:
+    """It is a mail of its own, and what repeats it is a repeat of that one."""
+    by_mail = {"on": "order.*", "to": "customer", "via": ["sendgrid"]}
+    async with Heart(tmp_path, shop(route=[by_mail])) as heart:
+        heart.providers.will("sendgrid", *[Unknown("HTTP 500", code="500")] * 2, BUSY)
+        await heart.tell("e1")
+        await heart.pass_time(900)
+        assert await heart.states() == [State.UNKNOWN]
+        await heart.box.spool.retry((await heart.message()).id, actor="Mia")
+        await heart.pass_time(900)
+        tries = [(one.out.attempt, one.out.first_try) for one in heart.providers.left]
+        assert tries == [(1, 1), (2, 1), (3, 3), (4, 3)]

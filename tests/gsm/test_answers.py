@@ -78,6 +78,8 @@ def test_listing() -> None:
 def test_reading_one_place() -> None:
     assert answers.reading(["+CMGR: 0,,25", "0791AA"], 7) == Stored(7, 0, "0791AA", 25)
     assert answers.reading([], 7) is None
+    assert answers.reading(["+CMGR: 0"], 7) == Stored(7, 0, ""), "what is left of the line says no length"
+    assert answers.listing(["+CMGL: 7,0"]) == [Stored(7, 0, "")]
 
 
 def test_words_of_the_modems_own_between_a_place_and_its_pdu() -> None:
@@ -104,7 +106,8 @@ def test_words_of_the_modems_own_between_a_place_and_its_pdu() -> None:
         ("00AA", 2, False),
         ("", 0, True),
         ("", 25, False),
-        ("00AABB", None, True),
+        ("00AABB", None, False),
+        ("", None, False),
     ],
 )
 def test_what_the_line_cut_short_is_known_by_its_length(pdu: str, octets: int | None, whole: bool) -> None:

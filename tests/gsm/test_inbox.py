@@ -138,12 +138,14 @@ async def test_a_bit_that_flipped_in_the_name_of_a_memory_costs_no_text_and_ends
         assert (await b.send()).complete
 
 
-@pytest.mark.parametrize(("octets", "instead", "times"), [(1, b"", 1), (2, b"", 1), (1, b"~", 2)])
+@pytest.mark.parametrize("head", [b"", b"~"])
+@pytest.mark.parametrize(("octets", "instead", "times"), [(1, b"", 1), (2, b"", 1), (1, b"~", 1), (1, b"~", 2)])
 @pytest.mark.parametrize("at", [0, 1, 2, 17, 25, 38])
 async def test_what_the_line_garbled_is_read_again_and_not_thrown_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, octets: int, instead: bytes, times: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, octets: int, instead: bytes, times: int, head: bytes
 ) -> None:
-    """Somewhere in the first PDU that is listed, some octets are lost; or one is another, and then another one as it is read again."""
+    """Somewhere in the first PDU that is listed, some octets are lost; or one is another, and then another one as it is read again. So may
+    the length be that is said before it."""
     async with bench(tmp_path) as b:
         await b.ready()
         wire, garbled = b.modem._wire, []
@@ -155,6 +157,8 @@ async def test_what_the_line_garbled_is_read_again_and_not_thrown_away(
                 place = pdu.start() + at + len(garbled)
                 garbled.append(pdu[0])
                 data = data[:place] + instead + data[place + octets :]
+            elif head and data.startswith(b"\r\n+CMG") and len(garbled) < times:
+                data = data[:-3] + head + data[-2:]
             whole(data)
 
         monkeypatch.setattr(wire, "send", send)

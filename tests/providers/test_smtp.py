@@ -163,6 +163,14 @@ async def test_a_mail_arrives_whole(room: Mailroom, port: int) -> None:
     assert room.mails[0].isascii()
 
 
+async def test_what_staff_send_again_is_a_mail_of_its_own_and_its_repeat_is_none(room: Mailroom, port: int) -> None:
+    """Mailboxes put away unseen what bears the Message-ID of another that they have, be it in the bin."""
+    for attempt, first_try in ((1, 1), (2, 1), (3, 3), (4, 3)):
+        await smtp(port).send(mail(attempt=attempt, first_try=first_try))
+    ids = [email.message_from_bytes(each)["Message-ID"].partition("@")[0] for each in room.mails]
+    assert ids == ["<m1042ready0000000000000abc"] * 2 + ["<m1042ready0000000000000abc.3"] * 2
+
+
 async def test_a_server_that_looks_through_a_mail_for_a_minute_is_waited_for(room: Mailroom, port: int) -> None:
     """Whoever gives it up sends a mail again that was taken."""
     room.hang_at = "DATA"

@@ -182,6 +182,18 @@ async def test_while_the_line_is_down_the_modem_takes_what_has_waited_long_enoug
         ]
 
 
+async def test_what_the_modem_may_have_sent_it_is_not_given_again_unless_staff_say_so(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        back = Transition(state=State.QUEUED, via_index=0)
+        refused, doubt = [await accept_one(box, planned(id), id=id, ref=id) for id in ("refused", "doubt")]
+        await send(box, refused, Rejected(Scope.RECIPIENT, "1", "no such number"), back, channel="modem")
+        await send(box, doubt, Unknown("no answer"), back, channel="modem")
+        assert await box.spool.left_aside("modem") == [doubt.seq]
+        assert await box.spool.left_aside("twilio") == []
+        await box.spool.retry("doubt", actor="Mia")
+        assert await box.spool.left_aside("modem") == []
+
+
 async def test_a_mail_that_could_wait_holds_up_no_news_that_cannot(tmp_path: Path) -> None:
     """A payment's mail may wait an hour for the line, "ready" a minute: the modem takes both then, in order. Nobody else's mail goes sooner
     for it, nor what stands before news whose hour has not come, nor before what no modem may take."""

@@ -143,7 +143,7 @@ async def test_a_message_and_its_attempt_keep_every_field(tmp_path: Path) -> Non
     for name in wanted.__struct_fields__:
         if name not in ("state", "reason"):
             assert getattr(kept, name) == getattr(wanted, name), name
-    assert at_default(kept, but=["reason", "relative"]) == []
+    assert at_default(kept, but=["reason", "relative", "first_try"]) == []
     assert at_default(tried, but=["scope", "code", "counts"]) == []
     assert (tried.sent, tried.detail, tried.receipt) == (
         Rendered("text", "subject", "<p>html</p>"),
