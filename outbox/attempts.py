@@ -74,13 +74,19 @@ class Begin(Operation["Attempt | Refusal"]):
         self._sent = sent
         self._units = units
 
+    @property
+    def follows(self) -> int:
+        return self._seq
+
     def wants(self, wants: Wants) -> None:
         wants.messages.append(self._seq)
         if self._digest:
             wants.digests.append(self._digest)
 
     def apply(self, batch: Batch) -> Attempt | Refusal:
-        row = batch.message(self._seq)
+        row = batch.find(self._seq)
+        if row is None:
+            return Refusal(Reason("its event was not taken after all", "elsewhere", state=""))
         if row.state is not State.QUEUED:
             return Refusal(Reason(f"it is {row.state} by now", "elsewhere", state=row.state.value))
         if not row.ready:

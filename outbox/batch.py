@@ -80,8 +80,6 @@ class Batch(Snapshot):
         """By channel, the earliest moment (ms) at which one of its messages that this batch made ready is due."""
         self.calls_off = False
         """Whether something that is under way may not be wanted any more, or not there: it is looked at again before it leaves."""
-        self.fresh: list[Due] = []
-        """New messages that may go at once, whole: whoever sends them need not read them again."""
         self._events: dict[int, Event] = {}
         self.touched = 0
         """Counts changes: an operation that fails without one leaves nothing behind."""
@@ -92,6 +90,17 @@ class Batch(Snapshot):
         self._cut_attempts: list[int] = []
         self._dirty_orders: dict[int, OrderRow] = {}
         self._entries: list[tuple[str, str, str, str, str]] = []
+
+    def fresh(self) -> list[Due]:
+        """New messages that may go at once, whole: whoever sends them need not read them again."""
+        return [
+            Due(row.message(), self._events[row.seq], self.orders[row.order_ref].order)
+            for row in self._new_messages
+            if self._may_go(row)
+        ]
+
+    def _may_go(self, row: MessageRow) -> bool:
+        return bool(row.ready) and row.state is State.QUEUED and row.due_at <= self.now and not row.is_past
 
     def told_before(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of these messages that left before the database was restored from a backup."""
@@ -335,12 +344,7 @@ class Batch(Snapshot):
         _UPDATE_MESSAGE.execute(self.db, [MESSAGE.changed(row) for row in dirty])
         turned = [(row.seq, row.open) for row in dirty if row.open != self._was_open[row.seq]]
         _SET_OPEN.execute(self.db, turned)
-        for row in self._new_messages:
-            if row.ready and row.state is State.QUEUED and row.due_at <= self.now and not row.is_past:
-                self.fresh.append(Due(row.message(), self._events[row.seq], self.orders[row.order_ref].order))
-            else:
-                dirty.append(row)
-        for row in dirty:
+        for row in (*dirty, *(row for row in self._new_messages if not self._may_go(row))):
             if row.ready and row.state is State.QUEUED:
                 self.ready[row.channel] = min(row.due_at, self.ready.get(row.channel, row.due_at))
 

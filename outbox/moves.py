@@ -28,12 +28,16 @@ class Move(Operation["Message | None"]):
         self._to = to
         self._expect = expect
 
+    @property
+    def follows(self) -> int:
+        return self._seq
+
     def wants(self, wants: Wants) -> None:
         wants.messages.append(self._seq)
 
     def apply(self, batch: Batch) -> Message | None:
-        row = batch.message(self._seq)
-        if row.state is not self._expect:
+        row = batch.find(self._seq)
+        if row is None or row.state is not self._expect:
             return None
         go(batch, row, self._to)
         return row.message()

@@ -165,9 +165,13 @@ class Snapshot:
 
     # ------------------------------------------------------------ what operations work on
 
+    def find(self, seq: int) -> MessageRow | None:
+        """The message of that number; None: there is none, since what took it in was undone."""
+        return self._rows.get(seq)
+
     def message(self, seq: int) -> MessageRow:
         """Raises NotFound."""
-        row = self._rows.get(seq)
+        row = self.find(seq)
         if row is None:
             raise NotFound(f"there is no message number {seq}")
         return row

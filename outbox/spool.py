@@ -67,6 +67,16 @@ class Spool:
     def on_fresh(self, call: Callable[[Sequence[Due]], None]) -> None:
         self._store.on_fresh = call
 
+    @property
+    def on_offer(self) -> Callable[[Sequence[Due]], int] | None:
+        """Called in the loop's thread with messages that may go at once, before the commit that takes them in: for who can try some of them
+        now. Answers how many; those whose attempt is begun within a moment share that commit. `on_fresh` tells of the others after it."""
+        return self._store.on_offer
+
+    @on_offer.setter
+    def on_offer(self, call: Callable[[Sequence[Due]], int]) -> None:
+        self._store.on_offer = call
+
     # ------------------------------------------------------------ events
 
     async def accept(self, posted: Posted, plan: Planner) -> Acceptance:
@@ -178,8 +188,7 @@ class Spool:
         via: Sequence[str] | None = None,
     ) -> Attempt | Refusal:
         """Record an attempt before it leaves; refused when the message is elsewhere by now, or `address` opted out of `medium`.
-        `units`: what it takes of its channel's limits. `via`: its ways in another order, where the channel takes it before its turn.
-        Raises NotFound."""
+        `units`: what it takes of its channel's limits. `via`: its ways in another order, where the channel takes it before its turn."""
         digest = self._store.digester(address) if address else ""
         begin = Begin(
             message_seq,

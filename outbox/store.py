@@ -73,6 +73,14 @@ class Store:
         self._writer = Writer(self._connect, clock, self._committed, Checkpointer(self._beside))
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
 
+    @property
+    def on_offer(self) -> Callable[[Sequence[Due]], int] | None:
+        return self._writer.on_offer
+
+    @on_offer.setter
+    def on_offer(self, call: Callable[[Sequence[Due]], int]) -> None:
+        self._writer.on_offer = call
+
     def know_by(self, identities: Identities) -> None:
         """From the next operation on, people are known by these."""
         self.index = PersonIndex(identities, self.digester)

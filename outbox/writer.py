@@ -9,7 +9,7 @@ import contextlib
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 _SQL = Queries("batch.sql")
 
+MOST_OFFERED = 8
+"""Messages: an order's customer and team. Who comes with many is no longer alone."""
+
 
 class Operation(ABC, Generic[T]):
     """One thing to be done in a transaction. `wants` names what it needs to see; `apply` does it on the batch.
@@ -43,6 +46,11 @@ class Operation(ABC, Generic[T]):
     alone: ClassVar[bool] = False
     goes_first: ClassVar[bool] = False
     truncates_wal: ClassVar[bool] = False
+
+    @property
+    def follows(self) -> int:
+        """The message (seq) that it tries or moves: it may be done in the transaction that takes that in. 0: none."""
+        return 0
 
     def wants(self, wants: Wants) -> None:
         """Name what `apply` will look at."""
@@ -70,13 +78,23 @@ Committed = Callable[["Done"], None]
 class Job:
     """An operation and who waits for it."""
 
-    __slots__ = ("alone", "future", "goes_first", "operation")
+    __slots__ = ("alone", "follows", "future", "goes_first", "operation")
 
     def __init__(self, operation: Operation[Any], future: "asyncio.Future[Any]") -> None:
         self.operation = operation
         self.future = future
         self.alone = operation.alone
         self.goes_first = operation.goes_first
+        self.follows = operation.follows
+
+
+class Offer(msgspec.Struct):
+    """New messages that may go at once, shown before their commit: whoever can tries them meanwhile, so that the same commit has their
+    first tries."""
+
+    dues: list[Due]
+    taken: int
+    """How many of them are being tried; all, until that is known."""
 
 
 class Done(msgspec.Struct):
@@ -96,7 +114,11 @@ class Done(msgspec.Struct):
 
 
 class Writer:
-    """Runs operations. `on_commit` is told in the loop's thread of each commit."""
+    """Runs operations. `on_commit` is told in the loop's thread of each commit. `on_offer`, where there is one, is asked there how many of
+    these messages it tries at once: their transaction waits for it, for a moment.
+    """
+
+    on_offer: Callable[[Sequence[Due]], int] | None = None
 
     def __init__(
         self, connect: Callable[[], sqlite3.Connection], clock: Clock, on_commit: Committed, checkpointer: Checkpointer
@@ -195,8 +217,10 @@ class Writer:
         self._db.execute(_SQL["begin"])
         sequences, jobs = self._sequences, done.jobs
         until = self._clock.monotonic() + self._queue.patience()
+        offers = self._queue.is_calm and not careful
         while True:
-            sequences = self._round(done, jobs, sequences, careful=careful)
+            sequences = self._round(done, jobs, sequences, careful=careful, offers=offers)
+            offers = False
             jobs = [] if careful or jobs[0].alone else self._queue.more(len(done.jobs), until)
             if not jobs:
                 break
@@ -206,27 +230,30 @@ class Writer:
         self._queue.committed(len(done.jobs), self._clock.monotonic() - began)
         self._sequences = sequences
 
-    def _round(self, done: Done, jobs: list[Job], sequences: Sequences, *, careful: bool) -> Sequences:
+    def _round(self, done: Done, jobs: list[Job], sequences: Sequences, *, careful: bool, offers: bool) -> Sequences:
         batch = Batch(self._db, sequences, self._clock.now(), careful=careful)
-        wants = Wants()
-        for job in jobs:
-            job.operation.wants(wants)
-        batch.load(wants)
-        for job in jobs:
-            before = batch.touched
-            try:
-                done.results.append(job.operation.apply(batch))
-            except OutboxError as error:
-                if batch.touched != before:
-                    raise
-                done.results.append(error)
+        _apply(jobs, batch, done.results)
+        if offers and (followers := self._followers(batch)):
+            done.jobs = done.jobs + followers
+            _apply(followers, batch, done.results)
         done.changes += batch.flush()
         done.calls_off = done.calls_off or batch.calls_off
         done.touched = done.touched or batch.touched > 0
-        done.fresh += batch.fresh
+        done.fresh += batch.fresh()
         for channel, due_at in batch.ready.items():
             done.ready[channel] = min(due_at, done.ready.get(channel, due_at))
         return batch.sequences
+
+    def _followers(self, batch: Batch) -> list[Job]:
+        """The first tries and moves of what is new here. Should the transaction be undone, the numbers that were shown are not given to
+        other messages: who still holds one finds nothing under it."""
+        dues = batch.fresh() if self.on_offer is not None else []
+        if not 0 < len(dues) <= MOST_OFFERED:
+            return []
+        self._sequences.message = batch.sequences.message
+        offer = Offer(dues, len(dues))
+        self._tell(self._show, offer)
+        return self._queue.followers({due.message.seq for due in dues}, lambda: offer.taken)
 
     def _truncate_wal(self) -> None:
         """Empty the log of what was taken out. While a reader needs what is in it, it stays owed until after the next commit; the
@@ -262,6 +289,11 @@ class Writer:
 
     # ------------------------------------------------------------ in the loop's thread
 
+    def _show(self, offer: Offer) -> None:
+        offer.taken = 0 if self.on_offer is None else self.on_offer(offer.dues)
+        if offer.taken < len(offer.dues):
+            self._queue.look()
+
     def _deliver(self, done: Done) -> None:
         for job, result in zip(done.jobs, done.results, strict=True):
             if job.future.done():
@@ -271,3 +303,19 @@ class Writer:
             else:
                 job.future.set_result(result)
         self._on_commit(done)
+
+
+def _apply(jobs: Sequence[Job], batch: Batch, results: list[Any]) -> None:
+    """Do them on the batch, each with its own failure."""
+    wants = Wants()
+    for job in jobs:
+        job.operation.wants(wants)
+    batch.load(wants)
+    for job in jobs:
+        before = batch.touched
+        try:
+            results.append(job.operation.apply(batch))
+        except OutboxError as error:
+            if batch.touched != before:
+                raise
+            results.append(error)

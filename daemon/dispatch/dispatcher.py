@@ -69,6 +69,7 @@ class Dispatcher:
         """Messages (seq) that are on their way: prefetched, or being sent."""
         self._sends: set[Sending] = set()
         self._ended = asyncio.Event()
+        self._is_running = False
 
     def usable(self, name: str) -> bool:
         """Whether a message may be sent by that channel, now or soon."""
@@ -84,6 +85,14 @@ class Dispatcher:
         """Something changed that may matter to every channel."""
         for lane in self.lanes.values():
             lane.look_again()
+
+    def offer(self, dues: Sequence[Due]) -> int:
+        """These are about to be on record and may go at once. How many are tried already: those whose channel has nothing else to do."""
+        if not self._is_running:
+            return 0
+        monotonic, now = self._clock.monotonic(), self._clock.now()
+        lanes = [(due, self.lanes.get(due.message.channel)) for due in sorted(dues, key=_urgency)]
+        return sum(lane is not None and lane.takes_up(due, monotonic, now) for due, lane in lanes)
 
     def fresh(self, dues: Sequence[Due]) -> None:
         """These came in a moment ago and may go at once: the most urgent first, as if they were read."""
@@ -112,13 +121,15 @@ class Dispatcher:
                     lane.look_again()
 
     async def run(self, stop: asyncio.Event) -> None:
-        self._box.spool.on_ready, self._box.spool.on_fresh = self.ready, self.fresh
+        spool = self._box.spool
+        spool.on_ready, spool.on_fresh, spool.on_offer, self._is_running = self.ready, self.fresh, self.offer, True
         async with asyncio.TaskGroup() as sends:
             async with asyncio.TaskGroup() as pumps:
                 for lane in self.lanes.values():
                     pumps.create_task(self._pump(lane, sends, stop), name=f"pump {lane.name}")
                 pumps.create_task(self._strays.run(stop), name="strays")
                 await stop.wait()
+                self._is_running = False
                 self.wake()
                 self._strays.wake.set()
             await self._drain()

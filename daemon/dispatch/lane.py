@@ -352,9 +352,14 @@ class Lane:
         self.wake.set()
 
     def hand(self, due: Due, monotonic: float, now: int) -> None:
-        """A message that just came in and may go at once: taken as it is by a pump that knows of nothing else and has room for it."""
-        if self.is_caught_up and self.is_cloud and len(self.handed) < self.room(monotonic, now):
-            self.handed.append(due)
-            self.wake.set()
-        else:
+        """A message that just came in and may go at once."""
+        if not self.takes_up(due, monotonic, now):
             self.look_again()
+
+    def takes_up(self, due: Due, monotonic: float, now: int) -> bool:
+        """Whether a message is taken as it is, by a pump that knows of nothing else and has room for it."""
+        if not self.is_caught_up or not self.is_cloud or len(self.handed) >= self.room(monotonic, now):
+            return False
+        self.handed.append(due)
+        self.wake.set()
+        return True

@@ -4,7 +4,6 @@ What is recorded are the statements over rows (`outbox.queries.RowStatement`) an
 tried and settled in groups of the same size. Written again they are one `executemany` a table and kind, prepared beforehand, and a commit.
 """
 
-import asyncio
 import re
 import sqlite3
 import time
@@ -17,7 +16,7 @@ import msgspec
 
 from outbox.migrate import migrate
 from outbox.queries import Queries, RowStatement
-from tests.bench.store_filled import deliver, opened, plan, posted
+from tests.bench.store_filled import life, opened, posted
 
 _INSERT = re.compile(r"INSERT (OR IGNORE )?INTO (\w+) \(([^)]*)\)")
 _UPDATE = re.compile(r"UPDATE (\w+) SET (.*?) FROM", re.DOTALL)
@@ -43,19 +42,12 @@ async def lives(folder: Path, count: int, together: int) -> list[Written]:
 
     real = RowStatement.execute
     async with opened(folder) as box:
-        await _life(box, 0, 1)
+        await life(box, [posted(0)])
         box.when_committed(lambda: recorded.append(Written()))
         with mock.patch.object(RowStatement, "execute", execute):
             for start in range(1, count + 1, together):
-                await _life(box, start, together)
+                await life(box, [posted(number) for number in range(start, start + together)])
     return recorded
-
-
-async def _life(box: Any, first: int, together: int) -> None:
-    async with asyncio.TaskGroup() as group:
-        for number in range(first, first + together):
-            group.create_task(box.spool.accept(posted(number), plan))
-    await deliver(box, together)
 
 
 def _bare(statement: RowStatement, rows: Sequence[Sequence[Any]]) -> Written:

@@ -2,7 +2,7 @@
 
     python -m tests.bench.store_bytes [EVENTS]
 
-At most 45 kB one at a time and 8 kB under load. Counted by the kernel for this process (/proc/self/io), checkpoints included.
+At most 35 kB one at a time and 6 kB under load. Counted by the kernel for this process (/proc/self/io), checkpoints included.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from outbox import Outbox
 from tests.bench.harness import result
-from tests.bench.store_filled import deliver, opened, plan, posted
+from tests.bench.store_filled import life, opened, posted
 
 LOADED = 64
 
@@ -28,16 +28,13 @@ async def lives(box: Outbox, first: int, count: int, together: int) -> tuple[flo
     events = [posted(number) for number in range(first, first + count)]
     before, began = written(), time.process_time()
     for start in range(0, count, together):
-        async with asyncio.TaskGroup() as group:
-            for event in events[start : start + together]:
-                group.create_task(box.spool.accept(event, plan))
-        await deliver(box, together)
+        await life(box, events[start : start + together])
     return (written() - before) / count, (time.process_time() - began) / count * 1e6
 
 
 async def main(count: int) -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        for name, together, limit in (("alone", 1, 45_000), ("loaded", LOADED, 8_000)):
+        for name, together, limit in (("alone", 1, 35_000), ("loaded", LOADED, 6_000)):
             path = Path(folder) / name
             path.mkdir()
             async with opened(path) as box:

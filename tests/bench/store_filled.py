@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from outbox import Outbox, Refusal
 from outbox.clock import SystemClock
 from outbox.digest import FixedKey
-from outbox.model import Event, Order, Plan, PlannedMessage, Policy, Posted, Rendered, State, Transition
+from outbox.model import Due, Event, Order, Plan, PlannedMessage, Policy, Posted, Rendered, State, Transition
 from outbox.outcome import Accepted
 
 SEED = 1000
@@ -106,19 +106,37 @@ def opened(path: Path) -> "contextlib.AbstractAsyncContextManager[Outbox]":
     return Outbox.open(path / "tether.db", clock=CLOCK, rng=random.Random(1), keys=KEY, reserve=0)
 
 
+async def life(box: Outbox, events: Sequence[Posted]) -> None:
+    """Events that come at once, with all that becomes of them: what is offered before its commit is tried then, as the service does."""
+    async with asyncio.TaskGroup() as group:
+        offered: list[Due] = []
+
+        def offer(dues: Sequence[Due]) -> int:
+            offered.extend(dues)
+            for due in dues:
+                group.create_task(_send(box, due.message.seq))
+            return len(dues)
+
+        box.spool.on_offer = offer
+        for event in events:
+            group.create_task(box.spool.accept(event, plan))
+    if len(offered) < len(events):
+        await deliver(box, len(events))
+
+
 async def deliver(box: Outbox, limit: int) -> int:
     """Send that many at once, each with a durable attempt and outcome."""
-
-    async def one(seq: int) -> None:
-        begun = await box.spool.begin(seq, channel="twilio", via_index=0, medium="sms", address=PHONE, sent=TEXT)
-        assert not isinstance(begun, Refusal), begun.reason
-        await box.spool.settle(begun, Accepted(f"SM{random.randbytes(16).hex()}"), SENT)
-
     due = await box.spool.due("twilio", now=CLOCK.now(), limit=limit)
     async with asyncio.TaskGroup() as group:
         for each in due:
-            group.create_task(one(each.message.seq))
+            group.create_task(_send(box, each.message.seq))
     return len(due)
+
+
+async def _send(box: Outbox, seq: int) -> None:
+    begun = await box.spool.begin(seq, channel="twilio", via_index=0, medium="sms", address=PHONE, sent=TEXT)
+    assert not isinstance(begun, Refusal), begun.reason
+    await box.spool.settle(begun, Accepted(f"SM{random.randbytes(16).hex()}"), SENT)
 
 
 async def fill(path: Path, size: int, *, sent: bool) -> None:

@@ -89,6 +89,15 @@ async def test_a_receipt_and_the_opt_out_that_it_tells_of_are_kept_together(hear
     assert await heart.box.consent.blocked("sms", PHONE) is not None
 
 
+async def test_a_lone_event_that_leaves_at_once_costs_the_card_two_commits(heart: Heart) -> None:
+    """The event with the try of what it leads to; what became of that."""
+    commits: list[None] = []
+    heart.box.when_committed(lambda: commits.append(None))
+    await heart.tell("e1")
+    assert await heart.states() == [State.SENT]
+    assert len(commits) == 2
+
+
 async def test_asking_for_a_receipt_and_what_is_said_cost_the_card_one_commit(heart: Heart) -> None:
     await heart.tell("e1")
     commits: list[None] = []

@@ -5,14 +5,15 @@ import threading
 import pytest
 
 from outbox import write_queue
-from outbox.write_queue import COMPANY, LARGEST_GROUP, WriteQueue
+from outbox.write_queue import COMPANY, LARGEST_GROUP, LATELY, WriteQueue
 
 
 class Job:
-    def __init__(self, name: str, alone: bool = False, goes_first: bool = False) -> None:
+    def __init__(self, name: str, alone: bool = False, goes_first: bool = False, follows: int = 0) -> None:
         self.name = name
         self.alone = alone
         self.goes_first = goes_first
+        self.follows = follows
 
 
 def jobs(names: str) -> list[Job]:
@@ -104,8 +105,10 @@ def test_what_nobody_waits_for_rides_with_a_tills_next_event(watch: Watch, monke
     queue.put(jobs("1"))
     assert names(queue.take()) == "1"
     queue.put(jobs("a"))
+    assert names(queue.take()) == "a", "done but for its commit when the next one comes"
     threading.Timer(0.01, lambda: (queue.put(jobs("b")), queue.put(jobs("2")))).start()
-    assert names(queue.take()) == "2ab"
+    assert names(queue.more(1, until=0.0)) == "2b"
+    assert queue.more(3, until=0.0) == []
 
 
 def test_a_till_that_posts_no_more_is_waited_for_once(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,9 +117,11 @@ def test_a_till_that_posts_no_more_is_waited_for_once(watch: Watch, monkeypatch:
     assert names(queue.take()) == "1a"
     queue.put(jobs("b"))
     assert names(queue.take()) == "b"
+    assert queue.more(1, until=0.0) == []
     monkeypatch.setattr(write_queue, "RIDE", 1e6)
     queue.put(jobs("c"))
     assert names(queue.take()) == "c"
+    assert queue.more(1, until=0.0) == []
 
 
 @pytest.mark.parametrize("next", ["D", ""])
@@ -127,9 +132,11 @@ def test_one_that_goes_alone_and_the_end_wait_for_no_till(
     queue: WriteQueue[Job] = WriteQueue(watch)
     queue.put(jobs("1"))
     assert names(queue.take()) == "1"
-    queue.put(jobs("a" + next))
-    queue.close()
+    queue.put(jobs("a"))
     assert names(queue.take()) == "a"
+    queue.put(jobs(next))
+    queue.close()
+    assert queue.more(1, until=0.0) == []
     assert names(queue.take()) == next
 
 
@@ -144,3 +151,60 @@ def test_nobody_overtakes_one_that_goes_alone(watch: Watch) -> None:
     queue: WriteQueue[Job] = WriteQueue(watch)
     queue.put(jobs("aB1"))
     assert [names(queue.take()) for _ in range(3)] == ["a", "B", "1"]
+
+
+def follower(name: str, follows: int) -> Job:
+    return Job(name, follows=follows)
+
+
+def test_the_first_tries_of_what_is_being_taken_in_are_waited_for(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_queue, "FOLLOW", 60.0)
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.put(jobs("1"))
+    assert names(queue.take()) == "1"
+    queue.put([*jobs("a"), follower("b", 7)])
+    threading.Timer(0.005, queue.put, [[follower("c", 9), follower("d", 8)]]).start()
+    assert names(queue.followers({7, 8}, lambda: 2)) == "bd"
+    assert names(queue.more(1, until=9.0)) == "ac", "others have their turn after it"
+
+
+def test_fewer_tries_than_were_expected_are_waited_for_no_longer(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_queue, "FOLLOW", 60.0)
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.put(jobs("1"))
+    assert names(queue.take()) == "1"
+    expected = [2]
+    threading.Timer(0.005, lambda: (expected.__setitem__(0, 1), queue.look())).start()
+    queue.put([follower("a", 7)])
+    assert names(queue.followers({7, 8}, lambda: expected[0])) == "a"
+
+
+def test_no_try_overtakes_what_goes_alone(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_queue, "FOLLOW", 60.0)
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    queue.put(jobs("1"))
+    assert names(queue.take()) == "1"
+    queue.put([*jobs("B"), follower("a", 7)])
+    assert queue.followers({7}, lambda: 1) == []
+    assert names(queue.take()) == "B"
+    assert names(queue.take()) == "a"
+
+
+def test_a_transaction_is_closed_without_a_try_that_does_not_come(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    assert queue.followers({7}, lambda: 1) == []
+
+
+def test_who_comes_alone_is_told_from_who_posts_one_after_the_other(watch: Watch) -> None:
+    queue: WriteQueue[Job] = WriteQueue(watch)
+    calm = []
+    for after in (0.0, LATELY / 2, LATELY * 2):
+        watch.now += after
+        queue.put(jobs("1"))
+        queue.take()
+        calm.append(queue.is_calm)
+        watch.now += LATELY
+        queue.committed(1, 0.0)
+    assert calm == [True, False, True]

@@ -20,7 +20,7 @@ from daemon.engine import Engine
 from daemon.http import Http, open_http
 from daemon.planner.render import Renderer
 from daemon.runtime.clockwatch import ClockWatch
-from outbox import Outbox
+from outbox import Outbox, write_queue
 from outbox.model import Acceptance, Attempt, Message, State
 from outbox.outcome import ReceiptState
 from tests.support import scripted
@@ -99,6 +99,7 @@ class Heart:
     async def start(self) -> None:
         """A new process on what is on the disk."""
         self._opened = AsyncExitStack()
+        self._opened.enter_context(patch.object(write_queue, "FOLLOW", 60.0))  # `Stillness` closes it
         self.box = await self._opened.enter_async_context(
             Outbox.open(self._database, clock=self.clock, rng=self.rng, keys=KEY, reserve=0)
         )

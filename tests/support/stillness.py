@@ -1,7 +1,7 @@
 """When nothing more will happen by itself: no task can go on, and the outbox's threads have answered all that they were asked.
 
 What the outbox is asked is put to its threads in turn, so that with a clock moved by hand what follows is the same at every run, however
-fast the disk is and whatever the threads' scheduling."""
+fast the disk is and whatever the threads' scheduling. What joins an event's transaction (`Offer`) does: it is closed when all are still."""
 
 import asyncio
 from collections import deque
@@ -12,7 +12,7 @@ import aiosqlite
 
 from outbox import Outbox
 from outbox.errors import StorageBusy
-from outbox.writer import Operation
+from outbox.writer import Offer, Operation
 
 Query = Callable[[aiosqlite.Connection], Awaitable[Any]]
 Answer = asyncio.Future[Any]
@@ -27,12 +27,17 @@ class Stillness:
         self._asked: deque[tuple[Operation[Any] | Query, Answer]] = deque()
         self._work: asyncio.Task[None] | None = None
         self._done = asyncio.Event()
+        self._offer: Offer | None = None
+        self._joined = 0
+        self._closing: asyncio.Task[None] | None = None
 
     def watch(self, box: Outbox) -> None:
         """All that this outbox's parts ask of its database goes by here."""
         store: Any = box._store
         self._write, self._read = store.write, store._read
         store.write, store._read = self._asked_to_write, self._asked_to_read
+        self._writer = store._writer
+        self._show, self._writer._show = self._writer._show, self._offered
 
     def _asked_to_write(self, operation: Operation[Any]) -> Answer:
         if self.writes_left == 0:
@@ -41,7 +46,22 @@ class Stillness:
             return answer
         if self.writes_left is not None:
             self.writes_left -= 1
+        if self._offer is not None and operation.follows in {due.message.seq for due in self._offer.dues}:
+            self._joined += 1
+            return self._write(operation)
         return self._ask(operation)
+
+    def _offered(self, offer: Offer) -> None:
+        self._offer, self._joined = offer, 0
+        self._show(offer)
+        self._closing = asyncio.create_task(self._close(offer))
+
+    async def _close(self, offer: Offer) -> None:
+        loop: Any = asyncio.get_running_loop()
+        while loop._ready:
+            await asyncio.sleep(0)
+        self._offer, offer.taken = None, self._joined
+        self._writer._queue.look()
 
     async def _asked_to_read(self, query: Query) -> Any:
         return await self._ask(query)
