@@ -8,9 +8,13 @@ from pathlib import Path
 
 @contextmanager
 def as_owner_of(path: Path) -> Iterator[None]:
-    """While in it, act as the owner of the nearest folder that there is; for all but root, nothing changes."""
-    folder = next(each for each in (path, *path.absolute().parents) if each.exists())
-    owner = folder.stat()
+    """While in it, act as the owner of the nearest folder that there is, or, where that is root's, of a link on the way to it that is
+    not; for all but root, nothing changes."""
+    way = (path, *path.absolute().parents)
+    owner = next(each for each in way if each.exists()).stat()
+    if owner.st_uid == 0:
+        links = [each.lstat() for each in way if each.is_symlink()]
+        owner = next((link for link in links if link.st_uid != 0), owner)
     if os.geteuid() != 0 or owner.st_uid == 0:
         yield
         return
