@@ -22,7 +22,9 @@ def own_texts(settings: Settings) -> Mapping[str, bytes]:
     found: dict[str, bytes] = {}
     left_out: list[str] = []
     room = MOST_BYTES
-    for name, file in _files(settings.own_templates):
+    folder = settings.own_templates
+    for file in _files(folder):
+        name = file.relative_to(folder).as_posix()
         try:
             text = file.read_bytes() if file.stat().st_size <= room else None
         except OSError:
@@ -33,7 +35,7 @@ def own_texts(settings: Settings) -> Mapping[str, bytes]:
             found[name] = text
             room -= len(text)
     if left_out:
-        log.warning("some of the shop's own texts are not in the backup", texts=left_out)
+        log.warning("some of the shop's own texts are not in the backup", folder=str(folder), texts=left_out)
     return found
 
 
@@ -69,9 +71,26 @@ def _put(folder: Path, fresh: Path, texts: Mapping[str, bytes]) -> None:
         sync_folder(each)
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+def _files(folder: Path) -> Iterator[Path]:
+    """A folder stands for those in it, where this user may not look into it."""
     if folder.resolve() == shipped_templates().resolve():
         return
-    for file in sorted(folder.glob("*/*.j2")):
-        if file.is_file():
-            yield file.relative_to(folder).as_posix(), file
+    for locale in _in(folder, "[!.]*"):
+        yield from (file for file in _in(locale, "*.j2") if file == locale or _may_be_one(file))
+
+
+def _in(folder: Path, names: str) -> Iterator[Path]:
+    """Its entries of such names; itself, where it can't be looked into."""
+    try:
+        yield from sorted(each for each in folder.iterdir() if each.match(names))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError:
+        yield folder
+
+
+def _may_be_one(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:
+        return True
