@@ -65,18 +65,21 @@ class Upgrade:
                     "`--older` if you mean it"
                 )
             if await self._unit.is_active():
-                self._look()
+                self._settings = await self._as_it_runs()
             new = await self._releases.build(own, links=links)
         return await _to_its_end(self._switch(old, new))
 
-    def _look(self) -> None:
+    async def _as_it_runs(self) -> Settings:
+        """With the secrets that the service has: once it is stopped, nobody can tell those that systemd alone handed it."""
         Installer(self._machine, self._clock).look(self._settings)
         try:
-            check_start(as_started(self._machine, self._settings))
+            started = await as_started(self._machine, self._settings)
+            check_start(started)
         except (ConfigError, KeyMissing, KeyChanged) as error:
             raise ConfigError(
                 f"nothing was changed, since the service that runs could not start again: {error}"
             ) from error
+        return started
 
     async def _switch(self, old: Path, new: Path) -> Upgraded:
         await self._unit.systemctl("stop", UNIT)

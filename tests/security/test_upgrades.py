@@ -41,7 +41,7 @@ class Stopping(Machine):
     ) -> Ran | None:
         if "venv" in command:
             Path(command[-1]).mkdir(parents=True)
-        if command[0] == "systemctl" and not str(command[1]).startswith("is-"):
+        if command[0] == "systemctl" and not str(command[1]).startswith(("is-", "show")):
             self.told.append(str(command[1]))
         return Ran(int("is-active" in command), "")
 
