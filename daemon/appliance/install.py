@@ -146,11 +146,16 @@ class Installer:
         path.chmod(0o644)
 
     def _name_command(self) -> None:
-        """What others put in its place stays."""
+        """What others put in its place stays; without it the service runs as well."""
         place = self._machine.path(COMMAND)
         if not os.path.lexists(place):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(EXECUTABLE)
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(EXECUTABLE)
+            except OSError as error:
+                why = f"{COMMAND} can't be made ({error.strerror})"
+                self._did(f"{why}: the command of what was installed is {EXECUTABLE}")
+                return
         if _is_link_of_ours(place):
             self._did(f"the command `tether` ({COMMAND})")
         else:

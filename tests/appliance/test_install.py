@@ -1,5 +1,6 @@
 """Root works in a folder that is the service's: what lies there may have been laid by whoever got into the service."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,30 @@ async def test_what_a_wheel_installed_is_a_command(tmp_path: Path, taken: bool) 
     await Installer(machine, FakeClock()).uninstall(purge=False)
     assert command.exists() is taken
     assert not command.is_symlink()
+
+
+async def test_where_no_command_can_be_named_the_service_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/usr/local can only be read on some machines: there no release was ever well, for want of a convenience."""
+    if os.geteuid() != 0:
+        pytest.skip("installing takes root")
+    machine, symlink_to = Building(tmp_path), Path.symlink_to
+    for folder in ("run/systemd/system", "etc/tether", "var/lib/tether"):
+        machine.path(folder).mkdir(parents=True)
+    machine.path("etc/tether/tether.toml").touch()
+
+    def link(path: Path, target: str) -> None:
+        if path == machine.path("/usr/local/bin/tether"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        symlink_to(path, target)
+
+    monkeypatch.setattr(Path, "symlink_to", link)
+    settings = Settings(data=Data(path=Path("/var/lib/tether/tether.db")))
+    done = await Installer(machine, FakeClock()).install(
+        settings, executable=None, wheel=release(tmp_path, "0" * 64), links=None, start=False
+    )
+    assert "can't be made (Read-only file system): the command of what was installed is" in done.steps[-1]
 
 
 async def test_installing_by_the_command_has_the_units_start_the_release_itself(tmp_path: Path) -> None:
