@@ -164,3 +164,36 @@ async def test_installing_by_the_command_has_the_units_start_the_release_itself(
     await Installer(machine, FakeClock()).install(settings, executable=command, wheel=None, links=None, start=False)
     unit = machine.path(f"/{PLACES[UNIT]}").read_text()
     assert "\nExecStart=/opt/tether/venv/bin/tether run " in unit
+
+
+async def test_a_database_of_root_s_on_a_disk_of_its_own_is_not_started_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new disk, and a restore before the service's user was there: "it is installed and does not run", after a minute and a half."""
+    if os.geteuid() != 0:
+        pytest.skip("installing takes root")
+    machine, disk = Willing(tmp_path), tmp_path / "mnt/ssd"
+    for folder in ("run/systemd/system", "etc/tether", "var/lib/tether", "mnt/ssd"):
+        machine.path(folder).mkdir(parents=True)
+    machine.path("etc/tether/tether.toml").touch()
+    os.chown(machine.path("var/lib/tether"), 1, 2)
+    monkeypatch.setattr("daemon.appliance.install.WRITABLE", (str(tmp_path),))
+    database, key = disk / "tether.db", disk / "tether.db.key"
+    for file in (database, key):
+        file.touch(mode=0o600)
+    settings = Settings(data=Data(path=database))
+
+    async def install() -> None:
+        await Installer(machine, FakeClock()).install(
+            settings, executable=Path("/bin/true"), wheel=None, links=None, start=False
+        )
+
+    with pytest.raises(InstallError, match=f"`sudo chown tether: {disk} {database} {key}`"):
+        await install()
+    os.chown(disk, 1, 2)
+    with pytest.raises(InstallError, match=f"`sudo chown tether: {database} {key}`"):
+        await install()
+    for file in (database, key):
+        os.chown(file, 1, 2)
+    (disk / "tether.db.copy").touch(mode=0o600)
+    await install()
