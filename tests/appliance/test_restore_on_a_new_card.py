@@ -149,3 +149,15 @@ def test_root_writes_texts_through_no_link_of_the_service_s(tmp_path: Path, link
         else:
             assert "texts can't be written: " in done.output
             assert list(roots.iterdir()) == []
+
+
+def test_one_that_is_refused_leaves_nothing_by_which_there_was_a_database(tmp_path: Path) -> None:
+    """The first start said that the database was gone, and held every text of a shop that never had one."""
+    kept, new = Kept(tmp_path / "old", ""), tmp_path / "new/tether.toml"
+    lock = tmp_path / "new/tether.db.lock"
+    command = ("restore", str(kept.archive), "--yes", "--words", str(kept.file), "--config", str(new))
+    assert "nothing was replaced" in forks.run(command, env=dict(os.environ)).stderr
+    assert not lock.exists()
+    lock.touch()
+    assert "nothing was replaced" in forks.run(command, env=dict(os.environ)).stderr
+    assert lock.exists(), "there was one, and it is gone"
