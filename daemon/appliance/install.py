@@ -2,17 +2,21 @@
 
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from daemon.appliance.machine import Machine
+from daemon.appliance.ownership import lets
 from daemon.appliance.packaged import COMMAND, EXECUTABLE, PACKAGE_UNIT, PLACES, system_files
 from daemon.appliance.release import HOME, Releases
 from daemon.appliance.unit import TIMER, UNIT, Unit
 from daemon.config import Settings
+from daemon.keys.keyring import key_path
 from daemon.upkeep.errors import InstallError
+from daemon.upkeep.swap import SIDE_FILES
 from outbox.clock import Clock
 
 CONFIG = "/etc/tether"
@@ -52,6 +56,7 @@ class Installer:
             env.touch(mode=0o600)
         await self._must("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/tether.conf")
         self._give_data()
+        self._look_at_disk(settings)
         await self._machine.run("udevadm", "control", "--reload")
         await self._unit.systemctl("daemon-reload")
         self._did(f"user {USER}, {DATA}, units, the udev rule for modems")
@@ -146,11 +151,16 @@ class Installer:
         path.chmod(0o644)
 
     def _name_command(self) -> None:
-        """What others put in its place stays."""
+        """What others put in its place stays; without it the service runs as well."""
         place = self._machine.path(COMMAND)
         if not os.path.lexists(place):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(EXECUTABLE)
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(EXECUTABLE)
+            except OSError as error:
+                why = f"{COMMAND} can't be made ({error.strerror})"
+                self._did(f"{why}: the command of what was installed is {EXECUTABLE}")
+                return
         if _is_link_of_ours(place):
             self._did(f"the command `tether` ({COMMAND})")
         else:
@@ -163,6 +173,20 @@ class Installer:
             owner = folder.stat()
             for entry in folder.iterdir():
                 os.chown(entry, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+    def _look_at_disk(self, settings: Settings) -> None:
+        """One of the database's own is its owner's to give, and what root put there: other things may lie on it. Raises InstallError."""
+        database = settings.database
+        if database.is_relative_to(DATA):
+            return
+        files = [database.with_name(f"{database.name}{suffix}") for suffix in ("", *SIDE_FILES, ".lock")]
+        needed = {**dict.fromkeys((database.parent, *files), stat.S_IWOTH), key_path(settings): stat.S_IROTH}
+        service = self._machine.path(DATA).stat()
+        shut = " ".join(str(each) for each, what in needed.items() if each.exists() and not lets(each, service, what))
+        if shut:
+            raise InstallError(
+                f"the service's user may not write the database {database}, or beside it: `sudo chown {USER}: {shut}`, then this once more"
+            )
 
     async def _start(self, settings: Settings) -> None:
         await self._unit.systemctl("enable", UNIT, TIMER)

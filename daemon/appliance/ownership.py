@@ -1,16 +1,23 @@
 """Root works on the service's files as the service's user: a file of root's among them would stop the service."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import pwd
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+ACCESS_LIST = "system.posix_acl_access"
 
 
 @contextmanager
 def as_owner_of(path: Path) -> Iterator[None]:
-    """While in it, act as the owner of the nearest folder that there is; for all but root, nothing changes."""
-    folder = next(each for each in (path, *path.absolute().parents) if each.exists())
-    owner = folder.stat()
+    """While in it, act as the owner of the nearest folder that there is, or, where that is root's, of a link on the way to it that is
+    not; for all but root, nothing changes."""
+    way = (path, *path.absolute().parents)
+    owner = next(each for each in way if each.exists()).stat()
+    if owner.st_uid == 0:
+        links = [each.lstat() for each in way if each.is_symlink()]
+        owner = next((link for link in links if link.st_uid != 0), owner)
     if os.geteuid() != 0 or owner.st_uid == 0:
         yield
         return
@@ -23,3 +30,26 @@ def as_owner_of(path: Path) -> Iterator[None]:
         os.seteuid(0)
         os.setegid(group)
         os.umask(mask)
+
+
+def lets(entry: Path, reader: os.stat_result, what: int) -> bool:
+    """Whether its permissions let that reader: `what` is a bit for others. Where a list of its own (acl(5)) has a say too, it is taken at its
+    word."""
+    found = entry.stat()
+    with suppress(OSError):  # a file system that has no such lists
+        if ACCESS_LIST in os.listxattr(entry):
+            return True
+    if reader.st_uid == 0:
+        return True
+    if found.st_uid == reader.st_uid:
+        what <<= 6
+    elif found.st_gid in _groups(reader):
+        what <<= 3
+    return bool(found.st_mode & what)
+
+
+def _groups(reader: os.stat_result) -> Sequence[int]:
+    try:
+        return os.getgrouplist(pwd.getpwuid(reader.st_uid).pw_name, reader.st_gid)
+    except KeyError:
+        return [reader.st_gid]

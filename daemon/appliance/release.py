@@ -1,6 +1,7 @@
 """Releases side by side under /opt/tether: each in a virtual environment of its own, and one link that says which is in force."""
 
 import asyncio
+import ctypes
 import os
 import shutil
 import sys
@@ -81,12 +82,14 @@ class Releases:
             )
             await self._must([*pip, "--no-deps", "--no-index", wheel.absolute()], "the wheel can't be installed")
             await self._must([release / "bin/tether", "--help"], "the wheel does not run here")
+            # pip syncs nothing: a power cut after the switch left a release of empty files
+            await asyncio.to_thread(sync_disk, release)
         except (InstallError, asyncio.CancelledError):
             shutil.rmtree(release, ignore_errors=True)
             raise
-        await asyncio.to_thread(
-            os.sync
-        )  # pip syncs nothing: a power cut after the switch left a release of empty files
+        except OSError as error:
+            shutil.rmtree(release, ignore_errors=True)
+            raise InstallError(f"{release} can't be written: {error.strerror}") from error
         return release
 
     def put_in_force(self, release: Path) -> None:
@@ -119,3 +122,13 @@ class Releases:
         if ran is None or ran.code != 0:
             said = ran.said[-600:] if ran is not None else f"{command[0]} is not there"
             raise InstallError(f"`{' '.join(map(str, command))}` failed ({remedy}):\n{said}")
+
+
+def sync_disk(folder: Path) -> None:
+    """Make all durable that was written to the disk on which it lies, and wait for no other (syncfs(2)): a stick may hang. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(handle):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
+    finally:
+        os.close(handle)

@@ -188,7 +188,8 @@ async def candidate(
     if absent := not_mounted(database):
         raise BackupError(absent)
     database.parent.mkdir(parents=True, exist_ok=True)
-    lock = Lock(database)
+    lock, beside = Lock(database), Lock.path_for(database.resolve())
+    was_here = beside.exists()
     if not wanted.look_only:
         lock.take()
     try:
@@ -228,6 +229,8 @@ async def candidate(
             )
             yield Candidate(settings, path, wanted.name, proved, promises, keys, origin, clock, rng, opened.texts)
     finally:
+        if not (wanted.look_only or was_here or database.exists()):
+            beside.unlink(missing_ok=True)  # by it the next start would take the database for one that is gone
         lock.release()
 
 

@@ -52,7 +52,7 @@ async def hand_over_secrets(machine: Machine, settings: Settings) -> Secrets:
         return Secrets.UNSEEN
     except OSError:
         return Secrets.SAME
-    check_start(as_started(machine, settings))
+    check_start(await as_started(machine, settings))
     ran = await machine.run("systemctl", "restart", UNIT, seconds=START_SECONDS)
     if ran is None or ran.code != 0:
         raise InstallError(
@@ -61,13 +61,21 @@ async def hand_over_secrets(machine: Machine, settings: Settings) -> Secrets:
     return Secrets.HANDED_OVER
 
 
-def as_started(machine: Machine, settings: Settings) -> Settings:
-    """With the secrets that a start of the service would have: those of `.env`, and what else systemd hands it now."""
+async def as_started(machine: Machine, settings: Settings) -> Settings:
+    """With the secrets that a start of the service would have: those of its unit's environment, of `.env`, and what else systemd hands it now."""
     handed = machine.path(HANDED_OVER)
     if not handed.parent.is_dir():
         return settings
     others = handed_over(handed.parent, but=handed.name)
-    return _with_secrets(settings, {**secrets_in(settings.folder, {}), **others})
+    return _with_secrets(settings, {**await _environment(machine), **secrets_in(settings.folder, {}), **others})
+
+
+async def _environment(machine: Machine) -> dict[str, str]:
+    """That of the service which runs: systemd says nothing of what it read in an EnvironmentFile."""
+    ran = await machine.run("systemctl", "show", UNIT, "-p", "MainPID", "--value")
+    text = machine.read(f"/proc/{ran.said}/environ") if ran is not None and ran.said.isdigit() else None
+    pairs = (each.partition("=") for each in (text or "").split("\0"))
+    return {name: value for name, _, value in pairs if value.strip()}
 
 
 def check_start(settings: Settings) -> None:

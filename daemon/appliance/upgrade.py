@@ -65,18 +65,21 @@ class Upgrade:
                     "`--older` if you mean it"
                 )
             if await self._unit.is_active():
-                self._look()
+                self._settings = await self._as_it_runs()
             new = await self._releases.build(own, links=links)
         return await _to_its_end(self._switch(old, new))
 
-    def _look(self) -> None:
+    async def _as_it_runs(self) -> Settings:
+        """With the secrets that the service has: once it is stopped, nobody can tell those that systemd alone handed it."""
         Installer(self._machine, self._clock).look(self._settings)
         try:
-            check_start(as_started(self._machine, self._settings))
+            started = await as_started(self._machine, self._settings)
+            check_start(started)
         except (ConfigError, KeyMissing, KeyChanged) as error:
             raise ConfigError(
                 f"nothing was changed, since the service that runs could not start again: {error}"
             ) from error
+        return started
 
     async def _switch(self, old: Path, new: Path) -> Upgraded:
         await self._unit.systemctl("stop", UNIT)
@@ -89,20 +92,25 @@ class Upgrade:
                 f"the database could not be copied, so {old.name} runs on: {error}"
                 + (f"\nand it did not start again: {trouble}" if trouble else "")
             ) from error
-        self._releases.put_in_force(new)
-        trouble = await self._lay_units(new) or await self._start()
+        try:
+            self._releases.put_in_force(new)
+        except OSError as error:
+            trouble = f"it can't be put in force: {error}"
+        else:
+            trouble = await self._lay_units(new) or await self._start()
         if trouble:
-            raise InstallError(
-                await self._go_back(old, copy, f"{new.name} is not well, so {old.name} runs again: {trouble}")
-            )
+            raise InstallError(await self._go_back(old, new, copy, trouble))
         self._releases.forget_but(old, new)
         return Upgraded(old.name, new.name, str(copy or "none: there was no database"))
 
     async def _lay_units(self, release: Path) -> str:
         """The release's own; what is wrong, "" for nothing."""
-        units = await self._machine.run(
-            release / "bin/tether", "install", "--executable", self._releases.link / "bin/tether", "--no-start"
-        )
+        try:
+            units = await self._machine.run(
+                release / "bin/tether", "install", "--executable", self._releases.link / "bin/tether", "--no-start"
+            )
+        except OSError as error:
+            return str(error)
         if units is None or units.code != 0:
             return units.said if units else f"{release}/bin/tether is not there"
         return ""
@@ -116,18 +124,32 @@ class Upgrade:
             return f"{error}\n{await self._unit.last_words()}"
         return await self._unit.becomes_healthy(self._settings)
 
-    async def _go_back(self, old: Path, copy: Path | None, why: str) -> str:
+    async def _go_back(self, old: Path, new: Path, copy: Path | None, why: str) -> str:
+        """The service is started whatever is met on the way, on the new release where the old one can't be put in force any more."""
         await self._machine.run("systemctl", "stop", UNIT, seconds=120)
-        self._releases.put_in_force(old)
+        if stuck := self._put_back_in_force(old):
+            words = f"{new.name} is not well, and {old.name} can't be put in force again ({stuck}), so {new.name} is started once more: {why}"
+            trouble = await self._start()
+            return words + (f"\nand it does not run: {trouble}" if trouble else "")
         self._releases.forget_but(old)  # its room may be what the database needs
+        words = f"{new.name} is not well, so {old.name} runs again: {why}"
         try:
-            words = await self._old_database(copy)
+            words += await self._old_database(copy)
         except (OutboxError, OSError, ConfigError, sqlite3.Error) as error:
-            words = f"\nThe database from before could not be put back ({error}); it is {copy}"
+            words += f"\nThe database from before could not be put back ({error}); it is {copy}"
         if units := await self._lay_units(old):
             words += f"\nIts units could not be put back: {units}"
         trouble = await self._start()
-        return f"{why}{words}" + (f"\nand the old release does not run either: {trouble}" if trouble else "")
+        return words + (f"\nand the old release does not run either: {trouble}" if trouble else "")
+
+    def _put_back_in_force(self, old: Path) -> str:
+        """Why another one still is; "" where none is."""
+        try:
+            if self._releases.current() != old:
+                self._releases.put_in_force(old)
+        except OSError as error:
+            return "" if self._releases.current() == old else str(error)
+        return ""
 
     async def _old_database(self, copy: Path | None) -> str:
         if copy is None or not await asyncio.to_thread(_differ, copy, self._settings.database):

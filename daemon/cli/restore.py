@@ -106,12 +106,15 @@ def restore(
 
 
 def _bring_back(settings: "Settings", restored: "Restored") -> Sequence[str]:
+    from daemon.appliance.ownership import as_owner_of
     from daemon.upkeep.own_texts import bring_back
 
     try:
-        return bring_back(settings, restored.texts)
+        with as_owner_of(settings.own_templates):
+            return bring_back(settings, restored.texts)
     except OSError as error:
-        print(f"the shop's own texts can't be written: {error.filename}: {error.strerror}", file=sys.stderr)
+        place = error.filename2 or error.filename or settings.own_templates
+        print(f"the shop's own texts can't be written: {place}: {error.strerror}", file=sys.stderr)
         return ()
 
 

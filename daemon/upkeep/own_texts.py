@@ -1,5 +1,7 @@
 """The shop's own texts in a backup, and out of one: without them a new card would send the shipped ones, and nobody would be told."""
 
+import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import structlog
 
 from daemon.config import Settings
 from daemon.planner.template_files import shipped_templates
+from daemon.upkeep.swap import sync_folder
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +22,9 @@ def own_texts(settings: Settings) -> Mapping[str, bytes]:
     found: dict[str, bytes] = {}
     left_out: list[str] = []
     room = MOST_BYTES
-    for name, file in _files(settings.own_templates):
+    folder = settings.own_templates
+    for file in _files(folder):
+        name = file.relative_to(folder).as_posix()
         try:
             text = file.read_bytes() if file.stat().st_size <= room else None
         except OSError:
@@ -30,25 +35,62 @@ def own_texts(settings: Settings) -> Mapping[str, bytes]:
             found[name] = text
             room -= len(text)
     if left_out:
-        log.warning("some of the shop's own texts are not in the backup", texts=left_out)
+        log.warning("some of the shop's own texts are not in the backup", folder=str(folder), texts=left_out)
     return found
 
 
 def bring_back(settings: Settings, texts: Mapping[str, bytes]) -> Sequence[str]:
-    """Write them where the shop has none of its own; the names of those that were. Raises OSError."""
+    """Write them where the shop has none of its own, for the service to read whoever writes them; the names of those that were. All are on the
+    disk before the first has its name, so a full one takes none. Raises OSError."""
     folder = settings.own_templates
-    if any(_files(folder)):
+    if not texts or any(_files(folder)):
         return ()
-    for name, text in texts.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(text)
+    mask = os.umask(0o022)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".tether-restore-", dir=folder) as fresh:
+            _put(folder, Path(fresh), texts)
+    finally:
+        os.umask(mask)
     return sorted(texts)
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+def _put(folder: Path, fresh: Path, texts: Mapping[str, bytes]) -> None:
+    for number, text in enumerate(texts.values()):
+        with (fresh / str(number)).open("wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    places = [folder / name for name in texts]
+    locales = {place.parent for place in places}
+    for locale in locales:
+        locale.mkdir(exist_ok=True)
+    for number, place in enumerate(places):
+        (fresh / str(number)).replace(place)  # a link that has its name is not followed
+    for each in (*locales, folder):
+        sync_folder(each)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """A folder stands for those in it, where this user may not look into it."""
     if folder.resolve() == shipped_templates().resolve():
         return
-    for file in sorted(folder.glob("*/*.j2")):
-        if file.is_file():
-            yield file.relative_to(folder).as_posix(), file
+    for locale in _in(folder, "[!.]*"):
+        yield from (file for file in _in(locale, "*.j2") if file == locale or _may_be_one(file))
+
+
+def _in(folder: Path, names: str) -> Iterator[Path]:
+    """Its entries of such names; itself, where it can't be looked into."""
+    try:
+        yield from sorted(each for each in folder.iterdir() if each.match(names))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError:
+        yield folder
+
+
+def _may_be_one(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:
+        return True

@@ -1,5 +1,6 @@
 """Root works in a folder that is the service's: what lies there may have been laid by whoever got into the service."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,30 @@ async def test_what_a_wheel_installed_is_a_command(tmp_path: Path, taken: bool) 
     assert not command.is_symlink()
 
 
+async def test_where_no_command_can_be_named_the_service_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/usr/local can only be read on some machines: there no release was ever well, for want of a convenience."""
+    if os.geteuid() != 0:
+        pytest.skip("installing takes root")
+    machine, symlink_to = Building(tmp_path), Path.symlink_to
+    for folder in ("run/systemd/system", "etc/tether", "var/lib/tether"):
+        machine.path(folder).mkdir(parents=True)
+    machine.path("etc/tether/tether.toml").touch()
+
+    def link(path: Path, target: str) -> None:
+        if path == machine.path("/usr/local/bin/tether"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        symlink_to(path, target)
+
+    monkeypatch.setattr(Path, "symlink_to", link)
+    settings = Settings(data=Data(path=Path("/var/lib/tether/tether.db")))
+    done = await Installer(machine, FakeClock()).install(
+        settings, executable=None, wheel=release(tmp_path, "0" * 64), links=None, start=False
+    )
+    assert "can't be made (Read-only file system): the command of what was installed is" in done.steps[-1]
+
+
 async def test_installing_by_the_command_has_the_units_start_the_release_itself(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("installing takes root")
@@ -141,3 +166,36 @@ async def test_installing_by_the_command_has_the_units_start_the_release_itself(
     await Installer(machine, FakeClock()).install(settings, executable=command, wheel=None, links=None, start=False)
     unit = machine.path(f"/{PLACES[UNIT]}").read_text()
     assert "\nExecStart=/opt/tether/venv/bin/tether run " in unit
+
+
+async def test_a_database_of_root_s_on_a_disk_of_its_own_is_not_started_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new disk, and a restore before the service's user was there: "it is installed and does not run", after a minute and a half."""
+    if os.geteuid() != 0:
+        pytest.skip("installing takes root")
+    machine, disk = Willing(tmp_path), tmp_path / "mnt/ssd"
+    for folder in ("run/systemd/system", "etc/tether", "var/lib/tether", "mnt/ssd"):
+        machine.path(folder).mkdir(parents=True)
+    machine.path("etc/tether/tether.toml").touch()
+    os.chown(machine.path("var/lib/tether"), 1, 2)
+    monkeypatch.setattr("daemon.appliance.install.WRITABLE", (str(tmp_path),))
+    database, key = disk / "tether.db", disk / "tether.db.key"
+    for file in (database, key):
+        file.touch(mode=0o600)
+    settings = Settings(data=Data(path=database))
+
+    async def install() -> None:
+        await Installer(machine, FakeClock()).install(
+            settings, executable=Path("/bin/true"), wheel=None, links=None, start=False
+        )
+
+    with pytest.raises(InstallError, match=f"`sudo chown tether: {disk} {database} {key}`"):
+        await install()
+    os.chown(disk, 1, 2)
+    with pytest.raises(InstallError, match=f"`sudo chown tether: {database} {key}`"):
+        await install()
+    for file in (database, key):
+        os.chown(file, 1, 2)
+    (disk / "tether.db.copy").touch(mode=0o600)
+    await install()

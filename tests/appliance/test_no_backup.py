@@ -2,12 +2,14 @@
 
 import errno
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
 import pytest
+import structlog
 
 from daemon.appliance.doctor import examine
 from daemon.config import Backup, ConfigError, Settings
@@ -219,3 +221,28 @@ async def test_a_home_that_nobody_has_ends_neither_the_service_nor_the_doctor(se
     assert not [each for each in found if "should not have happened" in each.summary]
     [told] = [each for each in found if each.check == "config"]
     assert "backup.to: '~nobody-of-that-name/kept'" in told.summary
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away takes root")
+@pytest.mark.parametrize(("mode", "left_out"), [(0o644, "nl/order.ready.sms.j2"), (0o311, "nl")])
+async def test_texts_that_the_service_may_not_look_at_cost_no_backup(mode: int, left_out: str) -> None:
+    """A folder of them that may be listed and not entered (`chmod -R 644`): each night's failed, "may the service's user write there?". One that
+    may not be listed was left out without a word."""
+    with tempfile.TemporaryDirectory() as named:
+        folder = Path(named)
+        os.chown(folder, 1, 2)
+        for locale in ("nl", "en"):
+            (folder / "templates" / locale).mkdir(parents=True)
+            (folder / "templates" / locale / "order.ready.sms.j2").write_text("{{ order.ref }}")
+        (folder / "templates").chmod(0o755)
+        (folder / "templates/nl").chmod(mode)
+        clock, settings = FakeClock(), Settings(file=folder / "tether.toml", backup=Backup(to="kept"))
+        os.seteuid(1)
+        try:
+            await a_shop(folder, clock)
+            with structlog.testing.capture_logs() as told:
+                await back_up_there(settings, clock)
+        finally:
+            os.seteuid(0)
+        [said] = [each["texts"] for each in told if "own texts are not in the backup" in each["event"]]
+        assert said == [left_out]

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import tempfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,9 +26,12 @@ LOSSES = ("--accept", "optouts,forgotten,tokens,receipts")
 class Kept:
     """A backup of a box that ran from its own folder, and its words."""
 
-    def __init__(self, folder: Path, data: str) -> None:
+    def __init__(self, folder: Path, data: str, texts: Sequence[str] = ()) -> None:
         folder.mkdir()
         toml = folder / "tether.toml"
+        for text in texts:
+            (folder / "templates" / text).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "templates" / text).write_text("Je ballonnen staan klaar: {{ order.ref }}\n")
         toml.write_text(f'# Ours.\n{data}\n[store]\nname = "Loft"\n[backup]\nto = "kept"  # the stick\n')
         settings, clock = load(toml), FakeClock()
 
@@ -99,3 +104,60 @@ def test_an_identity_is_read_before_words_are_asked_for(tmp_path: Path) -> None:
         identity.unlink()
         owner.write(f"{kept.words}\ny\n".encode())
         assert process.wait(30) == 0, owner.read(4096)
+
+
+def test_the_shop_s_own_texts_are_for_the_service_to_read(tmp_path: Path) -> None:
+    """They came back as root's alone: the service could look at none, shipped ones neither, and nobody was written to any more."""
+    kept, new = Kept(tmp_path / "old", "", ["nl/order.ready.sms.j2"]), tmp_path / "new/tether.toml"
+    done = forks.run(
+        ("restore", str(kept.archive), "--yes", "--words", str(kept.file), "--config", str(new), *LOSSES),
+        env=dict(os.environ),
+    )
+    assert done.returncode == 0, done.stderr
+    brought = tmp_path / "new/templates"
+    modes = {path.relative_to(brought).as_posix(): path.stat().st_mode & 0o777 for path in brought.rglob("*")}
+    assert (brought.stat().st_mode & 0o777, modes) == (0o755, {"nl": 0o755, "nl/order.ready.sms.j2": 0o644})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away takes root")
+@pytest.mark.parametrize("link", ["shop/templates/nl/order.ready.sms.j2", "shop/templates/nl", "shop/templates"])
+def test_root_writes_texts_through_no_link_of_the_service_s(tmp_path: Path, link: str) -> None:
+    """Who had got into the service laid it, and put what they liked into a backup, which its key signs: root wrote that to where they liked."""
+    kept = Kept(tmp_path / "old", "", ["nl/order.ready.sms.j2"])
+    with tempfile.TemporaryDirectory() as named:
+        folder = Path(named)
+        folder.chmod(0o755)
+        roots, shop, laid = folder / "roots", folder / "shop", folder / link
+        laid.parent.mkdir(parents=True)
+        if laid.suffix:
+            laid.symlink_to(roots)
+        else:
+            roots.mkdir()
+            laid.symlink_to(roots)
+        for path in (shop, *(each for each in shop.rglob("*") if each.is_dir() or each.is_symlink())):
+            os.chown(path, 1, 2, follow_symlinks=False)
+        new = folder / "tether.toml"
+        new.write_text('[data]\npath = "shop/tether.db"\n[templates]\npath = "shop/templates"\n')
+        done = CliRunner().invoke(
+            app, ["restore", str(kept.archive), "--yes", "--words", str(kept.file), "--config", str(new), *LOSSES]
+        )
+        assert done.exit_code == 0, done.output
+        text = shop / "templates/nl/order.ready.sms.j2"
+        if laid == text:
+            assert not roots.exists()
+            assert (text.is_symlink(), text.stat().st_uid) == (False, 1)
+        else:
+            assert "texts can't be written: " in done.output
+            assert list(roots.iterdir()) == []
+
+
+def test_one_that_is_refused_leaves_nothing_by_which_there_was_a_database(tmp_path: Path) -> None:
+    """The first start said that the database was gone, and held every text of a shop that never had one."""
+    kept, new = Kept(tmp_path / "old", ""), tmp_path / "new/tether.toml"
+    lock = tmp_path / "new/tether.db.lock"
+    command = ("restore", str(kept.archive), "--yes", "--words", str(kept.file), "--config", str(new))
+    assert "nothing was replaced" in forks.run(command, env=dict(os.environ)).stderr
+    assert not lock.exists()
+    lock.touch()
+    assert "nothing was replaced" in forks.run(command, env=dict(os.environ)).stderr
+    assert lock.exists(), "there was one, and it is gone"

@@ -1,7 +1,10 @@
 """Secrets that are added after the service was started: systemd handed it those of then, and hands over others at a start only."""
 
 import random
+import shutil
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +14,26 @@ import pytest
 from daemon.appliance import unit
 from daemon.appliance.machine import Machine, Ran
 from daemon.appliance.unit import HANDED_OVER, Secrets, hand_over_secrets
+from daemon.appliance.upgrade import Upgrade
 from daemon.cli import status
 from daemon.cli.frame import EX_CONFIG, Failure
-from daemon.config import ConfigError, Fleet, Settings
+from daemon.config import ConfigError, Fleet, Settings, load
 from daemon.keys.box_key import BoxKey
+from daemon.keys.digests import BoxKeys
+from daemon.keys.keyring import key_path
 from daemon.runtime.app import open_service, serve
 from daemon.upkeep.errors import InstallError
 from outbox.clock import SystemClock
 from outbox.errors import KeyChanged, KeyMissing
+from outbox.model import State
+from tests.security.test_upgrades import Active
+from tests.support.fake_clock import FakeClock
+from tests.support.outbox_box import accept_one, open_box, state_of
+from tests.support.releases import library, prepared, release, signed
 
 
 class Box(Machine):
-    """Files under a folder, and a systemd that keeps what it was told."""
+    """Files under a folder, and a systemd that keeps what it was told. The service's process is 71."""
 
     def __init__(self, root: Path, code: int = 0) -> None:
         super().__init__(root)
@@ -32,6 +43,8 @@ class Box(Machine):
     async def run(
         self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
     ) -> Ran | None:
+        if "MainPID" in command:
+            return Ran(0, "71")
         self.told.append(tuple(map(str, command)))
         return Ran(self.code, "no")
 
@@ -125,6 +138,15 @@ async def test_words_that_systemd_keeps_in_a_file_of_their_own_are_not_lost(tmp_
     assert await hand_over_secrets(box, settings) is Secrets.HANDED_OVER
 
 
+async def test_nor_are_words_in_the_unit_s_environment(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    settings = laid_out(tmp_path, handed="A=1\n", now="A=2\n")
+    await has_run(settings)
+    box.path("/proc/71").mkdir(parents=True)
+    box.path("/proc/71/environ").write_text(f"LANG=C.UTF-8\0TETHER_WORDS={WORDS}\0")
+    assert await hand_over_secrets(box, settings) is Secrets.HANDED_OVER
+
+
 async def test_nor_does_one_that_lost_its_key_of_the_fleet(tmp_path: Path) -> None:
     box = Box(tmp_path)
     settings = laid_out(tmp_path, handed="A=1\n", now="A=2\n")
@@ -173,3 +195,67 @@ async def test_who_may_not_see_the_secrets_is_told_so(
     monkeypatch.setattr(status, "settle", lambda _: Secrets.UNSEEN)
     status.reload()
     assert "for those `sudo tether reload`" in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------- an upgrade
+
+
+class Handing(Active):
+    """systemd knows the box's words, and nobody else while the service is stopped. The new release has a schema of its own."""
+
+    def __init__(self, root: Path, database: Path, place: str, text: str) -> None:
+        super().__init__(root)
+        self._database = database
+        self._places = [self.path(folder) for folder in ("/run/credentials", "/proc/71")]
+        file = self.path(place)
+        for folder in (self.path("/run/credentials/tether.service"), file.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    async def run(
+        self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
+    ) -> Ran | None:
+        if "MainPID" in command:
+            return Ran(0, "71")
+        if "stop" in command:
+            for folder in self._places:
+                shutil.rmtree(folder, ignore_errors=True)
+        if "start" in command and self.told.count("start") == 0:
+            with closing(sqlite3.connect(self._database)) as db:
+                db.execute("PRAGMA user_version = 99")
+        return await super().run(*command, seconds=seconds, env=env)
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("/proc/71/environ", "LANG=C.UTF-8\0TETHER_WORDS={words}\0"),
+        ("/run/credentials/tether.service/TETHER_WORDS", "{words}\n"),
+    ],
+    ids=["the unit's environment", "a credential of their own"],
+)
+async def test_an_upgrade_knows_words_that_systemd_alone_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, text: str
+) -> None:
+    """In the unit's environment they were not seen, and no upgrade was made; and going back made a key of root's, at which the old release
+    ended."""
+    folder = prepared(tmp_path)
+    made = signed(release(folder, library(folder / "links")))
+    machine = Handing(folder / "root", folder / "tether.db", place, text.format(words=WORDS))
+    for other in ("/run/systemd/system", "/etc/tether", "/opt/tether/releases/0.1.0/bin"):
+        machine.path(other).mkdir(parents=True)
+    machine.path("/opt/tether/venv").symlink_to("releases/0.1.0")
+    file = machine.path("/etc/tether/tether.toml")
+    file.write_text(f'[data]\npath = "{folder / "tether.db"}"\n')
+    keys = BoxKeys(Settings(), [BoxKey.from_words(WORDS)])
+    async with open_box(folder, keys=keys) as box:
+        await accept_one(box)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("daemon.appliance.install.WRITABLE", (str(folder),))
+    settings = load(file, environ={})
+    with pytest.raises(InstallError, match="what came in meanwhile is in") as refused:
+        await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
+    assert "could not be carried over" not in str(refused.value)
+    assert not key_path(settings).exists()
+    async with open_box(folder, keys=keys) as box:
+        assert await state_of(box, "m1") is State.QUEUED

@@ -3,7 +3,9 @@
 No network: wheels are made here, and libraries come from a folder.
 """
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -147,14 +149,40 @@ async def test_a_release_is_on_the_disk_before_it_is_in_force(folder: Path, monk
             steps.append(Path(command[0]).name)
             return Ran(0, "")
 
-    monkeypatch.setattr("os.sync", lambda: steps.append("sync"))
+    monkeypatch.setattr("daemon.appliance.release.sync_disk", lambda place: steps.append(f"sync all of {place.name}"))
     monkeypatch.setattr("daemon.appliance.release.sync_folder", lambda place: steps.append(f"sync {place.name}"))
     releases = Releases(Noting(folder / "root"))
     new = await releases.build(release(folder, library(folder / "links")))
-    assert steps[-2:] == ["tether", "sync"]
+    assert steps[-2:] == ["tether", f"sync all of {new.name}"]
     releases.put_in_force(new)
     assert releases.current() == new
     assert steps[-1] == "sync tether"
+
+
+async def test_a_card_that_does_not_take_the_release_is_told_before_the_switch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All disks were waited for, the stick that hangs too, and none was heard."""
+
+    class Willing(Machine):
+        async def run(
+            self, *command: str | Path, seconds: float = 30.0, env: Mapping[str, str] | None = None
+        ) -> Ran | None:
+            if "venv" in command:
+                Path(command[-1]).mkdir(parents=True)
+            return Ran(0, "")
+
+    def dying(place: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(place))
+
+    monkeypatch.setattr("os.sync", pytest.fail)
+    made = release(folder, library(folder / "links"))
+    new = await Releases(Willing(folder / "root")).build(made)
+    assert new.is_dir()
+    monkeypatch.setattr("daemon.appliance.release.sync_disk", dying)
+    with pytest.raises(InstallError, match=r"0\.2\.0-2 can't be written: Input/output error"):
+        await Releases(Willing(folder / "root")).build(made)
+    assert built(folder) == [new.name]
 
 
 async def test_a_release_without_a_lock_is_not_installed(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """An upgrade that does not come to its end: the old release runs again, on its own database, and nobody is told twice."""
 
 import asyncio
+import errno
+import itertools
 import os
 import signal
 import sqlite3
@@ -39,7 +41,7 @@ class Stopping(Machine):
     ) -> Ran | None:
         if "venv" in command:
             Path(command[-1]).mkdir(parents=True)
-        if command[0] == "systemctl" and not str(command[1]).startswith("is-"):
+        if command[0] == "systemctl" and not str(command[1]).startswith(("is-", "show")):
             self.told.append(str(command[1]))
         return Ran(int("is-active" in command), "")
 
@@ -121,6 +123,54 @@ async def test_the_old_release_is_started_though_its_units_can_not_be_put_back(f
     with pytest.raises(InstallError, match="Its units could not be put back: the service may write elsewhere"):
         await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
     assert [word for word in machine.told if word in {"stop", "start"}] == ["stop", "stop", "start"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "in_force", "said"),
+    [
+        ({1}, "0.1.0", r"0\.2\.0 is not well, so 0\.1\.0 runs again: it can't be put in force: .*Read-only"),
+        ({2}, "0.2.0", r"0\.2\.0 is not well, and 0\.1\.0 can't be put in force again \(.*Read-only"),
+    ],
+)
+async def test_a_card_that_can_only_be_read_by_then_leaves_no_service_stopped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, failing: set[int], in_force: str, said: str
+) -> None:
+    """The release that was just written was too much for it: "Input/output error", and from then on no till was answered."""
+    made = signed(release(folder, library(folder / "links")))
+    machine, settings = Stopping(folder / "root"), Settings(file=folder / "tether.toml")
+    home, symlink_to, tries = machine.path("/opt/tether"), Path.symlink_to, itertools.count(1)
+    (home / "releases/0.1.0/bin").mkdir(parents=True)
+    (home / "venv").symlink_to("releases/0.1.0")
+
+    def link(path: Path, target: str) -> None:
+        if next(tries) in failing:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        symlink_to(path, target)
+
+    monkeypatch.setattr(Path, "symlink_to", link)
+    with pytest.raises(InstallError, match=said):
+        await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
+    assert [word for word in machine.told if word in {"stop", "start"}][-1] == "start"
+    assert ((home / "venv").resolve().name, (home / "venv").resolve().is_dir()) == (in_force, True)
+
+
+async def test_a_switch_of_which_nobody_knows_whether_the_card_has_it_is_undone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = signed(release(folder, library(folder / "links")))
+    machine, settings = Stopping(folder / "root"), Settings(file=folder / "tether.toml")
+    home = machine.path("/opt/tether")
+    (home / "releases/0.1.0/bin").mkdir(parents=True)
+    (home / "venv").symlink_to("releases/0.1.0")
+
+    def dying(place: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("daemon.appliance.release.sync_folder", dying)
+    with pytest.raises(InstallError, match=r"so 0\.1\.0 runs again: it can't be put in force: .*Input/output error"):
+        await Upgrade(machine, FakeClock(), settings).run(made, links=None, key=folder / "key.pub", older=False)
+    assert [word for word in machine.told if word in {"stop", "start"}][-1] == "start"
+    assert (built(folder), (home / "venv").resolve().name) == (["0.1.0"], "0.1.0")
 
 
 async def test_an_unreadable_schema_does_not_keep_the_old_release_from_running(

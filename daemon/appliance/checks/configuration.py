@@ -5,12 +5,12 @@ import os
 import pwd
 import stat
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
+from daemon.appliance.ownership import lets
 from daemon.appliance.setup import STANDARD_WEBHOOKS, SYSTEM_FOLDER, secret_trouble
 from daemon.config import Settings
 from daemon.config_words import out_of_reach
@@ -18,7 +18,6 @@ from daemon.planner.check import check_templates
 from daemon.runtime.verify import faults
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-ACCESS_LIST = "system.posix_acl_access"
 
 
 async def check_configuration(case: Examination) -> Sequence[Finding]:
@@ -99,13 +98,13 @@ def _shut_out(path: Path, reader: os.stat_result, data: Path) -> Finding | None:
     real = path.resolve()
     words = f"{path} can't be read by the service's user ({_user(reader.st_uid)})"
     for folder in reversed([each for each in real.parents if each not in data.resolve().parents]):
-        if not _lets(folder, reader, stat.S_IXOTH):
+        if not lets(folder, reader, stat.S_IXOTH):
             return problem(
                 "permissions",
                 f"{words}: {folder} is shut to it",
                 f"put a copy of it elsewhere, such as {SYSTEM_FOLDER}",
             )
-    if _lets(real, reader, stat.S_IROTH):
+    if lets(real, reader, stat.S_IROTH):
         return None
     own = real.stat().st_uid == reader.st_uid
     return problem(
@@ -125,28 +124,6 @@ def _texts(own: Path, reader: os.stat_result, data: Path) -> Iterable[Finding]:
                 f"chmod -R a+rX {own}, or put your texts where it gets to, such as {SYSTEM_FOLDER}",
             )
             return
-
-
-def _lets(entry: Path, reader: os.stat_result, what: int) -> bool:
-    """Whether its permissions do; where a list of its own (acl(5)) has a say too, it is taken at its word."""
-    found = entry.stat()
-    with suppress(OSError):  # a file system that has no such lists
-        if ACCESS_LIST in os.listxattr(entry):
-            return True
-    if reader.st_uid == 0:
-        return True
-    if found.st_uid == reader.st_uid:
-        what <<= 6
-    elif found.st_gid in _groups(reader):
-        what <<= 3
-    return bool(found.st_mode & what)
-
-
-def _groups(reader: os.stat_result) -> Sequence[int]:
-    try:
-        return os.getgrouplist(pwd.getpwuid(reader.st_uid).pw_name, reader.st_gid)
-    except KeyError:
-        return [reader.st_gid]
 
 
 def _private(path: Path, reader: os.stat_result | None, *, mend: bool) -> Iterable[Finding]:
