@@ -2,9 +2,10 @@
 
 import pytest
 
+from daemon.config import Planning
 from outbox.model import State
-from tests.support.face import Answer, Face, event
-from tests.support.small_store import SmallStore
+from tests.support.face import Answer, Face, event, opened
+from tests.support.small_store import SmallStore, store_settings
 
 PROMISED = {"promised_at": "2026-11-24T15:00:00Z"}
 ORDER = "/v1/orders/42"
@@ -153,3 +154,43 @@ async def test_a_message_says_of_which_order_it_is(face: Face) -> None:
         message_id
     }
     assert [each["event_id"] for each in page if each["event_seq"] >= began] == ["k-1"]
+
+
+# ---------------------------------------------------------------- taking back
+
+
+async def test_that_staff_had_not_told_them_after_all_is_not_answered_by_what_the_former_customer_was_told() -> None:
+    """Kofi still stood as told: Ada had been."""
+    async with opened(store_settings(planning=Planning(default_routes=False))) as face:
+        await face.post("/v1/events", event("a-1", "order.placed", "42"))
+        await face.post(f"{ORDER}/told", {"id": "t-1"}, as_="desk")
+        await face.post("/v1/events", event("a-2", "order.completed", "42"))
+        await face.store.clock.advance(600)
+        await given_out_again(face, "k-1")
+        await face.post(f"{ORDER}/told", {"id": "t-2"}, as_="desk")
+        assert (await face.post(f"{ORDER}/undo", {"event_id": "t-2"}, as_="desk")).status == 200
+        assert (await face.get(ORDER)).json["told"]["reason_code"] == "undone"
+
+
+async def test_what_was_done_for_the_former_customer_is_not_taken_back_at_the_next_ones_order(face: Face) -> None:
+    await face.post("/v1/events", event("a-1", "order.placed", "42"))
+    await face.post("/v1/events", event("a-2", "order.completed", "42"))
+    await face.post(f"{ORDER}/told", {"id": "t-1"}, as_="desk")
+    await face.store.clock.advance(2)
+    await given_out_again(face, "k-1")
+    messages = await face.store.messages()
+    assert (await face.post(f"{ORDER}/undo", {"event_id": "t-1"}, as_="desk")).status == 409
+    assert await face.store.messages() == messages
+
+
+async def test_a_step_is_taken_back_to_where_this_very_order_stood(face: Face) -> None:
+    """Ada's was completed by a clock a day ahead: Kofi's new order stood as completed."""
+    face.store.clock.step(86_400)
+    await face.post("/v1/events", event("a-1", "order.placed", "42"))
+    await face.post("/v1/events", event("a-2", "order.completed", "42"))
+    face.store.clock.step(-86_400)
+    await given_out_again(face, "k-1")
+    await face.store.clock.advance(60)
+    await face.post(f"{ORDER}/status", {"status": "order.in_production", "id": "s-1"}, as_="desk")
+    undone = await face.post(f"{ORDER}/undo", {"event_id": "s-1"}, as_="desk")
+    assert (undone.status, undone.json["status"]) == (200, "order.placed")

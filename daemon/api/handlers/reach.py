@@ -223,7 +223,11 @@ async def _told_before(call: Call[NoQuery, Any], message: Message, reason: Reaso
 async def untell(call: Call[NoQuery, Any], story: Story, told: Message) -> None:
     """Staff had not told them after all, nor does anything else: what stood before stands again, as an entry of its own."""
     services = call.services
-    earlier = [each for each in story.messages if each.recipient == told.recipient and each.trigger == told.trigger]
+    earlier = [
+        each
+        for each in story.messages
+        if (each.recipient, each.trigger) == (told.recipient, told.trigger) and not story.order.is_past(each.event_seq)
+    ]
     before = max((each for each in earlier if each.seq < told.seq), key=lambda each: each.seq, default=None)
     if before is not None:
         await _make_way(call, before)
