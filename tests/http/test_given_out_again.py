@@ -11,10 +11,10 @@ PROMISED = {"promised_at": "2026-11-24T15:00:00Z"}
 ORDER = "/v1/orders/42"
 
 
-async def given_out_again(face: Face, id: str) -> Answer:
+async def given_out_again(face: Face, id: str, phone: str = "07700 900456") -> Answer:
     """42 is Kofi's from now on."""
     placed = event(id, "order.placed", "42")
-    placed["customer"] = {"name": "Kofi", "phone": "07700 900456"}
+    placed["customer"] = {"name": "Kofi", "phone": phone}
     return await face.post("/v1/events", placed)
 
 
@@ -194,3 +194,29 @@ async def test_a_step_is_taken_back_to_where_this_very_order_stood(face: Face) -
     await face.post(f"{ORDER}/status", {"status": "order.in_production", "id": "s-1"}, as_="desk")
     undone = await face.post(f"{ORDER}/undo", {"event_id": "s-1"}, as_="desk")
     assert (undone.status, undone.json["status"]) == (200, "order.placed")
+
+
+# ---------------------------------------------------------------- what they wrote
+
+
+async def test_what_its_former_customer_wrote_is_not_put_in_the_present_ones_mouth(
+    face: Face, store: SmallStore
+) -> None:
+    """ "Can I come at five?" stood there as Kofi's, and the answer went to him."""
+    await face.post("/v1/events", event("a-1", "order.placed", "42"))
+    await store.hears("twilio", "Can I come at five?")
+    (asked,) = (await face.get("/v1/replies")).json["items"]
+    assert (asked["order_ref"], asked["name"]) == ("42", "Ada Lovelace")
+    await face.post("/v1/events", event("a-2", "order.completed", "42"))
+    await store.clock.advance(600)
+    await given_out_again(face, "k-1", "+447700900456")
+    await store.hears("twilio", "I am at the door.")
+    await store.hears("twilio", "Thank you.", address="+447700900456")
+    written = {
+        each["text"]: (each["order_ref"], each["name"]) for each in (await face.get("/v1/replies")).json["items"]
+    }
+    assert written == {
+        "Can I come at five?": (None, ""),
+        "I am at the door.": (None, ""),
+        "Thank you.": ("42", "Kofi"),
+    }
