@@ -57,8 +57,11 @@ def orders_for(batch: Batch, action: Action, digests: list[str], index: PersonIn
 
 
 def _of_whom_has_it(rows: list[Any], digests: list[str], index: PersonIndex) -> list[Any]:
-    """Where there are any, those whose customer has the address now: it may have been somebody else's, and was put right since."""
-    return [row for row in rows if index.names(decode_order(row[-1]).customer, digests)] or rows
+    """Where there are any, those whose customer has the address now: it may have been somebody else's, and was put right since. Else all but
+    orders whose number another had: it may be that one's customer's."""
+    known = [(row, decode_order(row[-1])) for row in rows]
+    theirs = [row for row, order in known if index.names(order.customer, digests)]
+    return theirs or [row for row, order in known if not order.began]
 
 
 def _is_anothers(body: str, digests: list[str], index: PersonIndex) -> bool:

@@ -51,7 +51,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.CANCELLED: frozenset({State.QUEUED, State.DELIVERED}),
 }
 """`-> QUEUED` from an end is staff's retry or an undelivered receipt (`-> HELD` where staff hold the order); `-> DELIVERED`, and
-`-> SENT` of one that waits, without sending is a receipt that came late."""
+`-> SENT` of one that waits, without sending is a receipt that came late, and `-> DELIVERED` staff who told them themselves as well."""
 
 
 class Priority(IntEnum):
@@ -226,6 +226,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """By type, of payments that came through, returns and refunds."""
     began: int = 0
     """The number of the event that gave its number out again: what is older is of the order that had it before. 0: none did."""
+
+    def is_past(self, event_seq: int) -> bool:
+        """Whether that event of its number, and what was told of it, is of the order that had the number before."""
+        return event_seq < self.began
 
 
 # ---------------------------------------------------------------- what goes out

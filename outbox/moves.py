@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from outbox.batch import Batch
+from outbox.errors import IllegalMove
 from outbox.model import Message, State, Transition
 from outbox.reasons import ON_HOLD, Reason
 from outbox.rows import MessageRow
@@ -40,6 +41,30 @@ class Move(Operation["Message | None"]):
         if row is None or row.state is not self._expect:
             return None
         go(batch, row, self._to)
+        return row.message()
+
+
+class ToldByPerson(Operation[Message]):
+    """Staff told its recipient themselves: it is at its end, and says so. One that is just leaving stays as it is."""
+
+    __slots__ = ("_actor", "_id", "_note", "_reason")
+
+    def __init__(self, id: str, reason: Reason, actor: str, note: str) -> None:
+        self._id = id
+        self._reason = reason
+        self._actor = actor
+        self._note = note
+
+    def wants(self, wants: Wants) -> None:
+        wants.message_ids.append(self._id)
+
+    def apply(self, batch: Batch) -> Message:
+        row = batch.message_by_id(self._id)
+        if row.state is State.SENDING:
+            raise IllegalMove(f"message {row.id} is on its way: wait for what becomes of it")
+        if row.state is not State.DELIVERED:
+            by_no_channel = {"channel": "", "note": self._note}
+            batch.move(row, State.DELIVERED, self._reason, actor=self._actor, detail=by_no_channel)
         return row.message()
 
 

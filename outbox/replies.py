@@ -36,7 +36,7 @@ class Reply(Protocol):
 
 
 class ReplyRow(msgspec.Struct, frozen=True):
-    """A reply on record. `id` is its number as text; `name` the customer's, "" where no order is known."""
+    """A reply on record. `id` is its number as text; `name` the customer's, "" where no order is known, or its number is another's by now."""
 
     id: str
     order_ref: str | None
@@ -244,6 +244,8 @@ class Replies:
         return [_row(row) for row in await self._store.rows(_SQL["some"], seqs=msgspec.json.encode(wanted).decode())]
 
 
-def _row(row: tuple[int, str | None, str, str, str, str, int, int, str | None, str]) -> ReplyRow:
-    seq, order_ref, channel, address, name, text, at, is_read, consent, action = row
+def _row(row: tuple[int, str | None, str, str, str, str, int, int, str | None, str, int | None]) -> ReplyRow:
+    seq, order_ref, channel, address, name, text, at, is_read, consent, action, is_past = row
+    if is_past:
+        order_ref, name = None, ""
     return ReplyRow(str(seq), order_ref, channel, address, name, text, at, bool(is_read), consent, action)

@@ -13,10 +13,11 @@ from outbox.attempts import Begin, Interrupt, InTurn, Refusal, Rescue, Settle, U
 from outbox.errors import OutboxError, StorageBusy, StorageFull
 from outbox.lives import past_order
 from outbox.model import Acceptance, Attempt, Due, Message, Order, Planner, Posted, Rendered, State, Transition
-from outbox.moves import LetPass, Move
+from outbox.moves import LetPass, Move, ToldByPerson
 from outbox.orders import project
 from outbox.outcome import Outcome
 from outbox.queries import Queries
+from outbox.reasons import Reason
 from outbox.rows import decode_attempts, decode_dues, encode
 from outbox.shift import LookAnew, Shift
 from outbox.silence import said_at
@@ -141,7 +142,7 @@ class Spool:
         dues = self._store.decoded(_dues, text)
         events: dict[str, Sequence[Any]] = {}
         for n, due in enumerate(dues):
-            if due.message.event_seq < due.order.began:
+            if due.order.is_past(due.message.event_seq):
                 ref = due.order.ref
                 if ref not in events:
                     events[ref] = await self._store.rows(_VIEWS["events_of_order"], ref=ref)
@@ -149,7 +150,7 @@ class Spool:
         return dues
 
     def _past_order(self, due: Due, events: Sequence[Any]) -> Order:
-        of_the_past = [event for event in events if event[0] < due.order.began]
+        of_the_past = [event for event in events if due.order.is_past(event[0])]
         found = self._store.decoded(partial(past_order, event_seq=due.message.event_seq), of_the_past)
         return found or project(None, Posted("", due.event, b"", due.message.created_at))
 
@@ -303,6 +304,10 @@ class Spool:
     async def take_back(self, message_ids: Sequence[str], *, actor: str) -> int:
         """Stop those that wait of a step's messages; none of them where one has left. How many. Raises NotFound, IllegalMove."""
         return await self._store.write(TakeBack(message_ids, actor))
+
+    async def told_by_person(self, message_id: str, reason: Reason, *, actor: str, note: str = "") -> Message:
+        """Staff told its recipient themselves, as `reason` says: it waits for nothing any more. Raises NotFound, IllegalMove."""
+        return await self._store.write(ToldByPerson(message_id, reason, actor, note))
 
 
 def _dues(text: str | None) -> list[Due]:

@@ -53,6 +53,8 @@ class ReceiptChange(Answer, frozen=True, kw_only=True):
 class Message(Answer, frozen=True, kw_only=True):
     id: str
     event_id: str = ""
+    event_seq: int = 0
+    """The number of the event that it tells of: below its order's `began`, it is of the order that had the number before."""
     order_ref: str = ""
     audience: Word = ""
     recipient: Word = ""

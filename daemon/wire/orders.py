@@ -73,6 +73,8 @@ class Order(Answer, frozen=True, kw_only=True):
     answered: Answered | None = None
     created_at: When = field(default_factory=When)
     updated_at: When = field(default_factory=When)
+    began: int = 0
+    """The number of the event that gave its number out again: messages of earlier events are of the order that had it before. 0: none did."""
 
 
 class Entry(Answer, frozen=True, kw_only=True, omit_defaults=True):

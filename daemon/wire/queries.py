@@ -35,6 +35,18 @@ class OrdersQuery(ListQuery, frozen=True, kw_only=True):
     since: Moment | None = None
 
 
+class WaysQuery(msgspec.Struct, frozen=True):
+    message_id: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1, max_length=100, description="Which message; absent: the one about where the order stands."
+            ),
+        ]
+        | None
+    ) = None
+
+
 class MessagesQuery(ListQuery, frozen=True, kw_only=True):
     state: list[StateName] = []
     channel: Word | None = None

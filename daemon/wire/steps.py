@@ -73,7 +73,7 @@ class Preview(Answer, frozen=True):
 
 
 class StatusSet(Answer, frozen=True):
-    """What staff did became this event. `undo_until`: nothing leaves before; null: there is nothing to undo."""
+    """What staff did became this event ("": none, its messages alone). `undo_until`: nothing leaves before; null: there is nothing to undo."""
 
     event_id: str = ""
     undo_until: When | None = None
@@ -103,7 +103,8 @@ class Way(Answer, frozen=True, kw_only=True):
 
 
 class Ways(Answer, frozen=True, kw_only=True):
-    """How an order's customer can be reached, and how it stands with the news about where the order stands."""
+    """How an order's customer can be reached, and how it stands with the news about where the order stands, or with the message that was
+    asked for."""
 
     about: Word = ""
     message_id: str | None = None

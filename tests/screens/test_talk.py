@@ -55,3 +55,18 @@ def test_what_no_customer_heard_or_reads_is_no_part_of_it() -> None:
     assert (waits.text, waits.about, waits.state) == ("", "order.ready", "queued")
     (stopped,) = talk(message(1, "m1", "cancelled"), moment(1, "attempt", message_id="m1", text="it left before"))
     assert stopped.text == "it left before"
+
+
+def test_what_was_said_with_whoever_had_the_number_before_is_no_part_of_it() -> None:
+    story = OrderDetail(
+        ref="42",
+        began=9,
+        created_at=When(5),
+        timeline=(
+            message(1, "m1"),
+            moment(2, "reply", text="on my way"),
+            message(5, "m2"),
+            moment(6, "reply", text="thanks"),
+        ),
+    )
+    assert [(turn.is_ours, turn.at) for turn in turns(story, lambda channel: False)] == [(True, 5), (False, 6)]

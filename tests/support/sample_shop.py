@@ -322,11 +322,27 @@ class SampleShop:
         known.warnings = self.warnings
         return known.prospect(known.order_of(event, NOW), {"status": event["type"]})
 
-    def ways(self, order: Json) -> Json:
+    def is_past(self, message_id: str) -> bool:
+        """Whether it is of the order that had its number before."""
+        message = self.messages.get(message_id, {})
+        order = self.orders.get(message.get("order_ref", ""), {})
+        return bool(message.get("event_seq", 0) < order.get("began", 0))
+
+    def tell_order(self, message: Json) -> None:
+        """As the service's own views would have it."""
+        order = self.orders.get(message["order_ref"])
+        is_its_own = message["audience"] == "customer" and not self.is_past(message["id"])
+        if order and is_its_own and message["trigger"] == order["status"]:
+            order["told"] = self.told(message)
+
+    def ways(self, ref: str, message_id: str) -> Json:
+        if self.is_past(message_id):
+            return {"message_id": message_id, "phone": "+447700900123", "ways": []}
+        order = self.orders[ref]
         told, customer = order["told"] or {"message_id": None, "state": None, **reasoned("")}, order["customer"]
         ways = [
             {"medium": medium, "kind": kind, "to": customer[kind] or "", "state": "open" if customer[kind] else "no_address",
-             "via": via, "since": None, "how": ""} | self.silent.get(f"{order['ref']} {medium}", {})
+             "via": via, "since": None, "how": ""} | self.silent.get(f"{ref} {medium}", {})
             for medium, kind, via in (("sms", "phone", ["twilio", "modem"]), ("email", "email", ["sendgrid"]))
         ]  # fmt: skip
         return {"about": order["status"], **{name: told[name] for name in ("message_id", "state", "reason", "reason_code", "reason_args")},

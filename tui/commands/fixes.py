@@ -8,11 +8,12 @@ from textual.app import App
 from daemon.wire.messages import Message
 from daemon.wire.orders import Order
 from daemon.wire.requests import keeping as keeping_acts
+from daemon.wire.requests import messages as message_acts
 from daemon.wire.requests import orders as order_acts
 from daemon.wire.requests import people as people_acts
 from daemon.wire.sources import Kept, Reread
 from daemon.wire.values import decode
-from tui.screens.ask import AskBox
+from tui.screens.ask import AskBox, PickBox
 from tui.screens.fix import FixBox, Help, news
 from tui.screens.silence import NO_ADDRESS, SilenceBox
 from tui.screens.write import WriteBox
@@ -50,8 +51,33 @@ class Fixes:
         is_untold = message.state in UNTOLD | {"cancelled"} and message.reason_code != UNDONE
         if order is None or not is_telling(message) or not is_untold:
             self._session.say(self._t("{ref}: nothing about this order needs help.", ref=message.order_ref), WARN)
+        elif shop.is_past(message):
+            await self._help_before(order, message)
+        else:
+            await self._help(order, message)
+
+    async def _help_before(self, order: Order, message: Message) -> None:
+        """Help whom this message is for, whose number is another's by now: no way of the order, and no new address of it, is theirs."""
+        if not self._session.may_act():
             return
-        await self._help(order, message)
+        t, ref, stood = self._t, order.ref, self._app.screen
+        try:
+            phone = (await self._session.client.ways(ref, message.id)).phone
+        except ServiceError:
+            phone = None  # they can be told, by whoever knows it
+        if self._app.screen is not stood:  # they do something else by now
+            return
+        phoned = [("phone", t("I phoned: {phone}", phone=phone))] if phone else []
+        options = [("again", t("send again")), *phoned, ("in_person", t("I told them myself"))]
+        what = news(self._session, order, message).upper()
+        heading = t("{ref}, who had this number before, is to be told: {status}", ref=ref, status=what)
+        choice = await self._app.push_screen_wait(PickBox(heading, options))
+        match choice:
+            case "again":
+                name, done = t("{ref}: send again", ref=ref), t("{n} sent again.", n=1)
+                await self._session.do(message_acts.retry(message.id), name=name, done=done)
+            case "phone" | "in_person":
+                await self.told(order, choice, message.id)
 
     async def _help(self, order: Order, message: Message | None = None) -> None:
         if not self._session.may_act():

@@ -128,7 +128,8 @@ class NowPage(ListPage[Thing]):
             case "unsure" if thing.message is not None:
                 what = words.status(thing.message.template) if thing.message.template else t("own words")
                 why = words.short_reason(thing.message)
-                whose = self._whose(thing.order) if thing.order else thing.message.order_ref
+                is_theirs = not self.session.shop.is_past(thing.message)
+                whose = self._whose(thing.order) if thing.order and is_theirs else thing.message.order_ref
                 return f"{whose} “{what}”", f"{words.state('unknown').words}: {why}" if why else words.state(
                     "unknown"
                 ).words

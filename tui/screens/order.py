@@ -102,14 +102,15 @@ class OrderPage(ListPage[Row]):
         return self.session.shop.orders.get(self.ref) or self._story
 
     def _messages(self, states: Set[str], *, last: bool = False) -> list[Message]:
-        """This order's messages that stand so: the chosen one if it does, else all but those that staff chose not to send. `last`: but for
-        those whose news was tried another way since, or told by staff."""
+        """This order's messages that stand so: the chosen one if it does, else all but those that staff chose not to send, and those of an order
+        that had its number before. `last`: but for those whose news was tried another way since, or told by staff."""
         chosen = self.current.message_id if isinstance(self.current, Entry) else ""
         shop = self.session.shop
         found = [each for each in shop.messages_of(self.ref) if each.state in states and each.reason_code != UNDONE]
         if picked := [each for each in found if each.id == chosen]:
             return picked
-        return [each for each in found if each.reason_code != SILENT and not (last and shop.tried_since(each))]
+        own = [each for each in found if each.reason_code != SILENT and not shop.is_past(each)]
+        return [each for each in own if not (last and shop.tried_since(each))]
 
     # ------------------------------------------------------------ what it shows
 

@@ -145,7 +145,8 @@ class OutboxPage(ListPage[Message]):
         return [columns(width, *cells)]
 
     def _whom(self, message: Message) -> str:
-        order = self.session.shop.orders.get(message.order_ref)
+        shop = self.session.shop
+        order = None if shop.is_past(message) else shop.orders.get(message.order_ref)
         name = (
             order.customer.name if order and message.audience == "customer" else self.words.audience(message.audience)
         )
@@ -179,6 +180,9 @@ class OutboxPage(ListPage[Message]):
         to = self.t("to {to}", to=message.to) if message.to else ""
         ways = f" {self.words.glyphs.going} ".join(self.words.ways(message.via))
         lines.append([Span(f"{to}  {self.t('ways')}: {ways}", DIM)])
+        if self.session.shop.is_past(message):
+            said = self.t("It is of the order that had this number before.")
+            lines += [[Span(part, WARN)] for part in wrap(said, width)]
         if message.possible_duplicate:
             lines.append([Span(self.t("It may have arrived twice."), WARN)])
         story = self._story if self._story and self._story.id == message.id else None

@@ -162,9 +162,10 @@ class Client:
         """What a new order would send. Raises Refused (409) for a number that exists."""
         return await self._call("POST", "/v1/orders/preview", Preview, body=event)
 
-    async def ways(self, ref: str) -> Ways:
-        """How an order's customer can be reached."""
-        return await self.read(f"/v1/orders/{_segment(ref)}/ways", Ways)
+    async def ways(self, ref: str, message_id: str = "") -> Ways:
+        """How an order's customer can be reached, or whom a message is for."""
+        query = (("message_id", message_id),) if message_id else ()
+        return await self.read(f"/v1/orders/{_segment(ref)}/ways", Ways, query)
 
     async def contact_preview(self, ref: str, body: Mapping[str, Any]) -> Preview:
         """What another address or way would send. Raises Refused for what can be no address."""

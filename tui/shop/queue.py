@@ -60,23 +60,26 @@ def _unsure(shop: Shop) -> Iterator[Thing]:
             yield Thing(kind="unsure", key=f"unsure {each.id}", since=each.updated_at, message=each, order=order)
 
 
-def _last_told(shop: Shop) -> Mapping[tuple[str, str], Message]:
-    """By order and trigger: the newest message to a customer who may not have got one. Found for all in one go: a shop has 20,000 messages."""
+def _last_told(shop: Shop) -> Mapping[tuple[str, str, bool], Message]:
+    """By order, trigger and whether it is of the one before: the newest message to a customer who may not have got one. Found for all in one
+    go: a shop has 20,000 messages."""
     refs = {each.order_ref for each in shop.unsure}
     telling = [each for each in shop.messages.values() if each.order_ref in refs and is_telling(each)]
-    return {(each.order_ref, each.trigger): each for each in sorted(telling, key=newest_message, reverse=True)}
+    newest_last = sorted(telling, key=newest_message, reverse=True)
+    return {(each.order_ref, each.trigger, shop.is_past(each)): each for each in newest_last}
 
 
-def _is_told_since(unsure: Message, shop: Shop, last: Mapping[tuple[str, str], Message]) -> bool:
+def _is_told_since(unsure: Message, shop: Shop, last: Mapping[tuple[str, str, bool], Message]) -> bool:
     """Whether somebody phoned its customer, or told them in the shop, of this very news, or of where the order stands by now: sent again
     they would hear it twice."""
     if not is_telling(unsure):
         return False
-    order = shop.orders.get(unsure.order_ref)
+    is_past = shop.is_past(unsure)
+    order = None if is_past else shop.orders.get(unsure.order_ref)
     told = order.told if order and unsure.trigger.startswith("order.") else None
     if told is not None and told.reason_code in BY_A_PERSON and told.at >= unsure.updated_at:
         return True
-    newest = last[unsure.order_ref, unsure.trigger]
+    newest = last[unsure.order_ref, unsure.trigger, is_past]
     return newest.reason_code in BY_A_PERSON and newest.updated_at >= unsure.updated_at
 
 

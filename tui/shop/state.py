@@ -229,13 +229,18 @@ class Shop:
         """The newest first."""
         return sorted((self.messages[each] for each in self._of_order.get(ref, ())), key=newest_message)
 
+    def is_past(self, message: Message) -> bool:
+        """Whether it is of the order that had its number before: what is known of the order now says nothing of it."""
+        order = self.orders.get(message.order_ref)
+        return order is not None and message.event_seq < order.began
+
     def tried_since(self, message: Message) -> Message | None:
         """The newest by which its news was tried another way since, or was told by staff; what was taken back is none."""
         taken_back = False
         for each in self.messages_of(message.order_ref):
             if newest_message(each) >= newest_message(message):
                 break
-            if not tells_again(each, message):
+            if not tells_again(each, message) or self.is_past(each) != self.is_past(message):
                 continue
             if each.reason_code == UNDONE:
                 taken_back = taken_back or not each.via
@@ -316,7 +321,7 @@ class Shop:
     def _tell_order(self, message: Message) -> bool:
         """Whether the customer of its order has been told is what this message, its newest, says."""
         order = self.orders.get(message.order_ref)
-        if order is None or message.trigger != order.status:
+        if order is None or message.trigger != order.status or self.is_past(message):
             return False
         if next(filter(is_telling, self.messages_of(order.ref)), None) is not message:
             return False
@@ -332,6 +337,6 @@ class Shop:
         return self._put_order(msgspec.structs.replace(order, told=told))
 
     def _is_alarming(self, old: Message | None, new: Message) -> bool:
-        order = self.orders.get(new.order_ref)
+        order = None if self.is_past(new) else self.orders.get(new.order_ref)
         failed_now = new.state == "failed" and (old is None or old.state != "failed")
         return failed_now and is_telling(new) and order is not None and stage_of(order) == "ready"

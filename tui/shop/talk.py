@@ -28,14 +28,17 @@ class Turn(NamedTuple):
 
 
 def turns(story: OrderDetail, is_system: Callable[[str], bool]) -> list[Turn]:
-    """The oldest first. `is_system`: whether a channel is one that no customer reads."""
+    """The oldest first, and none of an order that had the number before. `is_system`: whether a channel is one that no customer reads."""
     return list(_turns(story, is_system))
 
 
 def _turns(story: OrderDetail, is_system: Callable[[str], bool]) -> Iterator[Turn]:
     said = {each.message_id: each.text for each in story.timeline if each.kind == "attempt" and each.text}
     authors = {each.event_id: each.actor for each in story.timeline if each.kind == "event" and each.event_id}
+    since = story.created_at if story.began else 0
     for each in story.timeline:
+        if each.at < since:
+            continue
         if each.kind == "reply":
             yield Turn(each.at, False, each.text, each.channel, consent=each.consent, action=each.action)
         elif each.kind == "message" and each.audience == "customer" and not is_system(each.channel):

@@ -4,7 +4,7 @@ import hashlib
 
 from daemon.api.handlers import staff
 from daemon.api.plumbing import present
-from daemon.api.plumbing.route import B, Call, NoQuery
+from daemon.api.plumbing.route import B, Call, NoQuery, Q
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.planner.manual import ManualWish
@@ -17,7 +17,7 @@ LONGEST_KEY = 180
 """Characters of a key that has room in an event's id as it is; of a longer one, its digest stands there."""
 
 
-async def order_of(call: Call[NoQuery, B]) -> Order:
+async def order_of(call: Call[Q, B]) -> Order:
     ref = call.path("ref")
     found = await call.services.box.views.orders_by_ref([ref])
     if not found:

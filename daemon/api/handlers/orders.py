@@ -106,6 +106,8 @@ async def undo(call: Call[NoQuery, Undo]) -> Undone:
     )
     if found is None or event is None:
         raise Problem(404, f"nothing of that id was done by hand at order {ref!r}", field="event_id")
+    if found.order.is_past(event.seq):
+        raise Problem(409, "too late to undo: the number is another order's by now")
     grace = staff.grace_of(event, float(services.settings.counter.grace))
     if services.clock.now() > event.received_at + round(grace * 1000):
         raise Problem(409, f"too late to undo: the {grace:g} s are over")

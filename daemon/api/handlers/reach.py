@@ -21,6 +21,7 @@ from daemon.api.schema.problem import Problem
 from daemon.channels.registry import channel_class
 from daemon.planner.plan import message_id
 from daemon.planner.recipients import Recipient, customer_recipient
+from daemon.wire.queries import WaysQuery
 from daemon.wire.requests.orders import Contact, ManualMessage, ToldBy
 from daemon.wire.steps import Preview, StatusSet, Way, Ways
 from daemon.wire.values import When
@@ -38,19 +39,23 @@ TAKEN_BACK = Reason("taken back", "undone")
 # ---------------------------------------------------------------- what could reach them
 
 
-async def ways(call: Call[NoQuery, None]) -> Ways:
-    order, services = await order_of(call), call.services
-    untold = await _newest(services, order)
-    who = customer_recipient(order.customer, services.settings.store.country)
+async def ways(call: Call[WaysQuery, None]) -> Ways:
+    order, services, asked = await order_of(call), call.services, call.query.message_id
+    untold = await _newest(services, order) if asked is None else await _of_order(services, order, asked)
+    found: tuple[Way, ...] = ()
+    if untold is not None and order.is_past(untold.event_seq):
+        phone = untold.addresses.get("phone")
+    else:
+        who = customer_recipient(order.customer, services.settings.store.country)
+        phone, found = who.addresses.get("phone"), await _ways(services, who)
     whole = call.caller.may(Scope.STAFF)
-    phone = who.addresses.get("phone")
     return Ways(
-        about=order.status,
+        about=order.status if asked is None or untold is None else untold.trigger,
         message_id=untold.id if untold else None,
         state=untold.state if untold else None,
         **present.reason(untold.reason if untold else NO_REASON),
         phone=phone if whole or not phone else mask_address(phone),
-        ways=await _ways(services, who),
+        ways=found,
     )
 
 
@@ -130,13 +135,19 @@ async def _newest(services: Services, order: Order) -> Message | None:
 
 
 async def _untold(services: Services, order: Order, wish: Contact) -> Message | None:
-    """The message that is to go out now; None: nothing is to be told."""
-    if not wish.tell:
-        return None
-    message = await _newest(services, order)
-    if wish.message_id is not None:
+    """The message that is to go out now; None: nothing is to be told. Raises Problem 409 for what was to be told to somebody else: whoever had
+    the order's number before."""
+    if wish.message_id is None:
+        message = await _newest(services, order)
+    else:
         message = await _of_order(services, order, wish.message_id)
-    return message if message is not None and message.state in NOT_REACHED else None
+        if order.is_past(message.event_seq):
+            raise Problem(
+                409,
+                "that is of the order that had this number before: send it again, or phone them",
+                field="message_id",
+            )
+    return message if wish.tell and message is not None and message.state in NOT_REACHED else None
 
 
 async def _said(services: Services, order: Order, untold: Message | None, before: Sequence[StoredEvent] = ()) -> Said:
@@ -189,21 +200,34 @@ async def told(call: Call[NoQuery, ToldBy]) -> StatusSet:
 
 async def tell_by_person(call: Call[NoQuery, Any], order: Order, wish: ToldBy) -> StatusSet:
     """On record as told: by whom, when and how. The card turns calm and the call list forgets it."""
-    who, about = call.caller.actor, order.status
-    if wish.message_id is not None:
-        about = (await _of_order(call.services, order, wish.message_id)).trigger
+    who = call.caller.actor
+    message = None if wish.message_id is None else await _of_order(call.services, order, wish.message_id)
     if wish.how == "in_person":
         reason = Reason(f"told in person by {who}", "told_in_person", who=who)
     else:
         reason = Reason(f"phoned by {who}", "phoned", who=who)
+    if message is not None and order.is_past(message.event_seq):
+        return await _told_before(call, message, reason, wish.reason)
+    about = order.status if message is None else message.trigger
     event = told_event(order.ref, wish.id or own_id(call), wish.how, wish.reason)
     return await act(call, event, lambda posted, *_: Plan([_entry(posted, about, State.DELIVERED, reason)]), wish.grace)
+
+
+async def _told_before(call: Call[NoQuery, Any], message: Message, reason: Reason, note: str) -> StatusSet:
+    """Whoever had the number before was told: that is no event of the order that has it now, and its message alone says so."""
+    spool = call.services.box.spool
+    told = await spool.told_by_person(message.id, reason, actor=call.caller.actor, note=note)
+    return StatusSet(duplicate=message.state is State.DELIVERED, messages=[present.message(told)])
 
 
 async def untell(call: Call[NoQuery, Any], story: Story, told: Message) -> None:
     """Staff had not told them after all, nor does anything else: what stood before stands again, as an entry of its own."""
     services = call.services
-    earlier = [each for each in story.messages if each.recipient == told.recipient and each.trigger == told.trigger]
+    earlier = [
+        each
+        for each in story.messages
+        if (each.recipient, each.trigger) == (told.recipient, told.trigger) and not story.order.is_past(each.event_seq)
+    ]
     before = max((each for each in earlier if each.seq < told.seq), key=lambda each: each.seq, default=None)
     if before is not None:
         await _make_way(call, before)
@@ -265,8 +289,10 @@ ROUTES = (
         "Show how an order's customer can be reached",
         "Orders",
         Ways,
+        WaysQuery,
         refusals=(404,),
-        description="Each medium with its address (masked) and what stands against it; the number to phone is whole for staff.",
+        description="Each medium with its address (masked) and what stands against it; the number to phone is whole for staff. "
+        "Whoever had the number before has no way here but that of being phoned.",
     ),
     post(
         "/v1/orders/{ref}/contact",
@@ -285,7 +311,7 @@ ROUTES = (
         "Orders",
         Contact,
         Preview,
-        refusals=(404,),
+        refusals=(404, 409),
     ),
     post(
         "/v1/orders/{ref}/told",

@@ -259,7 +259,8 @@ def way_back(story: Story, undone: StoredEvent) -> Return | None:
     """What undoing a status leads back to; None: it is not the order's present status any more, or there was none before."""
     if not moves_status(undone.type) or story.order.status != undone.type:
         return None
-    earlier = [each for each in story.events if each.seq < undone.seq and moves_status(each.type)]
+    own = (each for each in story.events if not story.order.is_past(each.seq))
+    earlier = [each for each in own if each.seq < undone.seq and moves_status(each.type)]
     if not earlier:
         return None
     last = max(earlier, key=_happened)

@@ -143,6 +143,7 @@ def _acts(story: Story) -> Iterator[Dated]:
                 actor=row.actor,
                 message_id=row.message_id or "",
                 channel=_text(row.detail.get("channel")),
+                detail=_text(row.detail.get("note")),
                 reason=_text(row.detail.get("reason")),
                 reason_code=_text(row.detail.get("reason_code")),
             ),
