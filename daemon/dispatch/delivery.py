@@ -340,7 +340,7 @@ class Delivery:
         await self._lessons.of_the_channel(lane, outcome, line_down=line_down)
         message = due.message
         situation = self._situation(lane, message, outcome=outcome, line_down=line_down)
-        decided = decide(out_of_turn.tried_there(lane, message), outcome, situation)
+        decided = decide(out_of_turn.tried_there(lane, message, outcome), outcome, situation)
         now, monotonic = situation.now, self._clock.monotonic()
         to = out_of_turn.way_back(lane, message, outcome, decided, now=now, monotonic=monotonic)
         poll_at = None

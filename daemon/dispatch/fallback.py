@@ -12,7 +12,6 @@ from outbox.reasons import Reason
 LOOK_UP_AFTER = 5.0
 """Seconds before an unknown attempt is first looked up: providers list a message a moment after they took it."""
 
-
 MISTAKE = "bug"
 """The code of an outcome that is a channel's own failure: it may have come after the request was written."""
 

@@ -29,9 +29,13 @@ def ways(lane: Lane, message: Message) -> tuple[str, ...] | None:
     return lane.out_of_turn(message) if is_out_of_turn(lane, message) else None
 
 
-def tried_there(lane: Lane, message: Message) -> Message:
-    """The message as that channel tries it."""
-    return msgspec.structs.replace(message, via_index=via_index(lane, message))
+def tried_there(lane: Lane, message: Message, outcome: Outcome) -> Message:
+    """The message as that channel tries it: what is in doubt has its ways as they are now; what goes back from there is no matter of any
+    other."""
+    if not is_out_of_turn(lane, message):
+        return message
+    via = lane.out_of_turn(message) if isinstance(outcome, Unknown) else (lane.name,)
+    return msgspec.structs.replace(message, via=via, via_index=via.index(lane.name))
 
 
 def stays_at_its_own(lane: Lane, message: Message, monotonic: float) -> bool:

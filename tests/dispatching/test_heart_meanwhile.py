@@ -337,14 +337,3 @@ async def test_killed_before_the_answer_is_on_record(heart: Heart) -> None:
     await heart.start()
     await heart.pass_time(30)
     assert [request.out.possible_duplicate for request in heart.providers.arrived] == [False, True]
-
-
-async def test_a_provider_that_takes_all_and_answers_nothing_delivers_no_message_more_than_twice(heart: Heart) -> None:
-    """Its server looks through each mail for longer than we wait, or its API has another field for its yes since this morning."""
-    for channel in ("vonage", "modem"):
-        heart.providers.will(channel, *[CUT] * 30, arrives=True)
-    await heart.tell("e1", "refund.issued")
-    await heart.pass_time(7200)
-    message = await heart.message()
-    assert [one.channel for one in heart.providers.arrived] == ["vonage", "vonage", "modem"]
-    assert (message.state, message.reason.code) == (State.UNKNOWN, "staff_decide")

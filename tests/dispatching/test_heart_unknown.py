@@ -11,7 +11,7 @@ from outbox.errors import StorageBusy
 from outbox.model import Message, State
 from outbox.outcome import Absent, CannotTell, Found, Lookup, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
-from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK, Modem, Twilio
+from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK, Twilio
 
 UNDELIVERED = ReceiptState.UNDELIVERED
 
@@ -375,11 +375,8 @@ async def test_the_loop_alone_judges_which_channels_can_be_used(heart: Heart, mo
     assert seen == {"MainThread"}
 
 
-async def test_what_the_modem_left_in_doubt_is_looked_up_while_many_others_wait_for_the_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_the_modem_left_in_doubt_is_looked_up_while_many_others_wait_for_the_line(tmp_path: Path) -> None:
     """Twenty of the cloud's came first each time, and were not asked for: its own text was not sent again for the whole outage."""
-    monkeypatch.setattr(Modem, "can_look_up", True)
     by_both = [
         {"on": "order.*", "to": "customer", "via": ["twilio"]},
         {"on": "refund.*", "to": "customer", "via": ["modem"]},

@@ -1,0 +1,85 @@
+"""How often a message goes of which nobody can tell whether it arrived, when it is repeated, and where it goes then: not often, and not to staff
+while there is a good way."""
+
+from pathlib import Path
+
+import pytest
+
+from outbox.model import State
+from outbox.outcome import CannotTell, Unknown
+from tests.support.heart import ROUTES, Heart, shop
+from tests.support.scripted import CUT, Modem
+
+TROUBLE = Unknown("HTTP 500", code="500")
+
+
+def nobody_can_tell(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that sends no reports, or a list that is longer than one page."""
+    monkeypatch.setattr(heart.providers, "look_up", lambda *_, **__: CannotTell("nobody can tell"))
+
+
+def by(*via: str) -> dict[str, object]:
+    return {"on": "order.*", "to": "customer", "via": list(via)}
+
+
+async def test_a_provider_that_takes_all_and_answers_nothing_delivers_no_message_more_than_twice(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its server looks through each mail for longer than we wait, or its API has another field for its yes since this morning."""
+    nobody_can_tell(heart, monkeypatch)
+    for channel in ("vonage", "modem"):
+        heart.providers.will(channel, *[CUT] * 30, arrives=True)
+    await heart.tell("e1", "refund.issued")
+    await heart.pass_time(7200)
+    message = await heart.message()
+    assert [one.channel for one in heart.providers.arrived] == ["vonage", "vonage", "modem"]
+    assert (message.state, message.reason.code) == (State.UNKNOWN, "staff_decide")
+
+
+# ---------------------------------------------------------------- the modem, while the line is down
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "restart", "back for a moment"])
+async def test_in_an_outage_the_modem_texts_nobody_more_than_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """The way behind it lies beyond the line: the modem took the text from there again, and one customer had twenty of them."""
+    async with Heart(tmp_path, shop(route=[by("twilio", "modem", "sendgrid"), ROUTES[2]])) as heart:
+        nobody_can_tell(heart, monkeypatch)
+        heart.providers.will("modem", *[CUT] * 30, arrives=True)
+        await heart.cut_the_line()
+        await heart.tell("e1")
+        await heart.pass_time(1200)
+        if meanwhile == "restart":
+            await heart.stop()
+            await heart.start()
+        if meanwhile == "back for a moment":
+            for channel in ("sendgrid", "twilio"):
+                await heart.engine.board.pause(channel, reason="", actor="Mia")
+            heart.providers.line_is_cut = False
+            await heart.pass_time(10)
+            heart.providers.line_is_cut = True
+            await heart.tell("reveals again", "payment.failed", "B-9")
+            for channel in ("sendgrid", "twilio"):
+                await heart.engine.board.resume(channel, actor="Mia")
+        await heart.pass_time(3600)
+        assert heart.providers.texts("modem") == ["order.ready"] * 2
+        heart.providers.line_is_cut = False
+        await heart.pass_time(20)
+        assert heart.providers.texts("sendgrid").count("order.ready") == 1
+
+
+async def test_what_is_in_doubt_again_out_of_its_turn_goes_the_way_behind_the_modem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own channel comes last by then, and is not taken for that way."""
+    monkeypatch.setattr(Modem, "can_look_up", False)
+    async with Heart(tmp_path, shop(route=[by("vonage", "modem", "sendgrid"), ROUTES[2]])) as heart:
+        heart.providers.will("vonage", TROUBLE)
+        heart.providers.will("modem", CUT)
+        await heart.tell("e1")
+        await heart.pass_time(2)
+        await heart.cut_the_line()
+        await heart.pass_time(400)
+        message = await heart.message()
+        assert (message.via, message.channel) == (("modem", "sendgrid", "vonage"), "sendgrid")
