@@ -12,6 +12,9 @@ from outbox.reasons import Reason
 LOOK_UP_AFTER = 5.0
 """Seconds before an unknown attempt is first looked up: providers list a message a moment after they took it."""
 
+MOST_CUTS = 2
+"""So many doubts at one channel, and what is cut there once more is not repeated, whoever cut it: each may have arrived."""
+
 MISTAKE = "bug"
 """The code of an outcome that is a channel's own failure: it may have come after the request was written."""
 
@@ -34,6 +37,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a channel of that name could take a message now or soon (enabled, not paused, not misconfigured)."""
     enabled: Callable[[str], bool]
     """Whether there is a channel of that name that could once it is not paused any more, or its day is over."""
+    doubts: int = 0
+    """How many earlier tries of it by this channel ended in doubt."""
 
 
 def patience_from(message: Message, line_up_at: float) -> int:
@@ -90,7 +95,7 @@ def decide(message: Message, outcome: Outcome, at: Situation) -> Transition:
             to = pass_over(message, why, at, counts=True, opted_out=outcome.opted_out)
             return msgspec.structs.replace(to, possible_duplicate=True) if outcome.code == MISTAKE else to
         case Unknown():
-            return after_unknown(message, said("unsure", message, outcome), at)
+            return after_unknown(message, said("unsure", message, outcome), at, cut_here=at.line_down)
 
 
 def _after_deferral(message: Message, outcome: Deferred, at: Situation) -> Transition:
@@ -137,11 +142,11 @@ def pass_over(
 
 
 def after_unknown(
-    message: Message, reason: Reason, at: Situation, *, looked_up: bool = False, interrupted: bool = False
+    message: Message, reason: Reason, at: Situation, *, looked_up: bool = False, cut_here: bool = False
 ) -> Transition:
     """The request may have arrived. First ask, then repeat where that is harmless, else as the route says: once, for each repeat may be one
-    more that is read. What is in doubt after that goes to its next channel, and where there is none staff decide. `interrupted`: it was cut
-    by our own end, which says nothing of the provider, and may come twice."""
+    more that is read. What is in doubt after that goes to its next channel, and where there is none staff decide. `cut_here`: by the line or
+    our own end, which says nothing of the provider, and may come twice."""
     if at.can_look_up and not looked_up:
         return Transition(state=State.UNKNOWN, reason=reason, due_at=at.now + round(LOOK_UP_AFTER * 1000))
     due_at = at.now + round(at.backoff * 1000)
@@ -151,9 +156,10 @@ def after_unknown(
         return Transition(state=State.FAILED, reason=_gave_up(message, reason), possible_duplicate=True)
     if at.repeat_is_harmless:
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at)
-    via_index = next_via_index(message, at.usable)
-    if message.policy.on_unknown == "resend" and (interrupted or not message.possible_duplicate):
+    is_repeated = not message.possible_duplicate or (cut_here and at.doubts < MOST_CUTS)
+    if message.policy.on_unknown == "resend" and is_repeated:
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at, possible_duplicate=True)
+    via_index = next_via_index(message, at.usable)
     if message.policy.on_unknown == "resend" and via_index is not None:
         return Transition(state=State.QUEUED, reason=reason, via_index=via_index, possible_duplicate=True)
     return Transition(state=State.UNKNOWN, reason=Reason(f"{reason}; staff decide", "staff_decide", because=reason))

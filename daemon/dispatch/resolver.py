@@ -121,7 +121,7 @@ class Resolver:
                 log.info("the line is down: it is looked up once that is back", message=attempt.message_id)
             case CannotTell():
                 await self._box.spool.resolve(
-                    attempt, Unknown(answer.reason), self._undecided(due, attempt, channel, answer)
+                    attempt, Unknown(answer.reason), await self._undecided(due, attempt, channel, answer)
                 )
 
     async def _is_cut(self, lane: Lane) -> bool:
@@ -156,7 +156,9 @@ class Resolver:
                 return CannotTell("what the provider lists is another message")
             sent = msgspec.structs.replace(sent, others=sent.others | {answer.provider_id})
 
-    def _undecided(self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell) -> Transition:
+    async def _undecided(
+        self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell
+    ) -> Transition:
         words = attempt.detail or answer.reason
         reason = Reason(words, "unsure", channel=attempt.channel, code=attempt.code, words=words)
         if answer.under_way:
@@ -165,9 +167,10 @@ class Resolver:
         if answer.again is not None and asked_for < GIVE_UP_AFTER:
             due_at = self._clock.now() + round(answer.again * 1000)
             return Transition(state=State.UNKNOWN, reason=reason, due_at=due_at)
+        situation = self._situation(due.message, channel, doubts=await self._box.spool.doubts(attempt))
         del self._asked_since[attempt.seq]
-        situation = self._situation(due.message, channel)
-        return after_unknown(_before(due.message), reason, situation, interrupted=attempt.code == INTERRUPTED)
+        cut_here = attempt.code == INTERRUPTED or not attempt.counts  # what an outage cut does not count
+        return after_unknown(_before(due.message), reason, situation, cut_here=cut_here)
 
     def _again(self, message: Message, absent: Deferred) -> Transition:
         """At once for the first time; what never arrives is put off, and given up, like whatever fails."""
@@ -177,7 +180,7 @@ class Resolver:
         to = decide(_before(message), absent, self._situation(message, None))
         return to if to.state is not State.QUEUED else msgspec.structs.replace(to, reason=reason)
 
-    def _situation(self, message: Message, channel: Channel | None) -> Situation:
+    def _situation(self, message: Message, channel: Channel | None, *, doubts: int = 0) -> Situation:
         tries = max(0, message.attempt_count - 1)
         return Situation(
             now=self._clock.now(),
@@ -189,6 +192,7 @@ class Resolver:
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
             usable=self._usable,
             enabled=self._usable,
+            doubts=doubts,
         )
 
 

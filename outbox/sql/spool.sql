@@ -77,6 +77,14 @@ SELECT min(due_at) FROM (
 -- next_unknown: when the first of what is unknown is to be looked up.
 SELECT min(due_at) FROM message INDEXED BY message_unknown WHERE ready = 1 AND state = 'unknown';
 
+-- doubts: of how many tries by that channel before this one, of the same message, nobody knows whether they arrived.
+WITH RECURSIVE tried (channel, outcome, earlier) AS (
+    SELECT channel, '', earlier FROM attempt WHERE seq = :seq
+    UNION ALL
+    SELECT a.channel, a.outcome, a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.earlier
+)
+SELECT count(*) FROM tried WHERE channel = :channel AND outcome = 'unknown';
+
 -- under_way: attempts without an outcome, of messages that are being sent.
 SELECT m.seq, m.last_attempt FROM message AS m WHERE m.ready = 1 AND m.state = 'sending' LIMIT :limit;
 

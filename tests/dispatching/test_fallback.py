@@ -207,9 +207,16 @@ def test_what_is_in_doubt_once_more_goes_another_way() -> None:
     assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, 1, True)
 
 
-def test_what_our_own_end_cut_twice_is_repeated() -> None:
-    to = after_unknown(message(possible_duplicate=True), Reason("cut"), situation(), interrupted=True)
-    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, None, True)
+@pytest.mark.parametrize(("doubts", "via_index"), [(0, None), (1, None), (2, 1)])
+def test_what_our_own_end_cut_is_repeated_twice(doubts: int, via_index: int | None) -> None:
+    to = after_unknown(message(possible_duplicate=True), Reason("cut"), situation(doubts=doubts), cut_here=True)
+    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, via_index, True)
+
+
+@pytest.mark.parametrize(("doubts", "via_index"), [(0, None), (1, None), (2, 1)])
+def test_so_is_what_the_line_cut(doubts: int, via_index: int | None) -> None:
+    to = decide(message(possible_duplicate=True), Unknown("cut"), situation(doubts=doubts, line_down=True))
+    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, via_index, True)
 
 
 def test_what_is_in_doubt_once_more_and_has_no_other_way_is_left_to_staff() -> None:

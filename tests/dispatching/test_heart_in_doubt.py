@@ -8,7 +8,7 @@ import pytest
 from outbox.model import State
 from outbox.outcome import CannotTell, Unknown
 from tests.support.heart import ROUTES, Heart, shop
-from tests.support.scripted import CUT, Modem
+from tests.support.scripted import CUT, Modem, Request
 
 TROUBLE = Unknown("HTTP 500", code="500")
 
@@ -83,3 +83,36 @@ async def test_what_is_in_doubt_again_out_of_its_turn_goes_the_way_behind_the_mo
         await heart.pass_time(400)
         message = await heart.message()
         assert (message.via, message.channel) == (("modem", "sendgrid", "vonage"), "sendgrid")
+
+
+# ---------------------------------------------------------------- what the line cut, or our own end
+
+
+def cuts_the_line(heart: Heart, channel: str) -> None:
+    """What leaves by that channel, as long as there is something in its script."""
+
+    async def leaves(request: Request) -> None:
+        heart.providers.line_is_cut = request.channel == channel and bool(heart.providers.script[channel])
+
+    heart.providers.on_leaving = leaves
+
+
+@pytest.mark.parametrize("channel", ["sendgrid", "twilio"])
+@pytest.mark.parametrize("times", [2, 3])
+async def test_what_the_line_cut_is_no_doubt_of_the_provider_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str, times: int
+) -> None:
+    """It goes twice under one message, by a channel that can be asked or one that can't: staff were left with it. There is an end to it
+    all the same."""
+    async with Heart(tmp_path, shop(route=[by(channel)])) as heart:
+        nobody_can_tell(heart, monkeypatch)
+        heart.providers.will(channel, *[CUT] * times)
+        cuts_the_line(heart, channel)
+        await heart.tell("e1")
+        for _ in range(times):
+            assert heart.engine.uplink.is_down
+            heart.providers.line_is_cut = False
+            await heart.pass_time(20)
+        message = await heart.message()
+        assert len(heart.providers.left) == 3
+        assert (message.reason.code == "staff_decide") == (message.state is State.UNKNOWN) == (times == 3)
