@@ -10,7 +10,7 @@ import structlog
 
 from daemon.channels.base import Channel, ReceiptUpdate, Sent
 from daemon.config import Settings
-from daemon.dispatch.fallback import Situation, after_unknown, decide
+from daemon.dispatch.fallback import Situation, after_unknown, decide, said
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.recorded import STORAGE_WAIT
 from daemon.dispatch.uplink import Uplink
@@ -120,9 +120,10 @@ class Resolver:
             case CannotTell(unreachable=True) if lane is not None and await self._is_cut(lane):
                 log.info("the line is down: it is looked up once that is back", message=attempt.message_id)
             case CannotTell():
-                await self._box.spool.resolve(
-                    attempt, Unknown(answer.reason), await self._undecided(due, attempt, channel, answer)
-                )
+                # Nothing more is known than was.
+                doubt = Unknown(attempt.detail or answer.reason, code=attempt.code)
+                to = await self._undecided(due, attempt, channel, answer, doubt)
+                await self._box.spool.resolve(attempt, doubt, to)
 
     async def _is_cut(self, lane: Lane) -> bool:
         """An outage that only a lookup notices: what it can't tell then is no word of the provider's, and nothing is given up for it."""
@@ -157,10 +158,9 @@ class Resolver:
             sent = msgspec.structs.replace(sent, others=sent.others | {answer.provider_id})
 
     async def _undecided(
-        self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell
+        self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell, doubt: Unknown
     ) -> Transition:
-        words = attempt.detail or answer.reason
-        reason = Reason(words, "unsure", channel=attempt.channel, code=attempt.code, words=words)
+        reason = said("unsure", due.message, doubt)
         if answer.under_way:
             self._asked_since[attempt.seq] = (attempt.channel, self._clock.monotonic())
         asked_for = self._clock.monotonic() - self._asked_since[attempt.seq][1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from outbox.model import State
-from outbox.outcome import CannotTell, Unknown
+from outbox.outcome import CannotTell, Lookup, Unknown
 from tests.support.heart import ROUTES, Heart, shop
 from tests.support.scripted import CUT, Modem, Request
 
@@ -116,3 +116,35 @@ async def test_what_the_line_cut_is_no_doubt_of_the_provider_s(
         message = await heart.message()
         assert len(heart.providers.left) == 3
         assert (message.reason.code == "staff_decide") == (message.state is State.UNKNOWN) == (times == 3)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+async def test_what_our_own_end_cut_stays_known_as_that_while_the_modem_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """The power fails under it, and again under its repeat: staff were left with it, and read that it waited for a status report. A stick that
+    takes the box down with each text ends there all the same."""
+    async with Heart(tmp_path, shop(route=[by("modem")])) as heart:
+        began = heart.clock.monotonic()
+
+        def look_up(*_: object, **__: object) -> Lookup:
+            waits = heart.clock.monotonic() < began + 90
+            return CannotTell("waiting for a status report", again=10 if waits else None)
+
+        monkeypatch.setattr(heart.providers, "look_up", look_up)
+        heart.providers.waits = True
+        await heart.tell("e1")
+        for kills in range(1, times + 1):
+            assert await heart.states() == [State.SENDING]
+            await heart.kill()
+            heart.providers.waits = kills < times
+            began = heart.clock.monotonic()
+            await heart.start()
+            await heart.pass_time(95)
+        message = await heart.message()
+        assert len(heart.providers.left) == 3
+        if times == 2:
+            assert message.state is State.SENT
+        else:
+            assert (message.state, message.reason.code) == (State.UNKNOWN, "staff_decide")
+            assert "Tether stopped before the answer came" in message.reason
