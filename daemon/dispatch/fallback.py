@@ -133,12 +133,18 @@ def pass_over(
     after: int | None = None,
 ) -> Transition:
     """This channel can't reach the recipient: on to the next, though it be one that has to be waited for, or the end."""
-    via_index = next_via_index(message, at.usable, after=after)
-    if via_index is None:
-        via_index = next_via_index(message, at.enabled, after=after)
+    via_index = _next_way(message, at, after=after)
     if via_index is not None:
         return Transition(state=State.QUEUED, reason=reason, via_index=via_index, counts=counts)
     return Transition(state=State.SUPPRESSED if opted_out else State.FAILED, reason=reason, counts=counts)
+
+
+def _next_way(message: Message, at: Situation, *, after: int | None = None) -> int | None:
+    """The index of the next channel, of one that has to be waited for where no other can be used."""
+    via_index = next_via_index(message, at.usable, after=after)
+    if via_index is None:
+        return next_via_index(message, at.enabled, after=after)
+    return via_index
 
 
 def after_unknown(
@@ -159,7 +165,7 @@ def after_unknown(
     is_repeated = not message.possible_duplicate or (cut_here and at.doubts < MOST_CUTS)
     if message.policy.on_unknown == "resend" and is_repeated:
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at, possible_duplicate=True)
-    via_index = next_via_index(message, at.usable)
+    via_index = _next_way(message, at)
     if message.policy.on_unknown == "resend" and via_index is not None:
         return Transition(state=State.QUEUED, reason=reason, via_index=via_index, possible_duplicate=True)
     return Transition(state=State.UNKNOWN, reason=Reason(f"{reason}; staff decide", "staff_decide", because=reason))

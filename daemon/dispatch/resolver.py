@@ -191,9 +191,13 @@ class Resolver:
             can_look_up=False,
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
             usable=self._usable,
-            enabled=self._usable,
+            enabled=self._is_enabled,
             doubts=doubts,
         )
+
+    def _is_enabled(self, name: str) -> bool:
+        lane = self._lanes.get(name)
+        return lane is not None and lane.channel is not None
 
 
 def _before(message: Message) -> Message:

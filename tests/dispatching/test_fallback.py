@@ -66,12 +66,17 @@ def message(via: tuple[str, ...] = CHANNELS, via_index: int = 0, **more: object)
 
 
 messages = st.builds(
-    lambda via, via_index, tries, on_unknown: message(
-        tuple(via), min(via_index, len(via) - 1), attempt_count=tries, policy=Policy(on_unknown=on_unknown)
+    lambda via, via_index, tries, again, on_unknown: message(
+        tuple(via),
+        min(via_index, len(via) - 1),
+        attempt_count=tries,
+        possible_duplicate=again,
+        policy=Policy(on_unknown=on_unknown),
     ),
     st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=4, unique=True),
     st.integers(0, 3),
     st.integers(0, 30),
+    st.booleans(),
     st.sampled_from(["resend", "ask"]),
 )
 
@@ -123,6 +128,16 @@ def test_only_a_repeat_after_an_unknown_outcome_or_one_given_up_on_is_marked_as_
         assert to.state is State.FAILED or not at.repeat_is_harmless
     if isinstance(outcome, Unknown) and to.state is State.QUEUED:
         assert at.repeat_is_harmless or to.possible_duplicate
+
+
+@given(messages, situations)
+def test_staff_are_left_with_what_is_in_doubt_only_where_the_route_says_so_or_no_way_is_left(
+    it: Message, at: Situation
+) -> None:
+    to = decide(it, Unknown("cut"), at)
+    if to.reason.code == "staff_decide":
+        is_last = it.possible_duplicate and next_via_index(it, lambda name: at.usable(name) or at.enabled(name)) is None
+        assert it.policy.on_unknown == "ask" or is_last
 
 
 @given(messages, situations)
@@ -222,6 +237,12 @@ def test_so_is_what_the_line_cut(doubts: int, via_index: int | None) -> None:
 def test_what_is_in_doubt_once_more_and_has_no_other_way_is_left_to_staff() -> None:
     to = decide(message(possible_duplicate=True, via_index=3), Unknown("cut"), situation())
     assert (to.state, to.reason.code, to.due_at) == (State.UNKNOWN, "staff_decide", None)
+
+
+def test_what_is_in_doubt_once_more_waits_for_a_way_that_is_only_paused() -> None:
+    paused = situation(usable=lambda name: False, enabled=lambda name: name == "sendgrid")
+    to = decide(message(possible_duplicate=True), Unknown("cut"), paused)
+    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, 3, True)
 
 
 def test_the_unknown_is_left_to_staff_where_the_route_says_ask() -> None:

@@ -148,3 +148,23 @@ async def test_what_our_own_end_cut_stays_known_as_that_while_the_modem_is_asked
         else:
             assert (message.state, message.reason.code) == (State.UNKNOWN, "staff_decide")
             assert "Tether stopped before the answer came" in message.reason
+
+
+# ---------------------------------------------------------------- where it goes then
+
+
+@pytest.mark.parametrize("channel", ["vonage", "twilio"])
+async def test_what_is_in_doubt_twice_waits_for_a_way_that_is_only_paused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str
+) -> None:
+    async with Heart(tmp_path, shop(route=[by(channel, "sendgrid")])) as heart:
+        nobody_can_tell(heart, monkeypatch)
+        heart.providers.will(channel, *[CUT] * 2)
+        await heart.engine.board.pause("sendgrid", reason="", actor="Mia")
+        await heart.tell("e1")
+        await heart.pass_time(400)
+        message = await heart.message()
+        assert (message.state, message.channel) == (State.QUEUED, "sendgrid")
+        await heart.engine.board.resume("sendgrid", actor="Mia")
+        await heart.still()
+        assert heart.providers.texts("sendgrid") == ["order.ready"]
