@@ -12,6 +12,9 @@ from outbox.reasons import Reason
 LOOK_UP_AFTER = 5.0
 """Seconds before an unknown attempt is first looked up: providers list a message a moment after they took it."""
 
+REPEAT_AFTER = 300.0
+"""Seconds until what its provider left in doubt is repeated, where that can't be asked: its one repeat is not to meet the same trouble."""
+
 MOST_CUTS = 2
 """So many doubts at one channel, and what is cut there once more is not repeated, whoever cut it: each may have arrived."""
 
@@ -155,17 +158,29 @@ def after_unknown(
     our own end, which says nothing of the provider, and may come twice."""
     if at.can_look_up and not looked_up:
         return Transition(state=State.UNKNOWN, reason=reason, due_at=at.now + round(LOOK_UP_AFTER * 1000))
-    due_at = at.now + round(at.backoff * 1000)
     if (
         at.repeat_is_harmless or message.policy.on_unknown == "resend"
     ) and message.attempt_count + 1 >= at.max_attempts:
         return Transition(state=State.FAILED, reason=_gave_up(message, reason), possible_duplicate=True)
+    soon = at.now + round(at.backoff * 1000)
     if at.repeat_is_harmless:
-        return Transition(state=State.QUEUED, reason=reason, due_at=due_at)
+        return Transition(state=State.QUEUED, reason=reason, due_at=soon)
     is_repeated = not message.possible_duplicate or (cut_here and at.doubts < MOST_CUTS)
     if message.policy.on_unknown == "resend" and is_repeated:
+        due_at = soon if looked_up or cut_here else max(soon, _past_its_trouble(message, at))
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at, possible_duplicate=True)
     via_index = _next_way(message, at)
     if message.policy.on_unknown == "resend" and via_index is not None:
         return Transition(state=State.QUEUED, reason=reason, via_index=via_index, possible_duplicate=True)
     return Transition(state=State.UNKNOWN, reason=Reason(f"{reason}; staff decide", "staff_decide", because=reason))
+
+
+def _past_its_trouble(message: Message, at: Situation) -> int:
+    """When (ms) the trouble of a provider should be over; but no later than patience with it ends where there is another way, nor when half
+    the time is over for which the message is of use."""
+    moments = [at.now + round(REPEAT_AFTER * 1000)]
+    if next_via_index(message, at.usable) is not None:
+        moments.append(at.patience_from + round(message.policy.patience * 1000))
+    if message.expires_at is not None:
+        moments.append((at.now + message.expires_at) // 2)
+    return min(moments)

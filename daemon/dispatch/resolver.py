@@ -170,7 +170,7 @@ class Resolver:
         situation = self._situation(due.message, channel, doubts=await self._box.spool.doubts(attempt))
         del self._asked_since[attempt.seq]
         cut_here = attempt.code == INTERRUPTED or not attempt.counts  # what an outage cut does not count
-        return after_unknown(_before(due.message), reason, situation, cut_here=cut_here)
+        return after_unknown(_before(due.message), reason, situation, looked_up=True, cut_here=cut_here)
 
     def _again(self, message: Message, absent: Deferred) -> Transition:
         """At once for the first time; what never arrives is put off, and given up, like whatever fails."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.dispatch.fallback import Situation, after_unknown, decide, next_via_index, pass_over
+from daemon.dispatch.fallback import REPEAT_AFTER, Situation, after_unknown, decide, next_via_index, pass_over
 from outbox.model import MOVES, Message, Policy, State
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 from outbox.reasons import Reason
@@ -214,7 +214,33 @@ def test_the_unknown_is_repeated_unmarked_where_a_repeat_is_harmless() -> None:
 
 def test_the_unknown_is_repeated_and_marked_where_the_route_says_resend() -> None:
     to = decide(message(), Unknown("cut"), situation())
-    assert (to.state, to.possible_duplicate) == (State.QUEUED, True)
+    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, None, True)
+
+
+@pytest.mark.parametrize(
+    ("via", "patience_began", "expires_in", "waits"),
+    [
+        (("sendgrid",), 0, None, REPEAT_AFTER),
+        (CHANNELS, 0, None, REPEAT_AFTER),
+        (CHANNELS, -500, None, 100),
+        (CHANNELS, -700, None, 4),
+        (("sendgrid",), -700, None, REPEAT_AFTER),
+        (("sendgrid",), 0, 240, 120),
+        (("sendgrid",), 0, 2, 4),
+    ],
+)
+def test_its_repeat_waits_for_the_trouble_to_pass_while_there_is_time(
+    via: tuple[str, ...], patience_began: int, expires_in: int | None, waits: float
+) -> None:
+    expires_at = None if expires_in is None else NOW + expires_in * 1000
+    at = situation(patience_from=NOW + patience_began * 1000)
+    assert decide(message(via, expires_at=expires_at), Unknown("cut"), at).due_at == NOW + waits * 1000
+
+
+def test_it_does_not_wait_after_what_the_line_cut_or_where_the_provider_was_asked() -> None:
+    cut = decide(message(), Unknown("cut"), situation(line_down=True))
+    asked = after_unknown(message(), Reason("cut"), situation(can_look_up=True), looked_up=True)
+    assert (cut.due_at, asked.due_at) == (NOW + 4000, NOW + 4000)
 
 
 def test_what_is_in_doubt_once_more_goes_another_way() -> None:

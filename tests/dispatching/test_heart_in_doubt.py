@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.dispatch.fallback import REPEAT_AFTER
 from outbox.model import State
 from outbox.outcome import CannotTell, Lookup, Unknown
 from tests.support.heart import ROUTES, Heart, shop
@@ -118,6 +119,22 @@ async def test_what_the_line_cut_is_no_doubt_of_the_provider_s(
         assert (message.reason.code == "staff_decide") == (message.state is State.UNKNOWN) == (times == 3)
 
 
+async def test_what_is_found_to_have_revealed_an_outage_goes_as_soon_as_the_line_is_back(tmp_path: Path) -> None:
+    """A moment before, another provider was reached: it looked like the provider's own trouble, which is waited out."""
+    async with Heart(tmp_path, shop(route=[by("sendgrid"), *ROUTES[4:]])) as heart:
+        await heart.tell("e1", "refund.issued", "B-1")
+        heart.providers.will("sendgrid", CUT)
+        await heart.tell("e2", "order.ready", "B-2")
+        assert not heart.engine.uplink.is_down
+        heart.providers.line_is_cut = True
+        await heart.pass_time(2)
+        await heart.tell("e3", "order.ready", "B-3")
+        assert heart.engine.uplink.is_down
+        heart.providers.line_is_cut = False
+        await heart.pass_time(10)
+        assert [await heart.states(ref) for ref in ("B-2", "B-3")] == [[State.SENT]] * 2
+
+
 @pytest.mark.parametrize("times", [2, 3])
 async def test_what_our_own_end_cut_stays_known_as_that_while_the_modem_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
@@ -150,7 +167,19 @@ async def test_what_our_own_end_cut_stays_known_as_that_while_the_modem_is_asked
             assert "Tether stopped before the answer came" in message.reason
 
 
-# ---------------------------------------------------------------- where it goes then
+# ---------------------------------------------------------------- the provider's own trouble
+
+
+async def test_a_provider_s_trouble_of_minutes_leaves_staff_with_nothing(tmp_path: Path) -> None:
+    """The one repeat was spent within two seconds of it."""
+    async with Heart(tmp_path, shop(route=[by("sendgrid")])) as heart:
+        heart.providers.will("sendgrid", *[TROUBLE] * 30)
+        await heart.tell("e1")
+        await heart.pass_time(REPEAT_AFTER - 60)
+        heart.providers.script["sendgrid"].clear()
+        await heart.pass_time(120)
+        message = await heart.message()
+        assert (message.state, message.possible_duplicate, len(heart.providers.left)) == (State.SENT, True, 2)
 
 
 @pytest.mark.parametrize("channel", ["vonage", "twilio"])

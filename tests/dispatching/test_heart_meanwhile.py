@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.dispatch.fallback import REPEAT_AFTER
 from outbox.model import State
 from outbox.outcome import Deferred, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop, shop_without
@@ -133,8 +134,9 @@ async def test_delivered_while_its_repeat_waits_for_room(heart: Heart) -> None:
     heart.providers.waits = True
     await heart.tell("e1", "refund.issued", "B-1")
     await heart.answer(CUT, arrives=True)
+    await heart.pass_time(REPEAT_AFTER - 3)
     await heart.tell("e2", "refund.issued", "B-2")
-    await heart.pass_time(3)
+    await heart.pass_time(6)
     assert await heart.states("B-1") == [State.SENDING]
     await heart.receipt(heart.providers.arrived[0], ReceiptState.DELIVERED)
     assert await room_comes(heart) == ["B-1", "B-2"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.channels.base import ReceiptUpdate, Sent
+from daemon.dispatch.fallback import REPEAT_AFTER
 from outbox.errors import StorageBusy
 from outbox.model import Message, State
 from outbox.outcome import Absent, CannotTell, Found, Lookup, ReceiptState
@@ -107,7 +108,7 @@ async def test_the_route_decides_what_nobody_can_look_up(heart: Heart) -> None:
     await heart.tell("e1", "refund.issued", "B-1")
     heart.providers.will("sendgrid", CUT, arrives=True)
     await heart.tell("e2", "payment.failed", "B-2")
-    await heart.pass_time(60)
+    await heart.pass_time(REPEAT_AFTER + 10)
     again, asked = await heart.message("B-1"), await heart.message("B-2")
     assert (again.state, again.possible_duplicate) == (State.SENT, True)
     assert [request.out.possible_duplicate for request in heart.providers.arrived] == [False, False, True]
@@ -248,7 +249,7 @@ async def test_what_was_delivered_while_it_was_repeated_is_not_repeated_again(he
     heart.providers.waits = True
     await heart.tell("e1", "refund.issued")
     await heart.answer(CUT, arrives=True)
-    await heart.pass_time(3)
+    await heart.pass_time(REPEAT_AFTER + 3)
     await heart.receipt(heart.providers.arrived[0], ReceiptState.DELIVERED)
     await heart.answer(again)
     heart.providers.waits = False
@@ -352,7 +353,7 @@ async def test_what_staff_stopped_as_it_left_is_not_told_another_way(heart: Hear
 async def test_a_late_failure_of_an_earlier_try_moves_nothing(heart: Heart) -> None:
     heart.providers.will("vonage", CUT, arrives=True)
     await heart.tell("e1", "refund.issued")
-    await heart.pass_time(10)
+    await heart.pass_time(REPEAT_AFTER + 10)
     first, _ = heart.providers.arrived
     await heart.receipt(first, UNDELIVERED)
     assert await heart.states() == [State.SENT]
