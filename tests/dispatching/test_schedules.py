@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from daemon.dispatch.fallback import next_via_index
+from daemon.dispatch.fallback import MOST_CUTS, next_via_index
 from outbox.errors import IllegalMove, NotFound, StorageBusy
 from outbox.model import Acceptance, State
 from outbox.orders import moves_status
@@ -364,6 +365,9 @@ class Schedules(RuleBasedStateMachine):
             assert message.state in OVER or (message.reason.code == "staff_decide" and is_for_staff), (
                 f"{message.id} is lost: {message.state} ({message.reason})"
             )
+            doubts = Counter(one.channel for one in own if one.outcome == "unknown" and one.channel != "webhook")
+            is_bound = message.id not in self.sent_again and not self.left_out
+            assert not is_bound or max(doubts.values(), default=0) <= MOST_CUTS + 1, (message, own)
             if message.state in (State.SENT, State.DELIVERED):
                 assert any(one.out.message_id == message.id for one in heart.providers.arrived), message
         await self._in_order()
