@@ -152,7 +152,8 @@ class Begin(Operation["Attempt | Refusal"]):
 
 
 class Uncount(Operation[None]):
-    """Let attempts that ended without success count for nothing."""
+    """Let attempts that ended without success count for nothing. What waits since then for its provider's trouble to pass need not: it was the
+    line's."""
 
     __slots__ = ("_attempts",)
 
@@ -169,6 +170,9 @@ class Uncount(Operation[None]):
             if attempt.counts and attempt.outcome in ("deferred", "unknown"):
                 attempt.counts = 0
                 row.attempt_count -= 1
+                if row.state is State.QUEUED and row.last_attempt == attempt.seq and row.relative:
+                    row.due_at = min(row.due_at, batch.now)
+                    batch.requeue(row)
                 batch.change_attempt(attempt)
                 batch.touch(row)
 

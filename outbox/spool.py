@@ -230,6 +230,11 @@ class Spool:
         """What looking an unknown attempt up has shown."""
         return await self._store.write(Settle(attempt, outcome, to, poll_at, self._said))
 
+    async def doubts(self, attempt: Attempt) -> int:
+        """Of how many earlier tries of its message by the same channel nobody knows whether they arrived."""
+        found: int = await self._store.value(_SQL["doubts"], seq=attempt.seq, channel=attempt.channel)
+        return found
+
     async def uncount(self, attempts: Sequence[Attempt]) -> None:
         """They failed as the line went: they stay on record, and count for nothing."""
         await self._store.write(Uncount(attempts))

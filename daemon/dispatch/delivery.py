@@ -336,10 +336,9 @@ class Delivery:
         lane.day.take_back(self._clock.now(), unused, counted_at=attempt.started_at)
         await self._lessons.of_the_channel(lane, outcome, line_down=line_down)
         message = due.message
-        situation = self._situation(lane, message, outcome=outcome, line_down=line_down)
-        decided = decide(out_of_turn.tried_there(lane, message), outcome, situation)
-        now, monotonic = situation.now, self._clock.monotonic()
-        to = out_of_turn.way_back(lane, message, outcome, decided, now=now, monotonic=monotonic)
+        doubts = await self._recorded(lambda: self._box.spool.doubts(attempt)) if isinstance(outcome, Unknown) else 0
+        situation = self._situation(lane, message, outcome=outcome, line_down=line_down, doubts=doubts)
+        to = out_of_turn.decided(lane, message, outcome, situation, self._clock.monotonic())
         poll_at = None
         if isinstance(outcome, Accepted) and channel.poll and outcome.provider_id:
             poll_at = self._clock.now() + round(channel.poll.delays[0] * 1000)
@@ -370,7 +369,7 @@ class Delivery:
         return f"first_sms.{self._box.digest(address)}"
 
     def _situation(
-        self, lane: Lane, message: Message, *, outcome: Outcome | None = None, line_down: bool = False
+        self, lane: Lane, message: Message, *, outcome: Outcome | None = None, line_down: bool = False, doubts: int = 0
     ) -> Situation:
         channel = lane.channel
         tries = lane.tries.get(message.seq, 0)
@@ -388,6 +387,7 @@ class Delivery:
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
             usable=self._usable,
             enabled=self._enabled,
+            doubts=doubts,
         )
 
     def _backoff(self, tries: int) -> float:

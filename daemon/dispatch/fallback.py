@@ -12,6 +12,11 @@ from outbox.reasons import Reason
 LOOK_UP_AFTER = 5.0
 """Seconds before an unknown attempt is first looked up: providers list a message a moment after they took it."""
 
+REPEAT_AFTER = 300.0
+"""Seconds until what its provider left in doubt is repeated, where that can't be asked: its one repeat is not to meet the same trouble."""
+
+MOST_CUTS = 2
+"""So many doubts at one channel, and what is cut there once more is not repeated, whoever cut it: each may have arrived."""
 
 MISTAKE = "bug"
 """The code of an outcome that is a channel's own failure: it may have come after the request was written."""
@@ -35,6 +40,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a channel of that name could take a message now or soon (enabled, not paused, not misconfigured)."""
     enabled: Callable[[str], bool]
     """Whether there is a channel of that name that could once it is not paused any more, or its day is over."""
+    doubts: int = 0
+    """How many earlier tries of it by this channel ended in doubt."""
 
 
 def patience_from(message: Message, line_up_at: float) -> int:
@@ -91,7 +98,7 @@ def decide(message: Message, outcome: Outcome, at: Situation) -> Transition:
             to = pass_over(message, why, at, counts=True, opted_out=outcome.opted_out)
             return msgspec.structs.replace(to, possible_duplicate=True) if outcome.code == MISTAKE else to
         case Unknown():
-            return after_unknown(message, said("unsure", message, outcome), at)
+            return after_unknown(message, said("unsure", message, outcome), at, cut_here=at.line_down)
 
 
 def _after_deferral(message: Message, outcome: Deferred, at: Situation) -> Transition:
@@ -129,32 +136,51 @@ def pass_over(
     after: int | None = None,
 ) -> Transition:
     """This channel can't reach the recipient: on to the next, though it be one that has to be waited for, or the end."""
-    via_index = next_via_index(message, at.usable, after=after)
-    if via_index is None:
-        via_index = next_via_index(message, at.enabled, after=after)
+    via_index = _next_way(message, at, after=after)
     if via_index is not None:
         return Transition(state=State.QUEUED, reason=reason, via_index=via_index, counts=counts)
     return Transition(state=State.SUPPRESSED if opted_out else State.FAILED, reason=reason, counts=counts)
 
 
+def _next_way(message: Message, at: Situation, *, after: int | None = None) -> int | None:
+    """The index of the next channel, of one that has to be waited for where no other can be used."""
+    via_index = next_via_index(message, at.usable, after=after)
+    if via_index is None:
+        return next_via_index(message, at.enabled, after=after)
+    return via_index
+
+
 def after_unknown(
-    message: Message, reason: Reason, at: Situation, *, looked_up: bool = False, interrupted: bool = False
+    message: Message, reason: Reason, at: Situation, *, looked_up: bool = False, cut_here: bool = False
 ) -> Transition:
     """The request may have arrived. First ask, then repeat where that is harmless, else as the route says: once, for each repeat may be one
-    more that is read. What is in doubt after that goes to its next channel, and where there is none staff decide. `interrupted`: it was cut
-    by our own end, which says nothing of the provider, and may come twice."""
+    more that is read. What is in doubt after that goes to its next channel, and where there is none staff decide. `cut_here`: by the line or
+    our own end, which says nothing of the provider, and may come twice."""
     if at.can_look_up and not looked_up:
         return Transition(state=State.UNKNOWN, reason=reason, due_at=at.now + round(LOOK_UP_AFTER * 1000))
-    due_at = at.now + round(at.backoff * 1000)
     if (
         at.repeat_is_harmless or message.policy.on_unknown == "resend"
     ) and message.attempt_count + 1 >= at.max_attempts:
         return Transition(state=State.FAILED, reason=_gave_up(message, reason), possible_duplicate=True)
+    soon = at.now + round(at.backoff * 1000)
     if at.repeat_is_harmless:
-        return Transition(state=State.QUEUED, reason=reason, due_at=due_at)
-    via_index = next_via_index(message, at.usable)
-    if message.policy.on_unknown == "resend" and (interrupted or not message.possible_duplicate):
+        return Transition(state=State.QUEUED, reason=reason, due_at=soon)
+    is_repeated = not message.possible_duplicate or (cut_here and at.doubts < MOST_CUTS)
+    if message.policy.on_unknown == "resend" and is_repeated:
+        due_at = soon if looked_up or cut_here else max(soon, _past_its_trouble(message, at))
         return Transition(state=State.QUEUED, reason=reason, due_at=due_at, possible_duplicate=True)
+    via_index = _next_way(message, at)
     if message.policy.on_unknown == "resend" and via_index is not None:
         return Transition(state=State.QUEUED, reason=reason, via_index=via_index, possible_duplicate=True)
     return Transition(state=State.UNKNOWN, reason=Reason(f"{reason}; staff decide", "staff_decide", because=reason))
+
+
+def _past_its_trouble(message: Message, at: Situation) -> int:
+    """When (ms) the trouble of a provider should be over; but no later than patience with it ends where there is another way, nor when half
+    the time is over for which the message is of use."""
+    moments = [at.now + round(REPEAT_AFTER * 1000)]
+    if next_via_index(message, at.usable) is not None:
+        moments.append(at.patience_from + round(message.policy.patience * 1000))
+    if message.expires_at is not None:
+        moments.append((at.now + message.expires_at) // 2)
+    return min(moments)

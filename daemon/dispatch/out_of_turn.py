@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from daemon.dispatch.fallback import LINE_DOWN
+from daemon.dispatch.fallback import LINE_DOWN, Situation, decide
 from daemon.dispatch.lane import Lane
 from outbox.model import Message, State, Transition
 from outbox.outcome import Accepted, Outcome, Rejected, Scope, Unknown
@@ -29,9 +29,19 @@ def ways(lane: Lane, message: Message) -> tuple[str, ...] | None:
     return lane.out_of_turn(message) if is_out_of_turn(lane, message) else None
 
 
-def tried_there(lane: Lane, message: Message) -> Message:
-    """The message as that channel tries it."""
-    return msgspec.structs.replace(message, via_index=via_index(lane, message))
+def decided(lane: Lane, message: Message, outcome: Outcome, at: Situation, monotonic: float) -> Transition:
+    """What becomes of a message that this channel tried, in its turn or before it."""
+    to = decide(_tried_there(lane, message, outcome), outcome, at)
+    return _way_back(lane, message, outcome, to, now=at.now, monotonic=monotonic)
+
+
+def _tried_there(lane: Lane, message: Message, outcome: Outcome) -> Message:
+    """The message as that channel tries it: what is in doubt has its ways as they are now; what goes back from there is no matter of any
+    other."""
+    if not is_out_of_turn(lane, message):
+        return message
+    via = lane.out_of_turn(message) if isinstance(outcome, Unknown) else (lane.name,)
+    return msgspec.structs.replace(message, via=via, via_index=via.index(lane.name))
 
 
 def stays_at_its_own(lane: Lane, message: Message, monotonic: float) -> bool:
@@ -43,7 +53,7 @@ def stays_at_its_own(lane: Lane, message: Message, monotonic: float) -> bool:
     return True
 
 
-def way_back(
+def _way_back(
     lane: Lane, message: Message, outcome: Outcome, to: Transition, *, now: int, monotonic: float
 ) -> Transition:
     """A message that was taken out of its turn and could not be sent goes back to where it was, none the worse: its own channel has

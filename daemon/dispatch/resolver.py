@@ -10,7 +10,7 @@ import structlog
 
 from daemon.channels.base import Channel, ReceiptUpdate, Sent
 from daemon.config import Settings
-from daemon.dispatch.fallback import Situation, after_unknown, decide
+from daemon.dispatch.fallback import Situation, after_unknown, decide, said
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.recorded import STORAGE_WAIT
 from daemon.dispatch.uplink import Uplink
@@ -120,9 +120,10 @@ class Resolver:
             case CannotTell(unreachable=True) if lane is not None and await self._is_cut(lane):
                 log.info("the line is down: it is looked up once that is back", message=attempt.message_id)
             case CannotTell():
-                await self._box.spool.resolve(
-                    attempt, Unknown(answer.reason), self._undecided(due, attempt, channel, answer)
-                )
+                # Nothing more is known than was.
+                doubt = Unknown(attempt.detail or answer.reason, code=attempt.code)
+                to = await self._undecided(due, attempt, channel, answer, doubt)
+                await self._box.spool.resolve(attempt, doubt, to)
 
     async def _is_cut(self, lane: Lane) -> bool:
         """An outage that only a lookup notices: what it can't tell then is no word of the provider's, and nothing is given up for it."""
@@ -156,18 +157,20 @@ class Resolver:
                 return CannotTell("what the provider lists is another message")
             sent = msgspec.structs.replace(sent, others=sent.others | {answer.provider_id})
 
-    def _undecided(self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell) -> Transition:
-        words = attempt.detail or answer.reason
-        reason = Reason(words, "unsure", channel=attempt.channel, code=attempt.code, words=words)
+    async def _undecided(
+        self, due: Due, attempt: Attempt, channel: Channel | None, answer: CannotTell, doubt: Unknown
+    ) -> Transition:
+        reason = said("unsure", due.message, doubt)
         if answer.under_way:
             self._asked_since[attempt.seq] = (attempt.channel, self._clock.monotonic())
         asked_for = self._clock.monotonic() - self._asked_since[attempt.seq][1]
         if answer.again is not None and asked_for < GIVE_UP_AFTER:
             due_at = self._clock.now() + round(answer.again * 1000)
             return Transition(state=State.UNKNOWN, reason=reason, due_at=due_at)
+        situation = self._situation(due.message, channel, doubts=await self._box.spool.doubts(attempt))
         del self._asked_since[attempt.seq]
-        situation = self._situation(due.message, channel)
-        return after_unknown(_before(due.message), reason, situation, interrupted=attempt.code == INTERRUPTED)
+        cut_here = attempt.code == INTERRUPTED or not attempt.counts  # what an outage cut does not count
+        return after_unknown(_before(due.message), reason, situation, looked_up=True, cut_here=cut_here)
 
     def _again(self, message: Message, absent: Deferred) -> Transition:
         """At once for the first time; what never arrives is put off, and given up, like whatever fails."""
@@ -177,7 +180,7 @@ class Resolver:
         to = decide(_before(message), absent, self._situation(message, None))
         return to if to.state is not State.QUEUED else msgspec.structs.replace(to, reason=reason)
 
-    def _situation(self, message: Message, channel: Channel | None) -> Situation:
+    def _situation(self, message: Message, channel: Channel | None, *, doubts: int = 0) -> Situation:
         tries = max(0, message.attempt_count - 1)
         return Situation(
             now=self._clock.now(),
@@ -188,8 +191,13 @@ class Resolver:
             can_look_up=False,
             repeat_is_harmless=channel is not None and channel.repeat_is_harmless,
             usable=self._usable,
-            enabled=self._usable,
+            enabled=self._is_enabled,
+            doubts=doubts,
         )
+
+    def _is_enabled(self, name: str) -> bool:
+        lane = self._lanes.get(name)
+        return lane is not None and lane.channel is not None
 
 
 def _before(message: Message) -> Message:

@@ -13,23 +13,30 @@ FROM (
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
 
 -- due_offline: those at other channels that the one which works without the internet may take by now, and what stands before such a one in
--- its queue, as one JSON array: order is kept, and a mail that could wait holds up no news that can't.
+-- its queue, as one JSON array: order is kept, and a mail that could wait holds up no news that can't. What may have arrived, and has gone past
+-- that one on its ways, does not come back to it.
 SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
 FROM (
     SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 0 AND due_at <= :now
-        AND channel <> :channel AND (offline_after <= :down_for OR EXISTS (
+        AND channel <> :channel AND NOT (possible_duplicate = 1
+            AND instr(',' || via || ',', ',' || :channel || ',') < instr(',' || via || ',', ',' || channel || ','))
+        AND (offline_after <= :down_for OR EXISTS (
             SELECT 1 FROM message AS n WHERE n.order_seq = message.order_seq AND n.open = 1 AND n.recipient = message.recipient
             AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for))
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     UNION ALL
     SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 1 AND due_at <= :now
-        AND channel <> :channel AND (offline_after <= :down_for OR EXISTS (
+        AND channel <> :channel AND NOT (possible_duplicate = 1
+            AND instr(',' || via || ',', ',' || :channel || ',') < instr(',' || via || ',', ',' || channel || ','))
+        AND (offline_after <= :down_for OR EXISTS (
             SELECT 1 FROM message AS n WHERE n.order_seq = message.order_seq AND n.open = 1 AND n.recipient = message.recipient
             AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for))
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     UNION ALL
     SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 2 AND due_at <= :now
-        AND channel <> :channel AND (offline_after <= :down_for OR EXISTS (
+        AND channel <> :channel AND NOT (possible_duplicate = 1
+            AND instr(',' || via || ',', ',' || :channel || ',') < instr(',' || via || ',', ',' || channel || ','))
+        AND (offline_after <= :down_for OR EXISTS (
             SELECT 1 FROM message AS n WHERE n.order_seq = message.order_seq AND n.open = 1 AND n.recipient = message.recipient
             AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for))
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
@@ -78,6 +85,14 @@ SELECT min(due_at) FROM (
 
 -- next_unknown: when the first of what is unknown is to be looked up.
 SELECT min(due_at) FROM message INDEXED BY message_unknown WHERE ready = 1 AND state = 'unknown';
+
+-- doubts: of how many tries by that channel before this one, of the same message, nobody knows whether they arrived.
+WITH RECURSIVE tried (channel, outcome, earlier) AS (
+    SELECT channel, '', earlier FROM attempt WHERE seq = :seq
+    UNION ALL
+    SELECT a.channel, a.outcome, a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.earlier
+)
+SELECT count(*) FROM tried WHERE channel = :channel AND outcome = 'unknown';
 
 -- under_way: attempts without an outcome, of messages that are being sent.
 SELECT m.seq, m.last_attempt FROM message AS m WHERE m.ready = 1 AND m.state = 'sending' LIMIT :limit;

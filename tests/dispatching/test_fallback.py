@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.dispatch.fallback import Situation, after_unknown, decide, next_via_index, pass_over
+from daemon.dispatch.fallback import REPEAT_AFTER, Situation, after_unknown, decide, next_via_index, pass_over
 from outbox.model import MOVES, Message, Policy, State
 from outbox.outcome import Accepted, Deferred, Outcome, Rejected, Scope, Unknown
 from outbox.reasons import Reason
@@ -66,12 +66,17 @@ def message(via: tuple[str, ...] = CHANNELS, via_index: int = 0, **more: object)
 
 
 messages = st.builds(
-    lambda via, via_index, tries, on_unknown: message(
-        tuple(via), min(via_index, len(via) - 1), attempt_count=tries, policy=Policy(on_unknown=on_unknown)
+    lambda via, via_index, tries, again, on_unknown: message(
+        tuple(via),
+        min(via_index, len(via) - 1),
+        attempt_count=tries,
+        possible_duplicate=again,
+        policy=Policy(on_unknown=on_unknown),
     ),
     st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=4, unique=True),
     st.integers(0, 3),
     st.integers(0, 30),
+    st.booleans(),
     st.sampled_from(["resend", "ask"]),
 )
 
@@ -123,6 +128,16 @@ def test_only_a_repeat_after_an_unknown_outcome_or_one_given_up_on_is_marked_as_
         assert to.state is State.FAILED or not at.repeat_is_harmless
     if isinstance(outcome, Unknown) and to.state is State.QUEUED:
         assert at.repeat_is_harmless or to.possible_duplicate
+
+
+@given(messages, situations)
+def test_staff_are_left_with_what_is_in_doubt_only_where_the_route_says_so_or_no_way_is_left(
+    it: Message, at: Situation
+) -> None:
+    to = decide(it, Unknown("cut"), at)
+    if to.reason.code == "staff_decide":
+        is_last = it.possible_duplicate and next_via_index(it, lambda name: at.usable(name) or at.enabled(name)) is None
+        assert it.policy.on_unknown == "ask" or is_last
 
 
 @given(messages, situations)
@@ -199,7 +214,33 @@ def test_the_unknown_is_repeated_unmarked_where_a_repeat_is_harmless() -> None:
 
 def test_the_unknown_is_repeated_and_marked_where_the_route_says_resend() -> None:
     to = decide(message(), Unknown("cut"), situation())
-    assert (to.state, to.possible_duplicate) == (State.QUEUED, True)
+    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, None, True)
+
+
+@pytest.mark.parametrize(
+    ("via", "patience_began", "expires_in", "waits"),
+    [
+        (("sendgrid",), 0, None, REPEAT_AFTER),
+        (CHANNELS, 0, None, REPEAT_AFTER),
+        (CHANNELS, -500, None, 100),
+        (CHANNELS, -700, None, 4),
+        (("sendgrid",), -700, None, REPEAT_AFTER),
+        (("sendgrid",), 0, 240, 120),
+        (("sendgrid",), 0, 2, 4),
+    ],
+)
+def test_its_repeat_waits_for_the_trouble_to_pass_while_there_is_time(
+    via: tuple[str, ...], patience_began: int, expires_in: int | None, waits: float
+) -> None:
+    expires_at = None if expires_in is None else NOW + expires_in * 1000
+    at = situation(patience_from=NOW + patience_began * 1000)
+    assert decide(message(via, expires_at=expires_at), Unknown("cut"), at).due_at == NOW + waits * 1000
+
+
+def test_it_does_not_wait_after_what_the_line_cut_or_where_the_provider_was_asked() -> None:
+    cut = decide(message(), Unknown("cut"), situation(line_down=True))
+    asked = after_unknown(message(), Reason("cut"), situation(can_look_up=True), looked_up=True)
+    assert (cut.due_at, asked.due_at) == (NOW + 4000, NOW + 4000)
 
 
 def test_what_is_in_doubt_once_more_goes_another_way() -> None:
@@ -207,14 +248,27 @@ def test_what_is_in_doubt_once_more_goes_another_way() -> None:
     assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, 1, True)
 
 
-def test_what_our_own_end_cut_twice_is_repeated() -> None:
-    to = after_unknown(message(possible_duplicate=True), Reason("cut"), situation(), interrupted=True)
-    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, None, True)
+@pytest.mark.parametrize(("doubts", "via_index"), [(0, None), (1, None), (2, 1)])
+def test_what_our_own_end_cut_is_repeated_twice(doubts: int, via_index: int | None) -> None:
+    to = after_unknown(message(possible_duplicate=True), Reason("cut"), situation(doubts=doubts), cut_here=True)
+    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, via_index, True)
+
+
+@pytest.mark.parametrize(("doubts", "via_index"), [(0, None), (1, None), (2, 1)])
+def test_so_is_what_the_line_cut(doubts: int, via_index: int | None) -> None:
+    to = decide(message(possible_duplicate=True), Unknown("cut"), situation(doubts=doubts, line_down=True))
+    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, via_index, True)
 
 
 def test_what_is_in_doubt_once_more_and_has_no_other_way_is_left_to_staff() -> None:
     to = decide(message(possible_duplicate=True, via_index=3), Unknown("cut"), situation())
     assert (to.state, to.reason.code, to.due_at) == (State.UNKNOWN, "staff_decide", None)
+
+
+def test_what_is_in_doubt_once_more_waits_for_a_way_that_is_only_paused() -> None:
+    paused = situation(usable=lambda name: False, enabled=lambda name: name == "sendgrid")
+    to = decide(message(possible_duplicate=True), Unknown("cut"), paused)
+    assert (to.state, to.via_index, to.possible_duplicate) == (State.QUEUED, 3, True)
 
 
 def test_the_unknown_is_left_to_staff_where_the_route_says_ask() -> None:

@@ -9,7 +9,7 @@ from outbox.model import State
 from outbox.outcome import Deferred, Found, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 from tests.support.outbox_box import PHONE
-from tests.support.scripted import BUSY, CUT, NOT_THEM, Modem
+from tests.support.scripted import BUSY, CUT, NOT_THEM
 
 
 async def test_the_modem_takes_a_text_out_of_its_turn_and_gives_it_back(heart: Heart) -> None:
@@ -71,7 +71,6 @@ async def test_what_a_lookup_shows_that_the_modem_could_not_deliver_waits_for_th
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A landline, of which the network says so before the modem names the text."""
-    monkeypatch.setattr(Modem, "can_look_up", True)
     only_texts = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
     async with Heart(tmp_path, shop(route=[only_texts, ROUTES[2]])) as heart:
         monkeypatch.setattr(heart.providers, "look_up", lambda *_, **__: Found("M1", ReceiptState.UNDELIVERED))

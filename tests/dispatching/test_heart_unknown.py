@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from daemon.channels.base import ReceiptUpdate, Sent
+from daemon.dispatch.fallback import REPEAT_AFTER
 from outbox.errors import StorageBusy
 from outbox.model import Message, State
 from outbox.outcome import Absent, CannotTell, Found, Lookup, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
-from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK, Modem, Twilio
+from tests.support.scripted import BUSY, CUT, NO_CREDIT, NOT_THEM, TOOK, Twilio
 
 UNDELIVERED = ReceiptState.UNDELIVERED
 
@@ -107,7 +108,7 @@ async def test_the_route_decides_what_nobody_can_look_up(heart: Heart) -> None:
     await heart.tell("e1", "refund.issued", "B-1")
     heart.providers.will("sendgrid", CUT, arrives=True)
     await heart.tell("e2", "payment.failed", "B-2")
-    await heart.pass_time(60)
+    await heart.pass_time(REPEAT_AFTER + 10)
     again, asked = await heart.message("B-1"), await heart.message("B-2")
     assert (again.state, again.possible_duplicate) == (State.SENT, True)
     assert [request.out.possible_duplicate for request in heart.providers.arrived] == [False, False, True]
@@ -248,7 +249,7 @@ async def test_what_was_delivered_while_it_was_repeated_is_not_repeated_again(he
     heart.providers.waits = True
     await heart.tell("e1", "refund.issued")
     await heart.answer(CUT, arrives=True)
-    await heart.pass_time(3)
+    await heart.pass_time(REPEAT_AFTER + 3)
     await heart.receipt(heart.providers.arrived[0], ReceiptState.DELIVERED)
     await heart.answer(again)
     heart.providers.waits = False
@@ -352,7 +353,7 @@ async def test_what_staff_stopped_as_it_left_is_not_told_another_way(heart: Hear
 async def test_a_late_failure_of_an_earlier_try_moves_nothing(heart: Heart) -> None:
     heart.providers.will("vonage", CUT, arrives=True)
     await heart.tell("e1", "refund.issued")
-    await heart.pass_time(10)
+    await heart.pass_time(REPEAT_AFTER + 10)
     first, _ = heart.providers.arrived
     await heart.receipt(first, UNDELIVERED)
     assert await heart.states() == [State.SENT]
@@ -375,11 +376,8 @@ async def test_the_loop_alone_judges_which_channels_can_be_used(heart: Heart, mo
     assert seen == {"MainThread"}
 
 
-async def test_what_the_modem_left_in_doubt_is_looked_up_while_many_others_wait_for_the_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_the_modem_left_in_doubt_is_looked_up_while_many_others_wait_for_the_line(tmp_path: Path) -> None:
     """Twenty of the cloud's came first each time, and were not asked for: its own text was not sent again for the whole outage."""
-    monkeypatch.setattr(Modem, "can_look_up", True)
     by_both = [
         {"on": "order.*", "to": "customer", "via": ["twilio"]},
         {"on": "refund.*", "to": "customer", "via": ["modem"]},

@@ -194,6 +194,21 @@ async def test_what_the_modem_may_have_sent_it_is_not_given_again_unless_staff_s
         assert await box.spool.left_aside("modem") == []
 
 
+async def test_what_is_in_doubt_and_has_gone_past_the_modem_is_not_its_again(tmp_path: Path) -> None:
+    """What surely did not arrive, or has the modem still before it, it takes."""
+    async with open_box(tmp_path) as box:
+        anywhere = Policy(offline_after=0)
+        ways = {"past it": ("modem", "twilio"), "before it": ("vonage", "twilio", "modem"), "sure": ("modem", "twilio")}
+        for id, via in ways.items():
+            message = await accept_one(box, planned(id, via=via, policy=anywhere), id=id, ref=id)
+            on = Transition(state=State.QUEUED, via_index=1, due_at=NOW)
+            if id == "sure":
+                await box.spool.move(message.seq, on)
+            else:
+                await send(box, message, Unknown("cut"), on, channel=via[0])
+        assert ids(await box.spool.due_offline("modem", now=NOW, down_for=0, limit=9)) == ["before it", "sure"]
+
+
 async def test_a_mail_that_could_wait_holds_up_no_news_that_cannot(tmp_path: Path) -> None:
     """A payment's mail may wait an hour for the line, "ready" a minute: the modem takes both then, in order. Nobody else's mail goes sooner
     for it, nor what stands before news whose hour has not come, nor before what no modem may take."""

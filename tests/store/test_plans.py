@@ -10,7 +10,17 @@ from outbox.queries import FOLDER, Queries, RowStatement
 from tests.support.outbox_box import accept_one, open_box
 
 HOT = {
-    "spool.sql": ("due", "due_offline", "left_aside", "waiting", "unknowns", "next_due", "next_unknown", "under_way"),
+    "spool.sql": (
+        "due",
+        "due_offline",
+        "left_aside",
+        "waiting",
+        "unknowns",
+        "next_due",
+        "next_unknown",
+        "doubts",
+        "under_way",
+    ),
     "receipts.sql": ("due", "next_due", "keep_early", "keep_silence", "anothers"),
     "batch.sql": (
         "newest",

@@ -23,6 +23,20 @@ async def test_what_revealed_an_outage_is_taken_out_of_the_count_once(tmp_path: 
         assert (kept.outcome, kept.counts) == ("deferred", False)
 
 
+async def test_what_waits_for_trouble_that_was_the_lines_may_go_once_that_is_back(tmp_path: Path) -> None:
+    """Not what has been moved to the morning since."""
+    async with open_box(tmp_path) as box:
+        later = Transition(state=State.QUEUED, due_at=NOW + 300_000)
+        morning = Transition(state=State.QUEUED, due_at=NOW + 900_000, relative=False)
+        for id, moved in (("waits", None), ("quiet", morning)):
+            attempt = await begin(box, message := await accept_one(box, planned(id), id=id, ref=id))
+            await box.spool.settle(attempt, Unknown("cut", code="no_answer"), later)
+            if moved:
+                await box.spool.move(message.seq, moved)
+            await box.spool.uncount([attempt])
+        assert [(await message_of(box, id)).due_at for id in ("waits", "quiet")] == [NOW, NOW + 900_000]
+
+
 async def test_an_unsure_one_that_had_not_arrived_still_counts_for_nothing(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         message = await accept_one(box)

@@ -189,6 +189,12 @@ class Sendgrid(ScriptedChannel):
 class Modem(ScriptedChannel):
     name, medium, title, address_kinds = "modem", "sms", "the modem", ("phone",)
     is_cloud = False
+    can_look_up = True
+
+    async def lookup(self, sent: Sent) -> Lookup:
+        """By a status report alone: that there is none says nothing."""
+        found = await super().lookup(sent)
+        return CannotTell("no status report came") if isinstance(found, Absent) else found
 
     async def send(self, out: Outgoing) -> Outcome:
         await self._providers.modem_is_free.wait()
