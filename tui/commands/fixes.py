@@ -78,6 +78,8 @@ class Fixes:
                 await self._session.do(message_acts.retry(message.id), name=name, done=done)
             case "phone" | "in_person":
                 await self.told(order, choice, message.id)
+            case _:
+                return
 
     async def _help(self, order: Order, message: Message | None = None) -> None:
         if not self._session.may_act():
