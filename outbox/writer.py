@@ -111,6 +111,8 @@ class Done(msgspec.Struct):
     """Whether something that is under way may not be wanted any more."""
     touched: bool = False
     """Whether anything was changed."""
+    is_followed: bool = False
+    """Whether first tries joined: what they meet (a page that can't be read) is no reason to refuse those who were there before."""
 
 
 class Writer:
@@ -202,7 +204,7 @@ class Writer:
         try:
             self._transact(done, careful=careful)
         except BaseException as error:
-            if self._rolled_back() and not careful and not is_hopeless(error):
+            if self._rolled_back() and not careful and (done.is_followed or not is_hopeless(error)):
                 for job in done.jobs:
                     self._commit([job], careful=True)
                 return
@@ -234,7 +236,7 @@ class Writer:
         batch = Batch(self._db, sequences, self._clock.now(), careful=careful)
         _apply(jobs, batch, done.results)
         if offers and (followers := self._followers(batch)):
-            done.jobs = done.jobs + followers
+            done.jobs, done.is_followed = done.jobs + followers, True
             _apply(followers, batch, done.results)
         done.changes += batch.flush()
         done.calls_off = done.calls_off or batch.calls_off

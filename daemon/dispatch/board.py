@@ -133,6 +133,7 @@ class ChannelBoard:
         await self._box.notes.set(f"channel.{name}.paused", "")
         await self._box.audit.append("channel.resumed", actor=actor, detail={"channel": name})
         lane.resume()
+        lane.look_again()
         lane.recall_aside(await self._box.spool.left_aside(name))
         lane.look_again()
 

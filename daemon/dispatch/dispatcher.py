@@ -90,9 +90,12 @@ class Dispatcher:
         """These are about to be on record and may go at once. How many are tried already: those whose channel has nothing else to do."""
         if not self._is_running:
             return 0
-        monotonic, now = self._clock.monotonic(), self._clock.now()
+        monotonic, now, called_off = self._clock.monotonic(), self._clock.now(), self._box.spool.called_off
         lanes = [(due, self.lanes.get(due.message.channel)) for due in sorted(dues, key=_urgency)]
-        return sum(lane is not None and lane.takes_up(due, monotonic, now) for due, lane in lanes)
+        return sum(
+            lane is not None and lane.called_off == called_off and lane.takes_up(due, monotonic, now)
+            for due, lane in lanes
+        )
 
     def fresh(self, dues: Sequence[Due]) -> None:
         """These came in a moment ago and may go at once: the most urgent first, as if they were read."""
@@ -123,16 +126,19 @@ class Dispatcher:
     async def run(self, stop: asyncio.Event) -> None:
         spool = self._box.spool
         spool.on_ready, spool.on_fresh, spool.on_offer, self._is_running = self.ready, self.fresh, self.offer, True
-        async with asyncio.TaskGroup() as sends:
-            async with asyncio.TaskGroup() as pumps:
-                for lane in self.lanes.values():
-                    pumps.create_task(self._pump(lane, sends, stop), name=f"pump {lane.name}")
-                pumps.create_task(self._strays.run(stop), name="strays")
-                await stop.wait()
-                self._is_running = False
-                self.wake()
-                self._strays.wake.set()
-            await self._drain()
+        try:
+            async with asyncio.TaskGroup() as sends:
+                async with asyncio.TaskGroup() as pumps:
+                    for lane in self.lanes.values():
+                        pumps.create_task(self._pump(lane, sends, stop), name=f"pump {lane.name}")
+                    pumps.create_task(self._strays.run(stop), name="strays")
+                    await stop.wait()
+                    self._is_running = False
+                    self.wake()
+                    self._strays.wake.set()
+                await self._drain()
+        finally:
+            self._is_running = False
 
     async def _drain(self) -> None:
         """Let what is under way end; cut what does not in time."""
@@ -210,9 +216,10 @@ class Dispatcher:
         return len(found) < limit
 
     def _take_handed(self, lane: Lane, ready: deque[Due]) -> None:
-        fresh = [due for due in lane.handed if due.message.seq not in self._busy]
-        self._busy.update(due.message.seq for due in fresh)
-        ready.extend(fresh)
+        for due in lane.handed:  # it may have been offered and told of, both in one turn of the loop
+            if due.message.seq not in self._busy:
+                self._busy.add(due.message.seq)
+                ready.append(due)
         lane.handed.clear()
 
     def _start(self, lane: Lane, channel: Channel, due: Due, sends: asyncio.TaskGroup) -> None:

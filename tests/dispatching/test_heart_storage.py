@@ -1,14 +1,16 @@
 """The database can't be written for a while (the disk is full, another program holds it): what is known is put on record after that, and
 what was decided before it is looked at anew."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from daemon.channels.base import Inbound, ReceiptUpdate
+from daemon.channels.base import Channel, Inbound, ReceiptUpdate
+from daemon.dispatch.lane import Lane
 from outbox.errors import StorageBusy
-from outbox.model import State
+from outbox.model import Due, Message, State
 from outbox.outcome import Outcome, ReceiptState
 from tests.support.heart import Heart, shop
 from tests.support.outbox_box import PHONE
@@ -96,6 +98,62 @@ async def test_a_lone_event_that_leaves_at_once_costs_the_card_two_commits(heart
     await heart.tell("e1")
     assert await heart.states() == [State.SENT]
     assert len(commits) == 2
+
+
+async def test_what_is_offered_and_told_of_in_one_turn_of_the_loop_is_tried_once(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop was busy for longer than the writer waits."""
+    dispatcher, tried = heart.engine.dispatcher, []
+    deliver = heart.engine._delivery.deliver
+
+    async def counted(lane: Lane, channel: Channel, due: Due, called_off: int) -> Message | None:
+        tried.append(due.message.id)
+        return await deliver(lane, channel, due, called_off)
+
+    def late(dues: Sequence[Due]) -> int:
+        taken = dispatcher.offer(dues)
+        dispatcher.fresh(dues)
+        return taken
+
+    monkeypatch.setattr(heart.engine._delivery, "deliver", counted)
+    heart.box.spool.on_offer = late
+    await heart.tell("e1")
+    assert len(tried) == 1
+
+
+async def test_what_was_called_off_since_a_pump_looked_is_looked_at_before_anything_is_promised(heart: Heart) -> None:
+    """What it was handed would be thrown away, and the event's transaction would wait for it."""
+    await heart.tell("e0", ref="B-0")
+    await heart.box.spool.hold("B-0", actor="Mia", reason="")
+    promised: list[int] = []
+
+    def offer(dues: Sequence[Due]) -> int:
+        promised.append(heart.engine.dispatcher.offer(dues))
+        return promised[-1]
+
+    heart.box.spool.on_offer = offer
+    await heart.pass_time(1)
+    await heart.tell("e1")
+    assert promised == [0]
+    assert await heart.states() == [State.SENT]
+
+
+async def test_a_channel_that_is_resumed_sends_though_the_record_can_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(channel: str) -> Sequence[int]:
+        raise StorageBusy("the disk is slow")
+
+    only_text = {"on": "order.*", "to": "customer", "via": ["twilio"]}
+    async with Heart(tmp_path, shop(route=[only_text])) as heart:
+        await heart.engine.board.pause("twilio", reason="", actor="Mia")
+        await heart.tell("e1")
+        monkeypatch.setattr(heart.box.spool, "left_aside", busy)
+        with pytest.raises(StorageBusy):
+            await heart.engine.board.resume("twilio", actor="Mia")
+        await heart.still()
+        assert await heart.states() == [State.SENT]
 
 
 async def test_asking_for_a_receipt_and_what_is_said_cost_the_card_one_commit(heart: Heart) -> None:

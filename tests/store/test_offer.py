@@ -1,6 +1,7 @@
 """Who comes alone: what takes the event in also puts the first tries of its messages on record, one commit for both."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from outbox import Outbox, Refusal, write_queue
 from outbox.batch import Batch
-from outbox.errors import OutboxError
+from outbox.errors import StorageBusy
 from outbox.model import Attempt, Due, Order, Plan, Posted, State, Transition
 from outbox.outcome import Accepted
 from outbox.reasons import Reason
@@ -26,8 +27,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Breaks(Operation[None]):
     """Joins an event's transaction and has it undone."""
 
-    def __init__(self, seq: int) -> None:
+    def __init__(self, seq: int, error: Exception) -> None:
         self.seq = seq
+        self.error = error
 
     @property
     def follows(self) -> int:
@@ -35,7 +37,14 @@ class Breaks(Operation[None]):
 
     def apply(self, batch: Batch) -> None:
         batch.record("half.done")
-        raise ZeroDivisionError
+        raise self.error
+
+
+def unreadable() -> sqlite3.Error:
+    """As a dying card answers, of a page that only a try looks at."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    return error
 
 
 class Told:
@@ -151,13 +160,13 @@ async def test_an_opt_out_is_heeded_before_the_commit(tmp_path: Path) -> None:
         assert ids(told.fresh) == ["m_e1"]
 
 
-def undone(box: Outbox, told: Told) -> Callable[[Sequence[Due]], int]:
+def undone(box: Outbox, told: Told, error: Exception) -> Callable[[Sequence[Due]], int]:
     """For `on_offer`: the first is begun, and then something joins that has it all undone."""
 
     def offer(dues: Sequence[Due]) -> int:
         seq = dues[0].message.seq
         told.take_up(begins(box))(dues)
-        told.work.append(asyncio.get_running_loop().create_task(_write(box, Breaks(seq))))
+        told.work.append(asyncio.get_running_loop().create_task(_write(box, Breaks(seq, error))))
         return 2
 
     return offer
@@ -167,15 +176,16 @@ async def _write(box: Outbox, operation: Operation[None]) -> None:
     await box._store.write(operation)
 
 
-async def test_what_undoes_the_transaction_leaves_nothing_begun(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError(), unreadable()], ids=["mistake", "dying card"])
+async def test_what_undoes_the_transaction_leaves_nothing_begun(tmp_path: Path, error: Exception) -> None:
     """The event is taken all the same; the try that was begun with it is none, and the message goes as any other."""
     async with open_box(tmp_path) as box:
         told = Told(box)
-        box.spool.on_offer = undone(box, told)
+        box.spool.on_offer = undone(box, told, error)
         await box.spool.accept(posted(), one_each)
         begun, broken = await asyncio.gather(*told.work, return_exceptions=True)
         assert isinstance(begun, Refusal)
-        assert isinstance(broken, ZeroDivisionError)
+        assert isinstance(broken, ZeroDivisionError | StorageBusy)
         message = await message_of(box, "m_e1")
         assert (message.state, message.attempt_count) == (State.QUEUED, 0)
         assert [due.message.seq for due in told.fresh] == [message.seq]
@@ -193,8 +203,8 @@ async def test_a_number_that_was_shown_is_never_anothers(tmp_path: Path) -> None
                 raise MemoryError
             return plans.pop()
 
-        box.spool.on_offer = undone(box, told)
-        with pytest.raises(OutboxError):
+        box.spool.on_offer = undone(box, told, ZeroDivisionError())
+        with pytest.raises(StorageBusy):
             await box.spool.accept(posted("e1"), once)
         await asyncio.gather(*told.work, return_exceptions=True)
         box.spool.on_offer = lambda dues: 0
