@@ -16,6 +16,7 @@ from daemon.appliance.unit import TIMER, UNIT, Unit
 from daemon.config import Settings
 from daemon.keys.keyring import key_path
 from daemon.upkeep.errors import InstallError
+from daemon.upkeep.recover import not_mounted
 from daemon.upkeep.swap import SIDE_FILES
 from outbox.clock import Clock
 
@@ -179,6 +180,8 @@ class Installer:
         database = settings.database
         if database.is_relative_to(DATA):
             return
+        if absent := not_mounted(database):
+            raise InstallError(absent)
         files = [database.with_name(f"{database.name}{suffix}") for suffix in ("", *SIDE_FILES, ".lock")]
         needed = {**dict.fromkeys((database.parent, *files), stat.S_IWOTH), key_path(settings): stat.S_IROTH}
         service = self._machine.path(DATA).stat()

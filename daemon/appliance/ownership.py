@@ -11,12 +11,13 @@ ACCESS_LIST = "system.posix_acl_access"
 
 @contextmanager
 def as_owner_of(path: Path) -> Iterator[None]:
-    """While in it, act as the owner of the nearest folder that there is, or, where that is root's, of a link on the way to it that is
-    not; for all but root, nothing changes."""
+    """While in it, act as the owner of the nearest folder that there is, or, where that is root's, of a link in its place or below it that
+    is not; for all but root, nothing changes."""
     way = (path, *path.absolute().parents)
-    owner = next(each for each in way if each.exists()).stat()
+    near = next(n for n, each in enumerate(way) if each.exists())
+    owner = way[near].stat()
     if owner.st_uid == 0:
-        links = [each.lstat() for each in way if each.is_symlink()]
+        links = [each.lstat() for each in way[: near + 1] if each.is_symlink()]
         owner = next((link for link in links if link.st_uid != 0), owner)
     if os.geteuid() != 0 or owner.st_uid == 0:
         yield

@@ -252,7 +252,8 @@ class Intake:
                 event = msgspec.structs.replace(heard.event, order=source.named_here(heard.event.order))
                 named_here = dated(msgspec.structs.replace(heard, event=event), now=now)
                 less = await self._recorder.less_said(source, named_here, told)
-                posted.append(posted_heard(name, less, now=now, history=less.draft))
+                if less is not None:
+                    posted.append(posted_heard(name, less, now=now, history=less.draft))
             except Unreadable as error:
                 unread.append(f"event {heard.event.id}: {error}")
         known = [one.event.id for one in posted if await self._box.views.events(one.event.id, source=name)]

@@ -15,7 +15,14 @@ from daemon.intake.diff import Known, News, Sighting, capped, diff, not_again
 from daemon.intake.door import Door
 from daemon.intake.events import dated, fitting, posted_heard, posted_news
 from daemon.intake.keyed_locks import KeyedLocks
-from daemon.intake.says_again import Said, as_end_of_draft, before_later_step, ends_draft, less_said_before
+from daemon.intake.says_again import (
+    Said,
+    as_end_of_draft,
+    before_later_step,
+    ends_draft,
+    ends_draft_again,
+    less_said_before,
+)
 from outbox import Outbox, StoredEvent
 from outbox.clock import Clock
 from outbox.model import Customer, Event, Order, OrderFields, Plan, Posted
@@ -170,7 +177,7 @@ class Recorder:
             try:
                 named = await self._with_ref(source, dated(one, now=self._clock.now(), came=came))
                 less = await self.less_said(source, named, told)
-                if only_new and less.draft and await self._is_known(source, less.event):
+                if less is None or (only_new and less.draft and await self._is_known(source, less.event)):
                     continue
                 history = history or less.draft
                 (old if history else posted).append(
@@ -185,13 +192,15 @@ class Recorder:
     async def _is_known(self, source: Source, event: Event) -> bool:
         return bool(await self._box.views.events(event.id, source=source.name))
 
-    async def less_said(self, source: Source, heard: Heard, told: dict[str, list[Said]]) -> Heard:
-        """Without what is said again or what others outdid; a draft only where it is the end of one. `told`: by order, what was said so far, those
-        of these events that are not on record yet among it."""
+    async def less_said(self, source: Source, heard: Heard, told: dict[str, list[Said]]) -> Heard | None:
+        """Without what is said again or what others outdid; a draft only where it is the end of one. None: all of it is. `told`: by order, what was
+        said so far, those of these events that are not on record yet among it."""
         event = heard.event
         if event.order.ref not in told:
             told[event.order.ref] = [_said(one) for one in await self._box.views.events_of_order(event.order.ref)]
         earlier = told[event.order.ref]
+        if heard.draft and ends_draft_again(event, source.name, earlier):
+            return None
         if is_draft := heard.draft and ends_draft(event, source.name, earlier):
             event = as_end_of_draft(event)
         if heard.by_day:

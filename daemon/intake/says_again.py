@@ -75,12 +75,21 @@ def as_end_of_draft(event: Event) -> Event:
 
 
 def ends_draft(event: Event, source: str, told: Sequence[Said]) -> bool:
-    """Whether that its order is cancelled ends what was never placed: nobody had said otherwise, nor that it is paid; or its source had said no
-    more than that since it ended. `told`: as above."""
-    before = [one for one in _said_before(event, source, told) if moves_status(one.type) or one.type == PAID]
-    own = [one for one in before if one.source == source]
-    is_said_again = bool(own) and own[-1].id.endswith(_OF_A_DRAFT)
-    return is_said_again or all(one.type in _ENDS_UNPLACED for one in before)
+    """Whether that its order is cancelled ends what was never placed: nobody had said otherwise, nor that it is paid. `told`: as above."""
+    return all(one.type in _ENDS_UNPLACED for one in _steps_before(event, source, told))
+
+
+def ends_draft_again(event: Event, source: str, told: Sequence[Said]) -> bool:
+    """Whether its source says again that its draft ended, of an order that others placed since: that is of no concern to it. `told`: as above."""
+    before = _steps_before(event, source, told)
+    own = [n for n, one in enumerate(before) if one.source == source]
+    if not own or not before[own[-1]].id.endswith(_OF_A_DRAFT):
+        return False
+    return any(one.type != PAID and one.type not in _ENDS_UNPLACED for one in before[own[-1] :])
+
+
+def _steps_before(event: Event, source: str, told: Sequence[Said]) -> Sequence[Said]:
+    return [one for one in _said_before(event, source, told) if moves_status(one.type) or one.type == PAID]
 
 
 def _said_before(event: Event, source: str, told: Sequence[Said]) -> Sequence[Said]:

@@ -184,12 +184,17 @@ async def test_a_database_of_root_s_on_a_disk_of_its_own_is_not_started_on(
     for file in (database, key):
         file.touch(mode=0o600)
     settings = Settings(data=Data(path=database))
+    monkeypatch.setattr("daemon.appliance.install.not_mounted", lambda database: absent)
 
     async def install() -> None:
         await Installer(machine, FakeClock()).install(
             settings, executable=Path("/bin/true"), wheel=None, links=None, start=False
         )
 
+    absent = "nothing is mounted there: is the disk plugged in?"
+    with pytest.raises(InstallError, match="is the disk plugged in"):
+        await install()
+    absent = ""
     with pytest.raises(InstallError, match=f"`sudo chown tether: {disk} {database} {key}`"):
         await install()
     os.chown(disk, 1, 2)

@@ -1,6 +1,6 @@
 """Quotations and the like, which are cancelled as orders are: whoever had asked for a price reads of no order, and whoever ordered reads of its end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +72,39 @@ async def test_each_further_change_of_a_cancelled_draft_is_told_to_nobody(
         assert await front.told() == told
 
 
-async def test_who_edits_a_cancelled_draft_does_not_cancel_what_others_placed_since(tmp_path: Path) -> None:
-    table = {"kind": "mapped", "preset": "odoo"}
-    async with open_front(tmp_path, secrets={"ERP_WEBHOOK_SECRET": "t0k"}, erp=table) as front:
-        await take(front, odoo("cancel", 9))
-        await front.box.spool.accept(posted("e1", "order.placed", "S01042", source="webshop", at=NOW), front.plan)
+@pytest.mark.parametrize(
+    ("cancelled", "table", "ref"),
+    [
+        (lambda hour: odoo("cancel", hour), {"preset": "odoo"}, "S01042"),
+        (lambda hour: salesforce("Cancelled", hour), {"preset": "salesforce", "drafts": True}, "00001001"),
+    ],
+    ids=["the same id", "an id with the moment"],
+)
+@pytest.mark.parametrize(
+    ("since", "told", "status"),
+    [
+        ("order.placed", ["order.placed"], "order.placed"),
+        ("payment.confirmed", ["payment.confirmed", CANCELLED], CANCELLED),
+    ],
+)
+async def test_who_edits_a_cancelled_draft_cancels_nothing_that_others_placed_since(
+    tmp_path: Path,
+    cancelled: Callable[[int], bytes],
+    table: dict[str, Any],
+    ref: str,
+    since: str,
+    told: Sequence[str],
+    status: str,
+) -> None:
+    """What waits for its customer would be dropped, and the card leave the board. Of what was paid for since they hear."""
+    async with open_front(tmp_path, secrets={"ERP_WEBHOOK_SECRET": "t0k"}, erp={"kind": "mapped", **table}) as front:
+        await take(front, cancelled(9))
+        await front.box.spool.accept(posted("e1", since, ref, source="webshop", at=NOW), front.plan)
         await front.clock.advance(3600)
-        await take(front, odoo("cancel", 11))
-        assert await front.told() == ["order.placed"]
+        await take(front, cancelled(11))
+        assert await front.told() == told
+        (order,) = await front.box.views.orders_by_ref([ref])
+        assert order.status == status
 
 
 async def test_an_erp_that_is_asked_shows_a_cancelled_draft_each_time(tmp_path: Path) -> None:
