@@ -141,13 +141,17 @@ async def test_who_had_the_number_before_and_was_phoned_is_done_with_and_the_pre
     assert await store.acts("message.delivered") == [act]
 
 
-async def test_what_is_just_leaving_is_not_noted_as_told(face: Face, store: SmallStore) -> None:
+@pytest.mark.parametrize("call", ["/v1/orders/{ref}/told", "/v1/call-list/{message_id}/done"])
+async def test_what_is_just_leaving_is_not_noted_as_told(face: Face, store: SmallStore, call: str) -> None:
     message_id = await untold(face)
     await face.post(f"/v1/messages/{message_id}/retry", {}, as_="desk")
     await store.begin(message_id)
-    told = await face.post(f"{ORDER}/told", {"message_id": message_id}, as_="desk")
+    body = {"message_id": message_id} if call.endswith("told") else {}
+    told = await face.post(call.format(ref="42", message_id=message_id), body, as_="desk")
     assert told.status == 409
     assert (await store.message(message_id)).state is State.SENDING
+    document = (await face.get("/openapi.json", as_=None)).json
+    assert {"404", "409", "507"} <= document["paths"][call]["post"]["responses"].keys()
 
 
 async def test_who_had_the_number_before_is_phoned_at_their_own(face: Face) -> None:
