@@ -141,7 +141,7 @@ class Forget(Operation[Removed]):
             "orders": _json(theirs.bodies),
             "emptied": _json(emptied),
             "names": _json(_names(person.shares)),
-            "replies": _json(replies),
+            "replies": _json(list(replies)),
             "bodies": _json(bodies),
             "at": batch.now if self._at is None else self._at,
             "forgotten": _json(

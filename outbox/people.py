@@ -1,7 +1,7 @@
 """What is kept of one person, by any form of any address of theirs: for those who ask (GDPR article 15), and for those who want to be
 forgotten (article 17)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -140,8 +140,8 @@ class People:
         """All that is kept under an address, however it is written, and under the others of the same person."""
         await self.index()
         person = await self._store.write(_Look(self._store.index.digests(address), self._store.index))
-        replies = {reply.id: reply for reply in await self._replies.get([str(seq) for seq in person.replies])}
-        stories = [story async for story in self._stories(person.shares, replies)]
+        replies = {int(reply.id): reply for reply in await self._replies.get([str(seq) for seq in person.replies])}
+        stories = [story async for story in self._stories(person, replies)]
         words = await self._store.rows(_SQL["consent"], digests=_json(person.digests))
         bodies = await self._store.rows(_SQL["quarantined"], bodies=_json(person.bodies))
         return Held(
@@ -151,23 +151,21 @@ class People:
             [StrayBody(*row) for row in bodies],
         )
 
-    async def _stories(self, shares: Sequence[Share], replies: dict[str, ReplyRow]) -> AsyncIterator[Story]:
+    async def _stories(self, person: "_Found", replies: dict[int, ReplyRow]) -> AsyncIterator[Story]:
         """Of their orders, and of what went to them about others'. Takes the replies that belong to these."""
-        for share in shares:
+        for share in person.shares:
             if not (share.whole or share.named):
                 continue
             story = await self._views.story((*share.whole, *share.others)[0].order.ref)
             if story is None:
                 continue
-            put_to_it = [reply for reply in replies.values() if reply.order_ref == story.order.ref]
-            for reply in put_to_it:
-                del replies[reply.id]
+            put_to_it = [replies.pop(seq) for seq, row in person.replies.items() if row == share.row and seq in replies]
+            lives = share.whole or [life for life, _ in share.named]
+            about = {life: [reply for reply in put_to_it if _meant(lives, reply) is life] for life in lives}
             for life in share.whole:
-                yield _of_theirs(story, life, put_to_it)
-                put_to_it = []
+                yield _of_theirs(story, life, about[life])
             for life, digests in share.named:
-                yield self._of_anothers(story, life, digests, put_to_it)
-                put_to_it = []
+                yield self._of_anothers(story, life, digests, about.get(life, ()))
 
     def _of_anothers(self, story: Story, life: Life, digests: frozenset[str], replies: Sequence[ReplyRow]) -> Story:
         """What went to an address of theirs about an order for somebody else: not what is told of that."""
@@ -225,7 +223,8 @@ class People:
 class _Found(msgspec.Struct, frozen=True):
     shares: Sequence[Share]
     digests: Sequence[str]
-    replies: Sequence[int]
+    replies: Mapping[int, int | None]
+    """With the row of `orders` that each was put to."""
     bodies: Sequence[int]
 
 
@@ -243,6 +242,12 @@ class _Look(Operation[_Found]):
     def apply(self, batch: Batch) -> _Found:
         person = Person(batch.db, self._index, dict.fromkeys(self._digests, ""), {})
         return _Found(person.shares, list(person.digests), person.replies(), person.named_in_bodies())
+
+
+def _meant(lives: Sequence[Life], reply: ReplyRow) -> Life:
+    """Which of these orders of one number: the newest there was by then."""
+    begun = [life for life in lives if life.told[0].seq <= reply.event_seq]
+    return begun[-1] if begun else lives[0]
 
 
 def _of_theirs(story: Story, life: Life, replies: Sequence[ReplyRow]) -> Story:

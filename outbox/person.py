@@ -133,16 +133,16 @@ class Person:
         named = {share.row for share in self.shares if not share.whole or not share.kept.isdisjoint(self.digests)}
         return len(named | (self._rows_of(beside | self._shared) - theirs))
 
-    def replies(self) -> list[int]:
-        """What they wrote, and what was written about their orders."""
+    def replies(self) -> dict[int, int | None]:
+        """What they wrote, and what was written about their orders: each with the row of `orders` that it was put to."""
         whole = [share.row for share in self.shares if share.whole]
         values = {"orders": _json(whole), "replies": _json(self.things("reply"))}
         shares = {share.row: share for share in self.shares}
-        return [
-            seq
+        return {
+            seq: row
             for seq, row, digests in self._db.execute(_SQL["replies_of"], values).fetchall()
             if self._wrote(shares.get(row), frozenset(msgspec.json.decode(digests, type=list[str])))
-        ]
+        }
 
     def _wrote(self, share: Share | None, digests: frozenset[str]) -> bool:
         """Of what was put to a row of which something stays, no more than what came from where only they are."""

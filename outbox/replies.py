@@ -50,6 +50,8 @@ class ReplyRow(msgspec.Struct, frozen=True):
     """"stop", "start", or "unclear": it may be a wish for silence, and staff decide."""
     action: str = ""
     """What its exact words did to the order: "arrived", "yes", "no"; "" for nothing."""
+    event_seq: int = 0
+    """The newest event of the order that it was put to, at that time; 0: to none."""
 
 
 class Add(Operation["str | None"]):
@@ -244,8 +246,8 @@ class Replies:
         return [_row(row) for row in await self._store.rows(_SQL["some"], seqs=msgspec.json.encode(wanted).decode())]
 
 
-def _row(row: tuple[int, str | None, str, str, str, str, int, int, str | None, str, int | None]) -> ReplyRow:
-    seq, order_ref, channel, address, name, text, at, is_read, consent, action, is_past = row
+def _row(row: tuple[int, str | None, str, str, str, str, int, int, str | None, str, int, int | None]) -> ReplyRow:
+    seq, order_ref, channel, address, name, text, at, is_read, consent, action, event_seq, is_past = row
     if is_past:
         order_ref, name = None, ""
-    return ReplyRow(str(seq), order_ref, channel, address, name, text, at, bool(is_read), consent, action)
+    return ReplyRow(str(seq), order_ref, channel, address, name, text, at, bool(is_read), consent, action, event_seq)

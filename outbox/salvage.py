@@ -41,6 +41,7 @@ _MEND = (
     "chain_messages",
     "stop_senders",
     "late_orders",
+    "late_replies",
     "order_queues",
     "drop_people",
     "index_again",

@@ -77,7 +77,7 @@ class CallList(Answer, frozen=True):
 
 
 class CallDone(Answer, frozen=True):
-    """It became this event; `undo_until` as for a status by hand."""
+    """It became this event ("": none, its message alone); `undo_until` as for a status by hand."""
 
     message_id: str
     done: bool = False

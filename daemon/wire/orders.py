@@ -106,6 +106,8 @@ class Entry(Answer, frozen=True, kw_only=True, omit_defaults=True):
     action: Word = ""
     """What a reply's exact words did: "arrived", "yes", "no"."""
     possible_duplicate: bool = False
+    past: bool = False
+    """Whether an event, a message or a reply is of the order that had the number before."""
 
 
 class OrderDetail(Order, frozen=True, kw_only=True):

@@ -81,6 +81,9 @@ WHERE (state = 'sending' AND NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.seq 
 UPDATE orders SET began = n.next, body = CAST(json_set(CAST(body AS TEXT), '{order.began}', n.next) AS BLOB)
 FROM (SELECT max(seq) + 1 AS next FROM event) AS n WHERE orders.began > n.next;
 
+-- late_replies: those that were put to their order after what is left of it.
+UPDATE reply SET event_seq = o.last_event FROM orders AS o WHERE o.ref = reply.order_ref AND reply.event_seq > o.last_event;
+
 -- order_queues: the first of each queue can be taken up, unless one of it is being sent. What is told of the order that had the number before
 -- waits in a queue of its own.
 UPDATE message SET ready = CAST(l.place = 1 AND NOT l.busy AS INTEGER)

@@ -9,6 +9,7 @@ from tests.support.small_store import SmallStore, store_settings
 
 PROMISED = {"promised_at": "2026-11-24T15:00:00Z"}
 ORDER = "/v1/orders/42"
+KOFI = "+447700900456"
 
 
 async def given_out_again(face: Face, id: str, phone: str = "07700 900456") -> Answer:
@@ -53,6 +54,19 @@ async def test_a_text_is_previewed_with_nothing_of_yesterdays_customer(face: Fac
     await given_out_again(face, "e-4")
     shown = (await face.post("/v1/messages/preview", wish, as_="desk")).json["text"]
     assert ("Kofi" in shown, "Mum" in shown) == (True, False)
+
+
+async def test_a_text_is_previewed_with_what_was_told_since_the_boxs_clock_was_put_right(face: Face) -> None:
+    """The number was given out by a clock that was a day ahead: what was told of that order after it was not found."""
+    await face.post("/v1/events", event("a-1", "order.placed", "42"))
+    await face.post("/v1/events", event("a-2", "order.completed", "42"))
+    face.store.clock.step(86_400)
+    await given_out_again(face, "k-1")
+    face.store.clock.step(-86_400)
+    asked = event("k-2", "order.customization_needed", "42", data={"question": "What shall the card for Dad say?"})
+    await face.post("/v1/events", asked | {"customer": {"name": "Kofi"}})
+    wish = {"template": "order.customization_needed", "medium": "sms", "order_ref": "42"}
+    assert "Dad" in (await face.post("/v1/messages/preview", wish, as_="desk")).json["text"]
 
 
 async def test_who_orders_again_by_the_number_of_a_cancelled_order_is_still_known(face: Face) -> None:
@@ -127,13 +141,17 @@ async def test_who_had_the_number_before_and_was_phoned_is_done_with_and_the_pre
     assert await store.acts("message.delivered") == [act]
 
 
-async def test_what_is_just_leaving_is_not_noted_as_told(face: Face, store: SmallStore) -> None:
+@pytest.mark.parametrize("call", ["/v1/orders/{ref}/told", "/v1/call-list/{message_id}/done"])
+async def test_what_is_just_leaving_is_not_noted_as_told(face: Face, store: SmallStore, call: str) -> None:
     message_id = await untold(face)
     await face.post(f"/v1/messages/{message_id}/retry", {}, as_="desk")
     await store.begin(message_id)
-    told = await face.post(f"{ORDER}/told", {"message_id": message_id}, as_="desk")
+    body = {"message_id": message_id} if call.endswith("told") else {}
+    told = await face.post(call.format(ref="42", message_id=message_id), body, as_="desk")
     assert told.status == 409
     assert (await store.message(message_id)).state is State.SENDING
+    document = (await face.get("/openapi.json", as_=None)).json
+    assert {"404", "409", "507"} <= document["paths"][call]["post"]["responses"].keys()
 
 
 async def test_who_had_the_number_before_is_phoned_at_their_own(face: Face) -> None:
@@ -209,14 +227,56 @@ async def test_what_its_former_customer_wrote_is_not_put_in_the_present_ones_mou
     assert (asked["order_ref"], asked["name"]) == ("42", "Ada Lovelace")
     await face.post("/v1/events", event("a-2", "order.completed", "42"))
     await store.clock.advance(600)
-    await given_out_again(face, "k-1", "+447700900456")
+    await given_out_again(face, "k-1", KOFI)
     await store.hears("twilio", "I am at the door.")
-    await store.hears("twilio", "Thank you.", address="+447700900456")
-    written = {
-        each["text"]: (each["order_ref"], each["name"]) for each in (await face.get("/v1/replies")).json["items"]
-    }
-    assert written == {
+    await store.hears("twilio", "Thank you.", address=KOFI)
+    assert await written(face) == {
         "Can I come at five?": (None, ""),
         "I am at the door.": (None, ""),
         "Thank you.": ("42", "Kofi"),
+    }
+
+
+async def written(face: Face) -> dict[str, tuple[str | None, str]]:
+    """Whose order each was put to, and their name."""
+    replies = (await face.get("/v1/replies")).json["items"]
+    return {each["text"]: (each["order_ref"], each["name"]) for each in replies}
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_whose_words_they_are_is_no_matter_of_the_networks_clock(
+    face: Face, store: SmallStore, hours: int
+) -> None:
+    """A text lay with the network until the till could tell of its order, or was stamped in another zone: Kofi's had no order and could not
+    be answered, or Ada's was his."""
+    stamped = store.clock.now() + hours * 3_600_000
+    await face.post("/v1/events", event("a-1", "order.placed", "42"))
+    await store.hears("twilio", "silver, please", at=stamped)
+    await face.post("/v1/events", event("a-2", "order.completed", "42"))
+    await store.clock.advance(600)
+    await given_out_again(face, "k-1", KOFI)
+    await store.hears("twilio", "gold, please", address=KOFI, at=stamped)
+    assert await written(face) == {"silver, please": (None, ""), "gold, please": ("42", "Kofi")}
+
+
+async def test_whose_words_they_are_is_no_matter_of_the_boxs_clock(face: Face, store: SmallStore) -> None:
+    """The number was given out by a clock that was a day ahead: for a day, all that Kofi wrote had no order, and his talk with the store was
+    empty."""
+    await face.post("/v1/events", event("a-1", "order.placed", "42"))
+    await store.hears("twilio", "silver, please")
+    await face.post("/v1/events", event("a-2", "order.completed", "42"))
+    store.clock.step(86_400)
+    await given_out_again(face, "k-1", KOFI)
+    store.clock.step(-86_400)
+    await store.hears("twilio", "gold, please", address=KOFI)
+    assert await written(face) == {"silver, please": (None, ""), "gold, please": ("42", "Kofi")}
+    timeline = (await face.get(ORDER)).json["timeline"]
+    told = [each for each in timeline if each["kind"] in ("event", "message", "reply")]
+    past = {(each.get("event_id") or each["text"], each.get("past", False)) for each in told}
+    assert past == {
+        ("a-1", True),
+        ("silver, please", True),
+        ("a-2", True),
+        ("k-1", False),
+        ("gold, please", False),
     }

@@ -63,10 +63,10 @@ def test_what_was_said_with_whoever_had_the_number_before_is_no_part_of_it() -> 
         began=9,
         created_at=When(5),
         timeline=(
-            message(1, "m1"),
-            moment(2, "reply", text="on my way"),
+            moment(1, "reply", text="gold, please"),
+            message(3, "m1", past=True),
             message(5, "m2"),
-            moment(6, "reply", text="thanks"),
+            moment(6, "reply", text="on my way", past=True),
         ),
     )
-    assert [(turn.is_ours, turn.at) for turn in turns(story, lambda channel: False)] == [(True, 5), (False, 6)]
+    assert [(turn.is_ours, turn.at) for turn in turns(story, lambda channel: False)] == [(False, 1), (True, 5)]

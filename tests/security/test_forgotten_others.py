@@ -103,7 +103,7 @@ async def test_who_had_a_number_before_takes_nothing_of_who_has_it_now(
 ) -> None:
     """A till that counts from one each day: forgetting Monday's customer took Tuesday's open order, and whoever else shared a number with those."""
     await a_number_of_three(box, clock)
-    assert await box.replies.add("modem", Reply(address=ADA, text="Ada was here")) == "B-17"
+    assert await box.replies.add("modem", Reply(address=ADA, text="Ada was here")) is None
     assert await counts(box, ADA) == (1, 0)
     assert words_of(await box.people.held(ADA)).count("Ada was here") == 1
     removed = await box.people.forget(ADA, actor="owner")
@@ -128,6 +128,20 @@ async def test_who_had_a_number_is_shown_their_own_order_of_it_alone(box: Outbox
         assert [story.order.ref for story in held.stories] == refs
         assert [story.order.customer.name for story in held.stories] == [name] * len(refs)
         assert not any(other in words_of(held) for other in {"Ada", "Ben", "Carl", ADA, BEN, CARL} - {name, phone})
+
+
+async def test_what_was_written_about_an_order_is_shown_with_it_whoever_has_its_number_by_now(
+    box: Outbox, clock: FakeClock
+) -> None:
+    """Where the number was theirs twice, with that of the two."""
+    for n, phone in enumerate((ADA, BEN, ADA, CARL)):
+        await told(box, f"p{n}", "B-17", "order.placed", phone=phone)
+        assert await box.replies.add("modem", Reply(address=phone, text=f"it is for day {n}")) == "B-17"
+        await told(box, f"c{n}", "B-17", "order.completed")
+        await clock.advance(86400)
+    held = await box.people.held(ADA)
+    written = [[(story.order.ref, reply.text) for reply in story.replies] for story in held.stories]
+    assert (written, held.replies) == ([[("B-17", "it is for day 0")], [("B-17", "it is for day 2")]], [])
 
 
 async def test_who_has_a_number_now_takes_nothing_of_who_had_it(box: Outbox, clock: FakeClock) -> None:

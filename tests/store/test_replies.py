@@ -1,12 +1,15 @@
 """What customers write back is taken once and put to their newest order."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from outbox.errors import NotFound
-from tests.support.outbox_box import PHONE, accept_one, open_box, planned
+from outbox.salvage import salvage
+from tests.support.outbox_box import PHONE, accept_one, open_box, planned, plans, posted
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,3 +68,20 @@ async def test_replies_are_read_filtered_and_paged(tmp_path: Path) -> None:
         for unknown in ("99", "x", "", "²"):
             with pytest.raises(NotFound):
                 await box.replies.mark_read(unknown, actor="Mia")
+
+
+async def test_it_is_nobody_elses_though_a_repair_lost_the_event_before_it(tmp_path: Path) -> None:
+    """The next event had that one's number, and gave the order's to somebody else."""
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(posted("a1", "order.placed", "42", customer={"phone": PHONE}), plans())
+        await box.spool.accept(posted("a2", "order.completed", "42"), plans())
+        assert await box.replies.add("modem", Reply(address=PHONE, text="may I keep the pump?")) == "42"
+    with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM event WHERE id = 'a2'")
+    (tmp_path / "saved").mkdir()
+    salvage(tmp_path / "tether.db", tmp_path / "saved" / "tether.db")
+    async with open_box(tmp_path / "saved") as box:
+        kofi = {"name": "Kofi", "phone": "+447700900456"}
+        await box.spool.accept(posted("k1", "order.placed", "42", customer=kofi), plans())
+        (reply,) = (await box.replies.list(limit=9)).items
+        assert (reply.order_ref, reply.name) == (None, "")

@@ -132,9 +132,10 @@ class SmallStore:
         """What a channel's vendor says of an attempt later."""
         await self.engine.receipts.apply(self._channel(channel), update)
 
-    async def hears(self, channel: str, text: str, *, address: str = PHONE) -> None:
-        """A customer wrote back, and the channel heard it."""
-        await self.engine.receipts.reply(self._channel(channel), Reply(address=address, text=text, id=f"r-{text}"))
+    async def hears(self, channel: str, text: str, *, address: str = PHONE, at: int | None = None) -> None:
+        """A customer wrote back, and the channel heard it. `at`: when (ms), by a clock of theirs."""
+        reply = Reply(address=address, text=text, id=f"r-{text}", at=at)
+        await self.engine.receipts.reply(self._channel(channel), reply)
 
     def _channel(self, name: str) -> Channel:
         channel = self.engine.lanes[name].channel

@@ -35,9 +35,8 @@ def turns(story: OrderDetail, is_system: Callable[[str], bool]) -> list[Turn]:
 def _turns(story: OrderDetail, is_system: Callable[[str], bool]) -> Iterator[Turn]:
     said = {each.message_id: each.text for each in story.timeline if each.kind == "attempt" and each.text}
     authors = {each.event_id: each.actor for each in story.timeline if each.kind == "event" and each.event_id}
-    since = story.created_at if story.began else 0
     for each in story.timeline:
-        if each.at < since:
+        if each.past:
             continue
         if each.kind == "reply":
             yield Turn(each.at, False, each.text, each.channel, consent=each.consent, action=each.action)

@@ -92,7 +92,7 @@ async def _order_of(call: Call[NoQuery, PreviewWish]) -> Order | None:
 async def _newest(services: Services, order: Order, type: str | None) -> Event | None:
     """The order's newest event of that type, and none of an order before that had its number; None where there is none, or it was forgotten."""
     found = await services.box.views.events_of_order(order.ref)
-    told = [each for each in found if each.type == type and each.received_at >= order.created_at]
+    told = [each for each in found if each.type == type and not order.is_past(each.seq)]
     return present.decoded(told[-1]) if told else None
 
 

@@ -151,7 +151,7 @@ ROUTES = (
         "Replies",
         Reason,
         CallDone,
-        refusals=(404,),
+        refusals=(404, 409, 507),
         body_required=False,
     ),
 )

@@ -41,6 +41,7 @@ def _events(story: Story) -> Iterator[Dated]:
                 actor=row.actor,
                 event_id=row.id,
                 reason=_why(row),
+                past=story.order.is_past(row.seq),
             ),
         )
 
@@ -56,10 +57,10 @@ def _why(row: StoredEvent) -> str:
 
 def _messages(story: Story) -> Iterator[Dated]:
     for row in story.messages:
-        yield row.created_at, 1, _message(row)
+        yield row.created_at, 1, _message(row, past=story.order.is_past(row.event_seq))
 
 
-def _message(row: Message) -> Entry:
+def _message(row: Message, *, past: bool) -> Entry:
     return Entry(
         at=When(row.created_at),
         kind="message",
@@ -76,6 +77,7 @@ def _message(row: Message) -> Entry:
         reason_code=row.reason.code,
         reason_args=whole_args(row.reason),
         possible_duplicate=row.possible_duplicate,
+        past=past,
     )
 
 
@@ -127,6 +129,7 @@ def _replies(story: Story) -> Iterator[Dated]:
                 text=row.text,
                 consent=row.consent or "",
                 action=row.action,
+                past=story.order.is_past(row.event_seq),
             ),
         )
 
