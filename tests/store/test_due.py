@@ -62,6 +62,22 @@ async def test_an_unknown_message_keeps_no_one_waiting_until_it_is_queued_again(
         assert await due_ids(box) == ["first"]
 
 
+async def test_nobody_waits_for_the_repeat_of_what_may_have_arrived(tmp_path: Path) -> None:
+    """One at a time, all the same: whoever leaves first, the other waits until that is at its end."""
+    async with open_box(tmp_path) as box:
+        first = await accept_one(box, planned("first", trigger="payment.failed"), id="e1")
+        second = await accept_one(box, planned("second", trigger="refund.issued"), id="e2")
+        await accept_one(box, planned("third", trigger="return.received"), id="e3")
+        again = Transition(state=State.QUEUED, due_at=NOW + 9, possible_duplicate=True)
+        await send(box, first, Unknown("cut"), again)
+        assert (await due_ids(box), await due_ids(box, now=NOW + 9)) == (["second"], ["second", "first"])
+        attempt = await begin(box, first)
+        assert await due_ids(box, now=NOW + 9) == []
+        await box.spool.settle(attempt, Deferred("busy"), Transition(state=State.QUEUED, due_at=NOW))
+        await send(box, second)
+        assert await due_ids(box) == ["first", "third"]
+
+
 async def test_what_is_planned_for_later_lets_the_present_pass(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         reminder = planned("reminder", due_at=NOW + 3600_000, policy=Policy(supersede=False))
