@@ -120,15 +120,16 @@ class Spool:
         self, channel: str, *, now: int, down_for: float, limit: int, exclude: Collection[int] = ()
     ) -> list[Due]:
         """While the line is down (since `down_for` seconds): those at others than `channel`, the one that works without it, which
-        they name as well, that have waited long enough for it (the urgent at once)."""
+        they name as well, that have waited long enough for it (the urgent at once); but for what it left in doubt and has passed on, unless
+        staff had that tried again."""
         text = await self._store.value(
             _SQL["due_offline"], channel=channel, now=now, down_for=down_for, limit=limit, exclude=_json(exclude)
         )
         return await self._dues(text)
 
     async def left_aside(self, channel: str) -> Sequence[int]:
-        """Messages (seq) that wait at others than `channel`, which tried them last and could not deliver them, or may have: it is not to take
-        them out of their turn once more, unless staff say so."""
+        """Messages (seq) that wait at others than `channel`, which tried them last and could not deliver them: it is not to take them out of
+        their turn once more, unless staff say so."""
         return [seq for (seq,) in await self._store.rows(_SQL["left_aside"], channel=channel)]
 
     async def waiting(self, channel: str, *, after: int, limit: int) -> list[Due]:

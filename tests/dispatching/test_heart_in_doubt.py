@@ -110,6 +110,22 @@ async def test_what_the_modem_passed_on_holds_up_no_news_of_its_order(
     assert heart.providers.texts("vonage") == ["refund.issued"]
 
 
+@pytest.mark.parametrize("meanwhile", ["nothing", "restart"])
+async def test_what_the_modem_passed_on_is_its_again_where_staff_say_so(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """Once: what it leaves in doubt again goes on."""
+    await the_modem_passes_on(heart, monkeypatch)
+    if meanwhile == "restart":
+        await heart.stop()
+        await heart.start()
+    heart.providers.will("modem", CUT, arrives=True)
+    await heart.box.spool.retry((await heart.message()).id, actor="Mia")
+    await heart.pass_time(3600)
+    assert heart.providers.texts("modem") == ["refund.issued"]
+    assert (await heart.message()).channel == "vonage"
+
+
 # ---------------------------------------------------------------- what the line cut, or our own end
 
 
