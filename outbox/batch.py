@@ -255,12 +255,13 @@ class Batch(Snapshot):
                 row.ready = ready
                 self._dirty_messages[row.seq] = row
 
-    def let_pass(self, first: MessageRow, moving: Collection[str], *, offline: bool) -> None:
+    def let_pass(self, first: MessageRow, moving: Collection[str], *, offline: bool, aside: Collection[int]) -> None:
         """Until its queue changes, what is urgent and can leave is first in place of it: by a channel that is `moving`, or where `offline`
-        by the one that works without the line. What passed others and can't leave either gives its place back."""
+        by the one that works without the line, unless that leaves it `aside`. What passed others and can't leave either gives its place
+        back."""
 
         def leaves(row: MessageRow) -> bool:
-            return row.channel in moving or (offline and row.offline_after is not None)
+            return row.channel in moving or (offline and row.offline_after is not None and row.seq not in aside)
 
         stands_first = first.state is State.QUEUED and first.ready and not first.waits_in_doubt
         if not stands_first or (leaves(first) and _is_urgent(first)):

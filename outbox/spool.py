@@ -248,10 +248,13 @@ class Spool:
         """Move a message without an attempt; None when it was not in `expect` any more: then it stays."""
         return await self._store.write(Move(message_seq, to, expect))
 
-    async def let_pass(self, message_seqs: Sequence[int], moving: Collection[str], *, offline: bool) -> None:
+    async def let_pass(
+        self, message_seqs: Sequence[int], moving: Collection[str], *, offline: bool, aside: Collection[int]
+    ) -> None:
         """Those of these that stand first can't leave for now: what is urgent and due goes before them that can, by a channel that is
-        `moving`, or where `offline` by the one that works without the line. Whatever changes in its queue puts each first again."""
-        await self._store.write(LetPass(message_seqs, moving, offline=offline))
+        `moving`, or where `offline` by the one that works without the line, but for what that leaves `aside` (seqs). Whatever changes in its
+        queue puts each first again."""
+        await self._store.write(LetPass(message_seqs, moving, offline=offline, aside=frozenset(aside)))
 
     async def rescue(self) -> int:
         """After a start, or an engine that was cut: attempts that were under way are unknown now. Returns how many. What was cut may have
