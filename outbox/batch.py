@@ -236,7 +236,7 @@ class Batch(Snapshot):
 
     def requeue(self, changed: MessageRow) -> None:
         """Only the first of a queue can be taken up, and only while none of it is being sent. What is urgent does not wait for what waits
-        for the morning."""
+        for the morning, and nobody for what waits in doubt: that stands beside the queue."""
         of_order = self._by_order[changed.order_seq]
         if len(of_order) == 1:
             if changed.state in IN_QUEUE:
@@ -244,26 +244,30 @@ class Batch(Snapshot):
             return
         queue = self._queue(changed)
         busy = any(row.state is State.SENDING for row in queue)
-        first = queue[0] if queue else None
+        in_line = [row for row in queue if not row.waits_in_doubt]
+        first = in_line[0] if in_line else None
         if first is not None and self._waits_for_its_hour(first):
-            sooner = (row for row in queue if row.due_at < first.due_at)
+            sooner = (row for row in in_line if row.due_at < first.due_at)
             first = next((row for row in sooner if _is_urgent(row)), first)
         for row in queue:
-            ready = int(row.state is State.SENDING or (row is first and not busy))
+            ready = int(row.state is State.SENDING or ((row is first or row.waits_in_doubt) and not busy))
             if row.ready != ready:
                 row.ready = ready
                 self._dirty_messages[row.seq] = row
 
-    def let_pass(self, first: MessageRow, moving: Collection[str], *, offline: bool) -> None:
+    def let_pass(self, first: MessageRow, moving: Collection[str], *, offline: bool, aside: Collection[int]) -> None:
         """Until its queue changes, what is urgent and can leave is first in place of it: by a channel that is `moving`, or where `offline`
-        by the one that works without the line. What passed others and can't leave either gives its place back."""
+        by the one that works without the line, unless that leaves it `aside`. What passed others and can't leave either gives its place
+        back."""
 
         def leaves(row: MessageRow) -> bool:
-            return row.channel in moving or (offline and row.offline_after is not None)
+            return row.channel in moving or (offline and row.offline_after is not None and row.seq not in aside)
 
-        if first.state is not State.QUEUED or not first.ready or (leaves(first) and _is_urgent(first)):
+        stands_first = first.state is State.QUEUED and first.ready and not first.waits_in_doubt
+        if not stands_first or (leaves(first) and _is_urgent(first)):
             return
-        others = (row for row in self._queue(first) if row.channel != first.channel or row.channel not in moving)
+        in_line = (row for row in self._queue(first) if not row.waits_in_doubt)
+        others = (row for row in in_line if row.channel != first.channel or row.channel not in moving)
         due = (row for row in others if row is not first and row.due_at <= self.now)
         urgent = next((row for row in due if leaves(row) and _is_urgent(row)), None)
         self.touched += 1

@@ -72,19 +72,20 @@ class LetPass(Operation[None]):
     """These can't leave for now, as only who would have carried them knows: where one is the first of its queue, what is urgent and can
     leave goes before it."""
 
-    __slots__ = ("_moving", "_offline", "_seqs")
+    __slots__ = ("_aside", "_moving", "_offline", "_seqs")
 
-    def __init__(self, seqs: Sequence[int], moving: Collection[str], *, offline: bool) -> None:
+    def __init__(self, seqs: Sequence[int], moving: Collection[str], *, offline: bool, aside: Collection[int]) -> None:
         self._seqs = seqs
         self._moving = moving
         self._offline = offline
+        self._aside = aside
 
     def wants(self, wants: Wants) -> None:
         wants.messages += self._seqs
 
     def apply(self, batch: Batch) -> None:
         for seq in self._seqs:
-            batch.let_pass(batch.message(seq), self._moving, offline=self._offline)
+            batch.let_pass(batch.message(seq), self._moving, offline=self._offline, aside=self._aside)
 
 
 def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = True) -> None:

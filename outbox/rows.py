@@ -25,7 +25,7 @@ from outbox.outcome import ReceiptState
 from outbox.reasons import Reason, decode_args, encode_args, plain
 
 IN_QUEUE = frozenset({State.QUEUED, State.SENDING})
-"""The states in which a message keeps later ones of its queue waiting."""
+"""The states in which a message keeps later ones of its queue waiting, unless it waits in doubt."""
 
 OPEN = frozenset({State.QUEUED, State.HELD, State.SENDING, State.UNKNOWN})
 """The states that something of ours still works on."""
@@ -135,6 +135,11 @@ class MessageRow(msgspec.Struct, array_like=True):
     @property
     def open(self) -> int:
         return int(self.state in OPEN)
+
+    @property
+    def waits_in_doubt(self) -> bool:
+        """Whether it may have arrived, and waits to be sent all the same: nobody waits for it."""
+        return self.state is State.QUEUED and bool(self.possible_duplicate)
 
     @property
     def is_past(self) -> bool:

@@ -120,15 +120,16 @@ class Spool:
         self, channel: str, *, now: int, down_for: float, limit: int, exclude: Collection[int] = ()
     ) -> list[Due]:
         """While the line is down (since `down_for` seconds): those at others than `channel`, the one that works without it, which
-        they name as well, that have waited long enough for it (the urgent at once)."""
+        they name as well, that have waited long enough for it (the urgent at once); but for what it left in doubt and has passed on, unless
+        staff had that tried again."""
         text = await self._store.value(
             _SQL["due_offline"], channel=channel, now=now, down_for=down_for, limit=limit, exclude=_json(exclude)
         )
         return await self._dues(text)
 
     async def left_aside(self, channel: str) -> Sequence[int]:
-        """Messages (seq) that wait at others than `channel`, which tried them last and could not deliver them, or may have: it is not to take
-        them out of their turn once more, unless staff say so."""
+        """Messages (seq) that wait at others than `channel`, which tried them last and could not deliver them: it is not to take them out of
+        their turn once more, unless staff say so."""
         return [seq for (seq,) in await self._store.rows(_SQL["left_aside"], channel=channel)]
 
     async def waiting(self, channel: str, *, after: int, limit: int) -> list[Due]:
@@ -247,10 +248,13 @@ class Spool:
         """Move a message without an attempt; None when it was not in `expect` any more: then it stays."""
         return await self._store.write(Move(message_seq, to, expect))
 
-    async def let_pass(self, message_seqs: Sequence[int], moving: Collection[str], *, offline: bool) -> None:
+    async def let_pass(
+        self, message_seqs: Sequence[int], moving: Collection[str], *, offline: bool, aside: Collection[int]
+    ) -> None:
         """Those of these that stand first can't leave for now: what is urgent and due goes before them that can, by a channel that is
-        `moving`, or where `offline` by the one that works without the line. Whatever changes in its queue puts each first again."""
-        await self._store.write(LetPass(message_seqs, moving, offline=offline))
+        `moving`, or where `offline` by the one that works without the line, but for what that leaves `aside` (seqs). Whatever changes in its
+        queue puts each first again."""
+        await self._store.write(LetPass(message_seqs, moving, offline=offline, aside=frozenset(aside)))
 
     async def rescue(self) -> int:
         """After a start, or an engine that was cut: attempts that were under way are unknown now. Returns how many. What was cut may have

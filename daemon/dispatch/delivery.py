@@ -177,9 +177,11 @@ class Delivery:
         """Without an attempt. A message that is elsewhere by now stays where it is: None."""
         return await self._recorded(lambda: self._box.spool.move(message.seq, to))
 
-    async def let_pass(self, seqs: Sequence[int], moving: Collection[str], *, offline: bool) -> None:
+    async def let_pass(
+        self, seqs: Sequence[int], moving: Collection[str], *, offline: bool, aside: Collection[int]
+    ) -> None:
         """They can't leave for now: what is urgent and can does not wait behind them."""
-        await self._recorded(lambda: self._box.spool.let_pass(seqs, moving, offline=offline))
+        await self._recorded(lambda: self._box.spool.let_pass(seqs, moving, offline=offline, aside=aside))
 
     def _stays_at_its_own(self, lane: Lane, message: Message) -> bool:
         return out_of_turn.stays_at_its_own(lane, message, self._clock.monotonic())
@@ -193,7 +195,7 @@ class Delivery:
         if to.state is State.HELD:
             self._sms.forget(message)
         if to.reason.code == QUIET:
-            await self.let_pass([message.seq], (), offline=True)
+            await self.let_pass([message.seq], (), offline=True, aside=lane.left_aside(self._clock.monotonic()))
         return True
 
     async def _pass_over(self, lane: Lane, message: Message, why: PassOver) -> Message | None:

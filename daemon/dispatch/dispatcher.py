@@ -292,8 +292,9 @@ class Dispatcher:
                     staying.append(due.message.seq)
             if staying:
                 moving = [name for name in self.lanes if self._is_moving(name)]
-                offline = any(self._takes_out_of_turn(name) for name in moving)
-                await self._delivery.let_pass(staying, moving, offline=offline)
+                offline = [self.lanes[name] for name in moving if self._takes_out_of_turn(name)]
+                aside = {seq for modem in offline for seq in modem.left_aside(monotonic)}
+                await self._delivery.let_pass(staying, moving, offline=bool(offline), aside=aside)
             at = page[-1].message.seq
         lane.swept_to = at
         return at > 0

@@ -84,11 +84,11 @@ FROM (SELECT max(seq) + 1 AS next FROM event) AS n WHERE orders.began > n.next;
 -- late_replies: those that were put to their order after what is left of it.
 UPDATE reply SET event_seq = o.last_event FROM orders AS o WHERE o.ref = reply.order_ref AND reply.event_seq > o.last_event;
 
--- order_queues: the first of each queue can be taken up, unless one of it is being sent. What is told of the order that had the number before
--- waits in a queue of its own.
-UPDATE message SET ready = CAST(l.place = 1 AND NOT l.busy AS INTEGER)
+-- order_queues: the first of each queue, and what waits in doubt beside it, can be taken up, unless one of it is being sent. What is told of the
+-- order that had the number before waits in a queue of its own.
+UPDATE message SET ready = CAST((l.place = 1 OR possible_duplicate = 1) AND NOT l.busy AS INTEGER)
 FROM (
-    SELECT m.seq, row_number() OVER (queue ORDER BY m.queue_place, m.seq) AS place, max(m.state = 'sending') OVER queue AS busy
+    SELECT m.seq, row_number() OVER (queue ORDER BY m.possible_duplicate, m.queue_place, m.seq) AS place, max(m.state = 'sending') OVER queue AS busy
     FROM message AS m CROSS JOIN orders AS o ON o.seq = m.order_seq
     WHERE m.open = 1 AND m.state IN ('queued', 'sending')
     WINDOW queue AS (PARTITION BY m.order_seq, m.recipient, m.event_seq < o.began)

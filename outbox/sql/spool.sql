@@ -13,41 +13,51 @@ FROM (
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
 
 -- due_offline: those at other channels that the one which works without the internet may take by now, and what stands before such a one in
--- its queue, as one JSON array: order is kept, and a mail that could wait holds up no news that can't. What may have arrived, and has gone past
--- that one on its ways, does not come back to it.
+-- its queue, as one JSON array: order is kept, and a mail that could wait holds up no news that can't; what waits in doubt stands before nobody.
+-- What that one has left in doubt since it began, or since staff had it tried again, and has passed on does not come back to it.
 SELECT '[' || group_concat('[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']') || ']'
 FROM (
     SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 0 AND due_at <= :now
-        AND channel <> :channel AND NOT (possible_duplicate = 1
-            AND instr(',' || via || ',', ',' || :channel || ',') < instr(',' || via || ',', ',' || channel || ','))
-        AND (offline_after <= :down_for OR EXISTS (
+        AND channel <> :channel AND (offline_after <= :down_for OR (possible_duplicate = 0 AND EXISTS (
             SELECT 1 FROM message AS n WHERE n.order_seq = message.order_seq AND n.open = 1 AND n.recipient = message.recipient
-            AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for))
+            AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for AND n.possible_duplicate = 0)))
+        AND NOT (possible_duplicate = 1 AND EXISTS (
+            WITH RECURSIVE tried (channel, outcome, earlier) AS (
+                SELECT '', '', message.last_attempt
+                UNION ALL
+                SELECT a.channel, a.outcome, a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.earlier AND a.n >= message.first_try)
+            SELECT 1 FROM tried WHERE tried.channel = :channel AND tried.outcome = 'unknown'))
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     UNION ALL
     SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 1 AND due_at <= :now
-        AND channel <> :channel AND NOT (possible_duplicate = 1
-            AND instr(',' || via || ',', ',' || :channel || ',') < instr(',' || via || ',', ',' || channel || ','))
-        AND (offline_after <= :down_for OR EXISTS (
+        AND channel <> :channel AND (offline_after <= :down_for OR (possible_duplicate = 0 AND EXISTS (
             SELECT 1 FROM message AS n WHERE n.order_seq = message.order_seq AND n.open = 1 AND n.recipient = message.recipient
-            AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for))
+            AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for AND n.possible_duplicate = 0)))
+        AND NOT (possible_duplicate = 1 AND EXISTS (
+            WITH RECURSIVE tried (channel, outcome, earlier) AS (
+                SELECT '', '', message.last_attempt
+                UNION ALL
+                SELECT a.channel, a.outcome, a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.earlier AND a.n >= message.first_try)
+            SELECT 1 FROM tried WHERE tried.channel = :channel AND tried.outcome = 'unknown'))
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     UNION ALL
     SELECT * FROM (SELECT seq FROM message WHERE ready = 1 AND state = 'queued' AND offline_after IS NOT NULL AND priority = 2 AND due_at <= :now
-        AND channel <> :channel AND NOT (possible_duplicate = 1
-            AND instr(',' || via || ',', ',' || :channel || ',') < instr(',' || via || ',', ',' || channel || ','))
-        AND (offline_after <= :down_for OR EXISTS (
+        AND channel <> :channel AND (offline_after <= :down_for OR (possible_duplicate = 0 AND EXISTS (
             SELECT 1 FROM message AS n WHERE n.order_seq = message.order_seq AND n.open = 1 AND n.recipient = message.recipient
-            AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for))
+            AND n.state = 'queued' AND n.due_at <= :now AND n.offline_after <= :down_for AND n.possible_duplicate = 0)))
+        AND NOT (possible_duplicate = 1 AND EXISTS (
+            WITH RECURSIVE tried (channel, outcome, earlier) AS (
+                SELECT '', '', message.last_attempt
+                UNION ALL
+                SELECT a.channel, a.outcome, a.earlier FROM tried AS t CROSS JOIN attempt AS a ON a.seq = t.earlier AND a.n >= message.first_try)
+            SELECT 1 FROM tried WHERE tried.channel = :channel AND tried.outcome = 'unknown'))
         AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at, seq LIMIT :limit)
     LIMIT :limit
 ) AS d CROSS JOIN message_row AS r ON r.seq = d.seq;
 
--- left_aside: what waits at other channels and was last tried by this one, which could not deliver it, or perhaps did; unless staff had it
--- tried again.
+-- left_aside: what waits at other channels and was last tried by this one, which could not deliver it; unless staff had it tried again.
 SELECT m.seq FROM message AS m CROSS JOIN attempt AS a ON a.seq = m.last_attempt
-WHERE m.channel <> :channel AND m.reason_code <> 'retried' AND a.channel = :channel AND (a.receipt = 'undelivered' OR a.outcome = 'unknown')
-    AND m.seq IN (
+WHERE m.channel <> :channel AND a.channel = :channel AND a.n >= m.first_try AND a.receipt = 'undelivered' AND m.seq IN (
     SELECT seq FROM message INDEXED BY message_ready WHERE ready = 1 AND state = 'queued'
     UNION ALL SELECT seq FROM message INDEXED BY message_blocked WHERE state = 'queued' AND ready = 0
 );

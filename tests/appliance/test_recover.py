@@ -284,6 +284,17 @@ async def test_a_line_whose_first_message_is_lost_goes_on(tmp_path: Path) -> Non
         assert len(await due_ids(box)) == left
 
 
+async def test_nobody_waits_for_what_may_have_arrived_after_a_repair_either(tmp_path: Path) -> None:
+    async with open_box(tmp_path) as box:
+        first = await accept_one(box, planned("first", trigger="refund.issued"), id="e1")
+        await send(box, first, Unknown("cut"), Transition(state=State.QUEUED, possible_duplicate=True))
+        await accept_one(box, planned("second"), id="e2")
+    (tmp_path / "saved").mkdir()
+    salvage(tmp_path / "tether.db", tmp_path / "saved" / "tether.db")
+    async with open_box(tmp_path / "saved") as box:
+        assert await due_ids(box) == ["first", "second"]
+
+
 @pytest.mark.parametrize("cut", [False, True], ids=["whole", "without its newest events"])
 async def test_two_orders_of_one_number_stay_two(tmp_path: Path, cut: bool) -> None:
     """Nobody was told that the order is ready for what still waited for who had the number before; and where the event was lost with which

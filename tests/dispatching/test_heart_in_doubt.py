@@ -86,6 +86,46 @@ async def test_what_is_in_doubt_again_out_of_its_turn_goes_the_way_behind_the_mo
         assert (message.via, message.channel) == (("modem", "sendgrid", "vonage"), "sendgrid")
 
 
+async def the_modem_passes_on(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an outage it has left a refund in doubt twice, and it waits for a way beyond the line."""
+    nobody_can_tell(heart, monkeypatch)
+    heart.providers.will("modem", CUT, CUT)
+    await heart.cut_the_line()
+    await heart.tell("e1", "refund.issued")
+    await heart.pass_time(900)
+    message = await heart.message()
+    assert (message.state, message.channel) == (State.QUEUED, "vonage")
+
+
+async def test_what_the_modem_passed_on_holds_up_no_news_of_its_order(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it was ready went to nobody for the whole outage, beside a modem that had nothing to do."""
+    await the_modem_passes_on(heart, monkeypatch)
+    await heart.tell("e2", "order.ready")
+    await heart.pass_time(300)
+    assert heart.providers.texts("modem") == ["order.ready"]
+    heart.providers.line_is_cut = False
+    await heart.pass_time(20)
+    assert heart.providers.texts("vonage") == ["refund.issued"]
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "restart"])
+async def test_what_the_modem_passed_on_is_its_again_where_staff_say_so(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """Once: what it leaves in doubt again goes on."""
+    await the_modem_passes_on(heart, monkeypatch)
+    if meanwhile == "restart":
+        await heart.stop()
+        await heart.start()
+    heart.providers.will("modem", CUT, arrives=True)
+    await heart.box.spool.retry((await heart.message()).id, actor="Mia")
+    await heart.pass_time(3600)
+    assert heart.providers.texts("modem") == ["refund.issued"]
+    assert (await heart.message()).channel == "vonage"
+
+
 # ---------------------------------------------------------------- what the line cut, or our own end
 
 
@@ -180,6 +220,18 @@ async def test_a_provider_s_trouble_of_minutes_leaves_staff_with_nothing(tmp_pat
         await heart.pass_time(120)
         message = await heart.message()
         assert (message.state, message.possible_duplicate, len(heart.providers.left)) == (State.SENT, True, 2)
+
+
+async def test_a_mail_that_waits_for_its_provider_s_trouble_to_pass_holds_up_nothing(tmp_path: Path) -> None:
+    """Five minutes of them, though the text has a way of its own."""
+    receipt = {"on": "payment.*", "to": "customer", "via": ["sendgrid"]}
+    async with Heart(tmp_path, shop(route=[receipt, by("twilio")])) as heart:
+        heart.providers.will("sendgrid", TROUBLE)
+        await heart.tell("e1", "payment.confirmed")
+        await heart.tell("e2", "order.ready")
+        assert heart.providers.texts() == ["order.ready"]
+        await heart.pass_time(REPEAT_AFTER + 5)
+        assert heart.providers.texts() == ["order.ready", "payment.confirmed"]
 
 
 @pytest.mark.parametrize("channel", ["vonage", "twilio"])

@@ -9,7 +9,7 @@ from outbox.model import State
 from outbox.outcome import Deferred, Found, ReceiptState
 from tests.support.heart import CHANNELS, ROUTES, Heart, shop
 from tests.support.outbox_box import PHONE
-from tests.support.scripted import BUSY, CUT, NOT_THEM
+from tests.support.scripted import BUSY, CUT, NOT_THEM, NOT_THIS_TEXT
 
 
 async def test_the_modem_takes_a_text_out_of_its_turn_and_gives_it_back(heart: Heart) -> None:
@@ -233,6 +233,23 @@ async def test_what_is_urgent_passes_what_no_modem_ever_takes(tmp_path: Path) ->
         heart.providers.line_is_cut = False
         await heart.pass_time(120)
         assert heart.providers.texts("sendgrid").count("refund.issued") == 1
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+async def test_what_is_urgent_passes_what_is_urgent_too_and_the_modem_refused(tmp_path: Path, refused: int) -> None:
+    """A text of too many parts: it can leave no more than a mail can."""
+    refund = {"on": "refund.*", "to": "customer", "via": ["twilio", "modem"], "urgent": True}
+    async with Heart(tmp_path, shop(route=[refund, OUT, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        heart.providers.will("modem", *[NOT_THIS_TEXT] * refused)
+        for n in range(refused):
+            await heart.tell(f"e{n}", "refund.issued", data={"amount": f"{n + 1}.00"})
+        await heart.tell("e9", "order.out_for_delivery")
+        await heart.pass_time(200)
+        assert heart.providers.texts("modem") == ["order.out_for_delivery"]
+        heart.providers.line_is_cut = False
+        await heart.pass_time(20)
+        assert heart.providers.texts("twilio") == ["refund.issued"] * refused
 
 
 async def test_what_the_modem_puts_off_is_tried_ever_later_while_the_line_is_down(tmp_path: Path) -> None:

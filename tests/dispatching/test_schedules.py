@@ -148,7 +148,7 @@ class Schedules(RuleBasedStateMachine):
                 continue
             if other.state is State.SENDING:
                 self.wrong.append(f"{request} leaves while {other.id} of its line is under way")
-            waits = other.state is State.QUEUED and other.reason.code not in CAME_BACK
+            waits = other.state is State.QUEUED and not other.possible_duplicate and other.reason.code not in CAME_BACK
             if waits and known.place < message.place:
                 self.wrong.append(f"{request} leaves before {other.id}, which comes before it")
 
@@ -370,11 +370,11 @@ class Schedules(RuleBasedStateMachine):
             assert not is_bound or max(doubts.values(), default=0) <= MOST_CUTS + 1, (message, own)
             if message.state in (State.SENT, State.DELIVERED):
                 assert any(one.out.message_id == message.id for one in heart.providers.arrived), message
-        await self._in_order()
+        await self._in_order(self.sent_again | {message.id for message in messages if message.possible_duplicate})
 
-    async def _in_order(self) -> None:
+    async def _in_order(self, passed: set[str]) -> None:
         """Of those of a line that never stepped aside, none arrived for the first time after a later one."""
-        aside = self.sent_again | {
+        aside = passed | {
             row.message_id
             for kind in ("message.held", "message.unknown", "receipt.undelivered")
             for row in (await self.heart.box.audit.list(kind=kind, limit=500)).items

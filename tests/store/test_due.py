@@ -3,13 +3,27 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from outbox.model import Due, Policy, Priority, State, Transition
-from outbox.outcome import Deferred, Rejected, Scope, Unknown
+from outbox.outcome import Accepted, Deferred, ReceiptState, Rejected, Scope, Unknown
 from outbox.reasons import Reason
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import NOW, accept_one, begin, due_ids, ids, open_box, planned, plans, posted, send
+from tests.support.outbox_box import (
+    NOW,
+    SENT,
+    Update,
+    accept_one,
+    begin,
+    due_ids,
+    ids,
+    open_box,
+    planned,
+    plans,
+    posted,
+    send,
+)
 
 
 async def test_the_more_urgent_goes_first_then_the_longer_due(tmp_path: Path) -> None:
@@ -60,6 +74,22 @@ async def test_an_unknown_message_keeps_no_one_waiting_until_it_is_queued_again(
         ((_, attempt),) = await box.spool.unknowns(now=NOW, limit=1)
         await box.spool.resolve(attempt, Deferred("it had not arrived"), Transition(state=State.QUEUED))
         assert await due_ids(box) == ["first"]
+
+
+async def test_nobody_waits_for_the_repeat_of_what_may_have_arrived(tmp_path: Path) -> None:
+    """One at a time, all the same: whoever leaves first, the other waits until that is at its end."""
+    async with open_box(tmp_path) as box:
+        first = await accept_one(box, planned("first", trigger="payment.failed"), id="e1")
+        second = await accept_one(box, planned("second", trigger="refund.issued"), id="e2")
+        await accept_one(box, planned("third", trigger="return.received"), id="e3")
+        again = Transition(state=State.QUEUED, due_at=NOW + 9, possible_duplicate=True)
+        await send(box, first, Unknown("cut"), again)
+        assert (await due_ids(box), await due_ids(box, now=NOW + 9)) == (["second"], ["second", "first"])
+        attempt = await begin(box, first)
+        assert await due_ids(box, now=NOW + 9) == []
+        await box.spool.settle(attempt, Deferred("busy"), Transition(state=State.QUEUED, due_at=NOW))
+        await send(box, second)
+        assert await due_ids(box) == ["first", "third"]
 
 
 async def test_what_is_planned_for_later_lets_the_present_pass(tmp_path: Path) -> None:
@@ -182,31 +212,44 @@ async def test_while_the_line_is_down_the_modem_takes_what_has_waited_long_enoug
         ]
 
 
-async def test_what_the_modem_may_have_sent_it_is_not_given_again_unless_staff_say_so(tmp_path: Path) -> None:
+async def test_what_the_modem_could_not_deliver_it_is_not_given_again_unless_staff_say_so(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         back = Transition(state=State.QUEUED, via_index=0)
-        refused, doubt = [await accept_one(box, planned(id), id=id, ref=id) for id in ("refused", "doubt")]
+        refused, gone = [await accept_one(box, planned(id), id=id, ref=id) for id in ("refused", "gone")]
         await send(box, refused, Rejected(Scope.RECIPIENT, "1", "no such number"), back, channel="modem")
-        await send(box, doubt, Unknown("no answer"), back, channel="modem")
-        assert await box.spool.left_aside("modem") == [doubt.seq]
+        attempt = await begin(box, gone, "modem")
+        await box.receipts.apply("modem", Update(state=ReceiptState.UNDELIVERED, reference="gone.1"))
+        await box.spool.settle(attempt, Accepted("P"), SENT)
+        assert await box.spool.left_aside("modem") == [gone.seq]
         assert await box.spool.left_aside("twilio") == []
-        await box.spool.retry("doubt", actor="Mia")
+        await box.spool.retry("gone", actor="Mia")
+        await box.spool.move(gone.seq, Transition(state=State.QUEUED, reason=Reason("quiet hours", "quiet_hours")))
         assert await box.spool.left_aside("modem") == []
 
 
-async def test_what_is_in_doubt_and_has_gone_past_the_modem_is_not_its_again(tmp_path: Path) -> None:
-    """What surely did not arrive, or has the modem still before it, it takes."""
+async def test_what_the_modem_left_in_doubt_and_passed_on_is_its_again_only_where_staff_say_so(tmp_path: Path) -> None:
+    """What surely did not arrive, or another left in doubt, it takes."""
     async with open_box(tmp_path) as box:
-        anywhere = Policy(offline_after=0)
-        ways = {"past it": ("modem", "twilio"), "before it": ("vonage", "twilio", "modem"), "sure": ("modem", "twilio")}
-        for id, via in ways.items():
-            message = await accept_one(box, planned(id, via=via, policy=anywhere), id=id, ref=id)
-            on = Transition(state=State.QUEUED, via_index=1, due_at=NOW)
-            if id == "sure":
-                await box.spool.move(message.seq, on)
+        modem_first, on = ("modem", "twilio", "sendgrid"), Transition(state=State.QUEUED, via_index=1, due_at=NOW)
+        tried = {"its own": "modem", "another's": "twilio", "revealed an outage": "modem", "sure": ""}
+        for id, channel in tried.items():
+            via = ("twilio", *modem_first[::2]) if channel == "twilio" else modem_first
+            message = await accept_one(box, planned(id, via=via, policy=Policy(offline_after=0)), id=id, ref=id)
+            if channel:
+                message = await send(box, message, Unknown("cut"), on, channel=channel)
             else:
-                await send(box, message, Unknown("cut"), on, channel=via[0])
-        assert ids(await box.spool.due_offline("modem", now=NOW, down_for=0, limit=9)) == ["before it", "sure"]
+                await box.spool.move(message.seq, on)
+            if channel == "twilio":
+                await box.spool.move(message.seq, msgspec.structs.replace(on, via_index=2))
+            if id == "revealed an outage":
+                await send(box, message, Deferred("no line"), Transition(state=State.QUEUED, due_at=NOW))
+
+        async def takes() -> list[str]:
+            return ids(await box.spool.due_offline("modem", now=NOW, down_for=0, limit=9))
+
+        assert await takes() == ["another's", "sure"]
+        await box.spool.retry("its own", actor="Mia")
+        assert await takes() == ["its own", "another's", "sure"]
 
 
 async def test_a_mail_that_could_wait_holds_up_no_news_that_cannot(tmp_path: Path) -> None:

@@ -162,10 +162,11 @@ class Spooling(RuleBasedStateMachine):
 
     def _begin(self, channel: str, limit: int) -> list[Attempt]:
         begun = []
-        for due in self.run(self.box.spool.due(channel, now=self.clock.now(), limit=limit)):
-            message = due.message
+        found = [due.message for due in self.run(self.box.spool.due(channel, now=self.clock.now(), limit=limit))]
+        for message in found:
             assert message.id not in self.superseded
-            self.is_first_of_its_line(message)
+            self.may_go(message)
+        for message in found:
             attempt = self.run(
                 self.box.spool.begin(
                     message.seq, channel=channel, via_index=message.via_index, medium="sms", address=PHONE
@@ -176,12 +177,15 @@ class Spooling(RuleBasedStateMachine):
                 begun.append(attempt)
         return begun
 
-    def is_first_of_its_line(self, message: Message) -> None:
+    def may_go(self, message: Message) -> None:
         """None of the same (order, recipient) is under way, and none that comes before it waits: what is urgent passes a line whose first
-        waits for the morning."""
+        waits for the morning, and what may have arrived stands beside it."""
         line = [one for one in self.all() if (one.order_ref, one.recipient) == (message.order_ref, message.recipient)]
         assert State.SENDING not in [one.state for one in line]
-        first = min((one for one in line if one.state is State.QUEUED), key=lambda one: self.place[one.id])
+        if message.possible_duplicate:
+            return
+        waiting = (one for one in line if one.state is State.QUEUED and not one.possible_duplicate)
+        first = min(waiting, key=lambda one: self.place[one.id])
         passed = message.policy.urgent and not first.relative and message.due_at < first.due_at
         assert first.id == message.id or passed, (first, message)
 
