@@ -30,11 +30,13 @@ class Health:
         """These are the files from now on."""
         self._files = database, identity(self._log)
 
-    def wrote(self, error: BaseException | None) -> None:
-        """How a write ended. What was wrong with the operation itself says nothing."""
-        if error is None:
-            self.failing = None
-        elif isinstance(error, StorageBusy | StorageFull | StorageDamaged):
+    def wrote(self) -> None:
+        """Something was written: of an operation that changed nothing nobody knows whether it could have."""
+        self.failing = None
+
+    def failed(self, error: BaseException) -> None:
+        """What an operation met. What was wrong with itself says nothing."""
+        if isinstance(error, StorageBusy | StorageFull | StorageDamaged):
             self.failing = error
 
     def look(self) -> StorageLost | None:

@@ -120,7 +120,6 @@ class Store:
     def _look_at_end(self, done: "asyncio.Future[Any]") -> None:
         if done.cancelled():
             return
-        self.health.wrote(done.exception())
         if isinstance(error := done.exception(), StorageDamaged):
             self.on_damage(error)
 
@@ -161,6 +160,11 @@ class Store:
         self.on_ready({due.message.channel: due.message.due_at for due in fresh})
 
     def _committed(self, done: Done) -> None:
+        for result in done.results:
+            if isinstance(result, BaseException):
+                self.health.failed(result)
+        if done.touched:
+            self.health.wrote()
         self.called_off += done.calls_off
         self.changes.publish(done.changes)
         if done.fresh:

@@ -127,7 +127,7 @@ async def test_a_failed_write_is_tried_again_by_itself(watched: Watched, monkeyp
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(Writer, "_transact", refuse)
-    watched.box.health.wrote(StorageBusy("the database can't be used"))
+    watched.box.health.failed(StorageBusy("the database can't be used"))
     assert watched.box.trouble() is not None
     monkeypatch.setattr(Writer, "_transact", real)
     await watched.clock.advance(EVERY_S)
