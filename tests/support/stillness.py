@@ -47,14 +47,22 @@ class Stillness:
         if self.writes_left is not None:
             self.writes_left -= 1
         if self._offer is not None and operation.follows in {due.message.seq for due in self._offer.dues}:
-            self._joined += 1
-            return self._write(operation)
+            return self._join(self._offer, operation)
         return self._ask(operation)
 
+    def _join(self, offer: Offer, operation: Operation[Any]) -> Answer:
+        self._joined += 1
+        if self._joined == offer.taken and self._closing is not None:
+            self._closing.cancel()
+            self._offer = None
+        joined: Answer = self._write(operation)
+        return joined
+
     def _offered(self, offer: Offer) -> None:
-        self._offer, self._joined = offer, 0
         self._show(offer)
-        self._closing = asyncio.create_task(self._close(offer))
+        if offer.taken:
+            self._offer, self._joined = offer, 0
+            self._closing = asyncio.create_task(self._close(offer))
 
     async def _close(self, offer: Offer) -> None:
         loop: Any = asyncio.get_running_loop()
