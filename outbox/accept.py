@@ -252,7 +252,7 @@ class Accept(Operation[Acceptance]):
         for planned in plan.messages:
             if planned.audience == "customer":
                 known |= self._index.of_customer(Customer(addresses=dict(planned.addresses)))
-        batch.new_people += self._index.rows(frozenset(known), "order", order.seq)
+        batch.keep_people(order.seq, self._index.digests_known(known))
 
 
 def is_beneath(source: str, name: str) -> bool:

@@ -2,7 +2,7 @@
 question that the order's status asked. Whatever is not certain does nothing: the words are a message to read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -35,18 +35,20 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     """How it is answered; its text is one of `texts`. None: there is no way to, or nobody to."""
 
 
-def newest_order(batch: Batch, digests: list[str], index: PersonIndex) -> str | None:
-    """Of that person."""
-    found = batch.db.execute(_SQL["order_of"], {"digests": encode(digests).decode()}).fetchall()
+def newest_order(batch: Batch, orders: Sequence[int], digests: Sequence[str], index: PersonIndex) -> str | None:
+    """Of that person, whose these orders are."""
+    found = batch.db.execute(_SQL["order_of"], {"orders": encode(orders).decode()}).fetchall()
     rows = _of_whom_has_it(found, digests, index)
     ref: str | None = rows[0][0] if rows else None
     return ref
 
 
-def orders_for(batch: Batch, action: Action, digests: list[str], index: PersonIndex) -> list[str]:
-    """The open orders of that person which the words can only mean, the newest first; none where that is not certain, as of one whose
+def orders_for(
+    batch: Batch, action: Action, orders: Sequence[int], digests: Sequence[str], index: PersonIndex
+) -> list[str]:
+    """Those of that person's open orders which the words can only mean, the newest first; none where that is not certain, as of one whose
     customer is reached elsewhere by now."""
-    found_of = batch.db.execute(_SQL["open_of"], {"digests": encode(digests).decode()}).fetchall()
+    found_of = batch.db.execute(_SQL["open_of"], {"orders": encode(orders).decode()}).fetchall()
     rows = _of_whom_has_it(found_of, digests, index)
     found = {ref: (status, bool(asked)) for ref, status, asked, body in rows if not _is_anothers(body, digests, index)}
     if action == "arrived":
@@ -56,7 +58,7 @@ def orders_for(batch: Batch, action: Action, digests: list[str], index: PersonIn
     return asked_of if len(asked_of) == 1 else []
 
 
-def _of_whom_has_it(rows: list[Any], digests: list[str], index: PersonIndex) -> list[Any]:
+def _of_whom_has_it(rows: list[Any], digests: Sequence[str], index: PersonIndex) -> list[Any]:
     """Where there are any, those whose customer has the address now: it may have been somebody else's, and was put right since. Else all but
     orders whose number another had: it may be that one's customer's."""
     known = [(row, decode_order(row[-1])) for row in rows]
@@ -64,7 +66,7 @@ def _of_whom_has_it(rows: list[Any], digests: list[str], index: PersonIndex) -> 
     return theirs or [row for row, order in known if not order.began]
 
 
-def _is_anothers(body: str, digests: list[str], index: PersonIndex) -> bool:
+def _is_anothers(body: str, digests: Sequence[str], index: PersonIndex) -> bool:
     customer = decode_order(body).customer
     return bool(index.of_customer(customer)) and not index.names(customer, digests)
 

@@ -4,10 +4,12 @@ is written in a few statements again: the cost of a statement is shared by all o
 
 import secrets
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from outbox import order_people
 from outbox.chain import START, Change, change, link
 from outbox.errors import IllegalMove
 from outbox.model import MOVES, Due, Event, Order, State
@@ -72,8 +74,10 @@ class Batch(Snapshot):
         self.sequences = msgspec.structs.replace(sequences)
         self.now = now
         self.new_events: list[EventRow] = []
-        self.new_people: list[tuple[str, str, int, str]] = []
-        """(digest, what, seq, kind)"""
+        self.new_people: list[tuple[str, str, int]] = []
+        """(digest, what, seq) of replies and bodies."""
+        self._people_of_orders: defaultdict[int, set[str]] = defaultdict(set)
+        self._last_order = sequences.order
         self._new_pseudonyms: list[tuple[str, str]] = []
         self.used_receipts: list[tuple[str, str]] = []
         self.ready: dict[str, int] = {}
@@ -125,6 +129,11 @@ class Batch(Snapshot):
         row.order = order
         self._dirty_orders[row.seq] = row
         self.touched += 1
+
+    def keep_people(self, order_seq: int, digests: Collection[str]) -> None:
+        """The order is theirs too, by the digests of their addresses."""
+        if digests:
+            self._people_of_orders[order_seq].update(digests)
 
     def add_message(self, row: MessageRow, event: Event) -> None:
         """`event`: what it tells of."""
@@ -317,6 +326,7 @@ class Batch(Snapshot):
         """Write all that changed; what those who watch will be told after the commit."""
         db = self.db
         self._flush_orders()
+        order_people.keep(db, self._people_of_orders, before=self._last_order, last=self.sequences.order)
         _INSERT_PERSON.execute(db, self.new_people)
         _INSERT_PSEUDONYM.execute(db, self._new_pseudonyms)
         _INSERT_EVENT.execute(db, [EVENT.inserted(row) for row in self.new_events])

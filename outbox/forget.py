@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from outbox import order_people
 from outbox.batch import Batch
 from outbox.lives import Life, Sent
 from outbox.model import Order, State
@@ -164,6 +165,7 @@ class Forget(Operation[Removed]):
         self._stop(batch, about, theirs)
         for statement in _IN_ORDER:
             db.execute(_SQL[statement], about)
+        order_people.drop(db, emptied)
         self._take_from_others(db, theirs, person.shares)
         self._rekey(db, person)
         self._drop_early_receipts(db, set(person.digests))
@@ -200,7 +202,7 @@ class Forget(Operation[Removed]):
             db.execute(_SQL["lessen_order"], {"ref": order.ref, "body": encode(order)})
         for share in shares:
             if share.others and (share.whole or share.named):
-                db.execute(_SQL["lessen_index"], {"order": share.row, "kept": _json(sorted(share.kept))})
+                order_people.lessen(db, share.row, share.kept.__contains__)
 
     def _rekey(self, db: sqlite3.Connection, person: Person) -> None:
         """What stays of them, their past words on consent, is found under nothing any more; a standing opt-out still is, or it

@@ -36,6 +36,7 @@ def migrate(
         return None
     if version > 0 and backup:
         _back_up(db, path.with_name(f"{path.name}.v{version}.bak"))
+    db.create_function("unhex", 1, bytes.fromhex, deterministic=True)  # SQLite has it from 3.41 on
     for number, script in steps:
         if number > version:
             _step(db, script)

@@ -89,21 +89,21 @@ class IndexSlice(Operation[bool]):
             return False
         found = batch.db.execute(_SQL[_BELOW[what]], {"below": int(below), "limit": SLICE}).fetchall()
         for seq, *rest in found:
-            batch.new_people += getattr(self, f"_of_{what}")(seq, *rest)
+            getattr(self, f"_keep_{what}")(batch, seq, *rest)
         nothing_left = len(found) < SLICE
         value = _NEXT[what] if nothing_left else f"{what} {found[-1][0]}"
         batch.db.execute(_SQL["note"], {"value": value})
         return True
 
-    def _of_event(self, seq: int, order_seq: int, raw: bytes) -> list[tuple[str, str, int, str]]:
-        customer = decode_event(raw).customer if raw else None
-        return self._index.rows(self._index.of_customer(customer), "order", order_seq) if customer else []
+    def _keep_event(self, batch: Batch, seq: int, order_seq: int, raw: bytes) -> None:
+        if raw and (customer := decode_event(raw).customer):
+            batch.keep_people(order_seq, self._index.digests_of(customer))
 
-    def _of_reply(self, seq: int, address: str) -> list[tuple[str, str, int, str]]:
-        return self._index.of_reply(address, seq)
+    def _keep_reply(self, batch: Batch, seq: int, address: str) -> None:
+        batch.new_people += self._index.of_reply(address, seq)
 
-    def _of_body(self, seq: int, body: bytes) -> list[tuple[str, str, int, str]]:
-        return self._index.of_quarantined(self._index.of_body(body), seq)
+    def _keep_body(self, batch: Batch, seq: int, body: bytes) -> None:
+        batch.new_people += self._index.of_quarantined(self._index.of_body(body), seq)
 
 
 _BELOW = {"event": "events_below", "reply": "replies_below", "body": "bodies_below"}

@@ -9,12 +9,13 @@ counted as left, and are given or forgotten by their own address.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from outbox.lives import Life, lives_of
+from outbox.order_people import orders_of
 from outbox.person_index import Addresses, PersonIndex
 from outbox.queries import Queries
 from outbox.rows import encode
@@ -76,7 +77,7 @@ class Person:
 
     def _lives_of(self, digest: str) -> Iterator[Life]:
         """The orders that are for whoever has that address."""
-        rows = self._rows_of([digest])
+        rows = orders_of(self._db, [digest])
         if digest not in self.given and len(rows) > MOST_OF_ONE:
             self._shared.add(digest)
             return
@@ -84,10 +85,6 @@ class Person:
             if row not in self._rows:
                 self._rows[row] = lives_of(self._db, self._index, row)
             yield from (life for life in self._rows[row] if digest in life.own)
-
-    def _rows_of(self, digests: Iterable[str]) -> set[int]:
-        found = (self._db.execute(_SQL["orders_of"], {"digest": digest}) for digest in digests)
-        return {seq for rows in found for (seq,) in rows}
 
     def _is_theirs(self, addresses: Addresses) -> bool:
         return not self.given.isdisjoint(addresses) or not self._names_another(addresses)
@@ -131,7 +128,7 @@ class Person:
         theirs = {share.row for share in self.shares if share.whole}
         beside = {digest for life in self._lives for digest in life.addresses} - self.digests.keys()
         named = {share.row for share in self.shares if not share.whole or not share.kept.isdisjoint(self.digests)}
-        return len(named | (self._rows_of(beside | self._shared) - theirs))
+        return len(named | (set(orders_of(self._db, beside | self._shared)) - theirs))
 
     def replies(self) -> dict[int, int | None]:
         """What they wrote, and what was written about their orders: each with the row of `orders` that it was put to."""

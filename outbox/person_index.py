@@ -1,6 +1,6 @@
 """Writes down under which addresses something is kept, when it comes in: so that a person is found without searching (`outbox.people`)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -9,13 +9,13 @@ from outbox.digest import Digester
 from outbox.identity import Identities, Known
 from outbox.model import Customer
 
-What = Literal["order", "reply", "quarantine"]
+What = Literal["reply", "quarantine"]
 
 ANYBODY = ""
 """Stands for the digest of whomever: a body that names more people than can be written down is everybody's."""
 
-Row = tuple[str, str, int, str]
-"""(digest, what, seq, kind), as `insert_person` writes it"""
+Row = tuple[str, str, int]
+"""(digest, what, seq), as `insert_person` writes it"""
 
 Addresses = dict[str, str]
 """Addresses as the index knows them: digest -> kind."""
@@ -30,7 +30,10 @@ class PersonIndex:
         return self._identities.of_customer(customer)
 
     def rows(self, known: Known, what: What, seq: int) -> list[Row]:
-        return [(self._digester(address), what, seq, kind) for kind, address in sorted(known)]
+        return [(digest, what, seq) for digest in sorted(self.digests_known(known))]
+
+    def digests_known(self, known: Iterable[tuple[str, str]]) -> set[str]:
+        return {self._digester(address) for _, address in known}
 
     def digests_of(self, customer: Customer) -> Addresses:
         return {self._digester(address): kind for kind, address in self._identities.of_customer(customer)}
@@ -60,7 +63,7 @@ class PersonIndex:
         return self._identities.of_text(body)
 
     def of_quarantined(self, known: Known | None, seq: int) -> list[Row]:
-        return [(ANYBODY, "quarantine", seq, "")] if known is None else self.rows(known, "quarantine", seq)
+        return [(ANYBODY, "quarantine", seq)] if known is None else self.rows(known, "quarantine", seq)
 
     def digests(self, address: str) -> Sequence[str]:
         """By which one written address is looked up, in every form that it may be kept under."""

@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from outbox import order_people
 from outbox.digest import KEY_BYTES, Digester
 from outbox.migrate import migrate
 from outbox.queries import Queries
@@ -27,6 +28,7 @@ def rekey(path: Path) -> int:
         find_told(db)
         for name in ("drop_people", "drop_pseudonyms", "drop_forgotten", "drop_notes", "drop_locked_key"):
             db.execute(_SQL[name])
+        order_people.drop_all(db)
         db.execute("COMMIT")
     return lost
 

@@ -10,6 +10,7 @@ from outbox.answers import AutomaticAnswer, answer
 from outbox.batch import Batch
 from outbox.consent import Say
 from outbox.errors import NotFound
+from outbox.order_people import orders_of
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
 from outbox.rows import encode
@@ -80,10 +81,11 @@ class Add(Operation["str | None"]):
             ref: str | None = known[0]
             return ref
         self.is_new = True
-        digests = list(self._index.digests(reply.address))
-        meant = orders_for(batch, wish.action, digests, self._index) if wish else []
+        digests = self._index.digests(reply.address)
+        orders = orders_of(batch.db, digests)
+        meant = orders_for(batch, wish.action, orders, digests, self._index) if wish else []
         self.acted_on = wish if meant else None
-        ref = meant[0] if meant else newest_order(batch, digests, self._index)
+        ref = meant[0] if meant else newest_order(batch, orders, digests, self._index)
         at = reply.at or batch.now
         added = batch.db.execute(
             _SQL["add"],

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from outbox import order_people
 from outbox.audit_base import TakeOut
 from outbox.batch import Batch
 from outbox.forget import Removed
@@ -89,8 +90,8 @@ class PruneFormer(Operation[Removed]):
         batch.db.execute(_SQL["begin_events"], cut)
         sent_to = batch.db.execute(_SQL["addresses_of"], about).fetchall()
         named = [order.customer, *_customers(left), *(Customer(addresses=decode_addresses(to)) for (to,) in sent_to)]
-        for digest in self._digests(_customers(past)) - self._digests(named):
-            batch.db.execute(_SQL["drop_address"], {**about, "digest": digest})
+        unnamed = self._digests(_customers(past)) - self._digests(named)
+        order_people.lessen(batch.db, self._seq, lambda digest: digest not in unnamed)
         return removed
 
     def _past(self, events: Sequence[_Told], created_at: int, first_open: int | None) -> Sequence[_Told]:
@@ -105,7 +106,7 @@ class PruneFormer(Operation[Removed]):
 
     def _digests(self, customers: Iterable[Customer]) -> set[str]:
         known: Known = frozenset().union(*map(self._index.of_customer, customers))
-        return {digest for digest, *_ in self._index.rows(known, "order", 0)}
+        return self._index.digests_known(known)
 
 
 def _prune(batch: Batch, orders: Sequence[int], cut: Mapping[str, int], tables: Sequence[str]) -> Removed:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from outbox import order_people
 from outbox.log_file import log_of
 from outbox.losses import OF_TABLE, OPTOUTS, lost_with
 from outbox.migrate import migrate, migrations
@@ -43,6 +44,7 @@ _MEND = (
     "late_orders",
     "late_replies",
     "order_queues",
+    "drop_order_people",
     "drop_people",
     "index_again",
 )
@@ -82,6 +84,7 @@ def salvage(source: Path, target: Path) -> Salvaged:
         for name in _MEND:
             if not name.startswith("drop_"):
                 new.execute(_SQL[name])
+        order_people.index_anew(new)
         new.execute("COMMIT")
         new.execute("PRAGMA synchronous = FULL")
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -10,8 +10,9 @@ from outbox.batch import Batch
 from outbox.consent import Say
 from outbox.digest import Digester
 from outbox.model import Customer
+from outbox.order_people import orders_of
 from outbox.queries import Queries
-from outbox.rows import decode_order
+from outbox.rows import decode_order, encode
 from outbox.shares import Shares
 from outbox.snapshot import Wants
 from outbox.store import Store
@@ -23,6 +24,8 @@ MEDIUM = "email"
 ACTOR = "unsubscribe link"
 _PURPOSE = b"unsubscribe from email "
 _LENGTH = 43
+_NEWEST = 5
+"""Orders of an address that are looked through for who it is: one of them names it in plain."""
 
 
 class Silence(Operation[bool]):
@@ -38,7 +41,8 @@ class Silence(Operation[bool]):
         wants.digests.append(self._digest)
 
     def apply(self, batch: Batch) -> bool:
-        found = batch.db.execute(_SQL["orders_of"], {"digest": self._digest})
+        newest = orders_of(batch.db, [self._digest])[-_NEWEST:]
+        found = batch.db.execute(_SQL["bodies"], {"orders": encode(newest).decode()})
         customers = (decode_order(body).customer for (body,) in found)
         address = next((mail for mail in map(_mail, customers) if mail and self._digester(mail) == self._digest), "")
         shared = self._shares.of(MEDIUM, address)

@@ -8,6 +8,7 @@ import msgspec
 from outbox.audit import AuditRow, audit_row
 from outbox.chain import Change, change
 from outbox.model import Attempt, Message, Order, State
+from outbox.order_people import ORDERS_OF, key_of
 from outbox.orders import to_ms
 from outbox.pages import Page, cursor_of, place_of
 from outbox.queries import Queries
@@ -265,7 +266,9 @@ class Views:
 
     async def is_new(self, address: str, *, before: int) -> bool:
         """Whether no order of that address is older than that moment (ms)."""
-        return not await self._store.value(_SQL["had_order"], digest=self._store.digester(address), before=before)
+        found = await self._store.rows(ORDERS_OF, digest=key_of(self._store.digester(address)))
+        orders = encode([order for (order,) in found]).decode()
+        return not await self._store.value(_SQL["any_older"], orders=orders, before=before)
 
     async def changes(self, since: int, *, limit: int) -> Sequence[Change]:
         """What changed after that number, in order: from the audit, so nothing is missing. At most `limit` entries are looked

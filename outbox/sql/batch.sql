@@ -66,9 +66,9 @@ INSERT INTO orders ({orders.columns}) SELECT {orders.selected} FROM (VALUES ({or
 -- update_order: what is known of an order now.
 UPDATE orders SET {orders.changes} FROM (VALUES ({orders.changed_values})) AS v WHERE orders.seq = v.column1;
 
--- insert_person: something is kept under an address.
-INSERT OR IGNORE INTO person (digest, what, seq, kind)
-SELECT * FROM (VALUES (:digest, :what, :seq, :kind)) WHERE column1 IS NOT NULL;
+-- insert_person: a reply or a body is kept under an address.
+INSERT OR IGNORE INTO person (digest, what, seq)
+SELECT * FROM (VALUES (:digest, :what, :seq)) WHERE column1 IS NOT NULL;
 
 -- insert_pseudonym: an address gets its name in the record.
 INSERT INTO pseudonym (digest, name)

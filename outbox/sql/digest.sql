@@ -35,7 +35,7 @@ DELETE FROM consent WHERE address = '';
 -- drop_locked_key: nobody can open it any more.
 DELETE FROM secret WHERE name IN ('digest_locked', 'digest_check');
 
--- drop_people: the index is made anew.
+-- drop_people: whose replies and bodies are is found out anew.
 DELETE FROM person;
 
 -- drop_pseudonyms: the record names everybody anew from here on.

@@ -1,6 +1,3 @@
--- orders_of: the orders that an address is on.
-SELECT seq FROM person WHERE digest = :digest AND what = 'order';
-
 -- things_of: what else is kept under these addresses; what may be anybody's ('') is theirs too.
 SELECT DISTINCT seq FROM person WHERE digest IN (SELECT value FROM json_each(:digests) UNION ALL SELECT '') AND what = :what;
 
@@ -90,13 +87,9 @@ UPDATE orders SET body = :body WHERE ref = :ref;
 -- forget_quarantine: bodies in which an address of theirs stands.
 DELETE FROM quarantine WHERE seq IN (SELECT value FROM json_each(:bodies));
 
--- forget_index: under which addresses it was kept. What stays is found by a shared address as before.
-DELETE FROM person WHERE (what = 'order' AND seq IN (SELECT value FROM json_each(:emptied)))
-    OR (what = 'reply' AND seq IN (SELECT value FROM json_each(:replies)))
+-- forget_index: under which addresses they were kept.
+DELETE FROM person WHERE (what = 'reply' AND seq IN (SELECT value FROM json_each(:replies)))
     OR (what = 'quarantine' AND seq IN (SELECT value FROM json_each(:bodies)));
-
--- lessen_index: of an order of which something stays, the addresses that stand on nothing of that.
-DELETE FROM person WHERE what = 'order' AND seq = :order AND digest NOT IN (SELECT value FROM json_each(:kept));
 
 -- forget_notes: what was noted by an address.
 DELETE FROM note WHERE substr(key, -32) IN (SELECT value FROM json_each(:digests));

@@ -2,19 +2,19 @@
 SELECT r.order_ref FROM json_each(:ids) AS w CROSS JOIN reply AS r
 ON r.channel = :channel AND r.provider_id = w.value AND r.provider_id <> '' LIMIT 1;
 
--- order_of: the orders that an address was ever on, the newest first.
-SELECT o.ref, o.body FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'
-CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether') ORDER BY p.seq DESC LIMIT 50;
+-- order_of: those of these that are orders of the shop, the newest first.
+SELECT o.ref, o.body FROM json_each(:orders) AS w
+CROSS JOIN orders AS o ON o.seq = w.value AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether')
+ORDER BY w.value DESC LIMIT 50;
 
 -- open_of: the same of open orders: ref, status, whether the customer may have got what that status says, and body.
 SELECT o.ref, coalesce(o.body ->> '{order.status}', ''), EXISTS (
     SELECT 1 FROM message AS m WHERE m.order_seq = o.seq AND m.event_seq >= o.began AND m.recipient = 'customer'
         AND m.trigger = o.body ->> '{order.status}' AND m.state IN ('sent', 'delivered', 'unknown')
 ), o.body
-FROM json_each(:digests) AS w CROSS JOIN person AS p ON p.digest = w.value AND p.what = 'order'
-CROSS JOIN orders AS o ON o.seq = p.seq AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether')
+FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value AND NOT (o.ref LIKE '~%' AND o.body ->> '{order.source}' = 'tether')
     AND coalesce(o.body ->> '{order.status}', '') NOT IN ('order.completed', 'order.cancelled', 'order.deleted')
-ORDER BY p.seq DESC LIMIT 50;
+ORDER BY w.value DESC LIMIT 50;
 
 -- add: a new reply.
 INSERT INTO reply (at, channel, provider_id, order_ref, event_seq, is_read, consent, unclear, action, address, text)

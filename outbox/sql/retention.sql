@@ -55,9 +55,6 @@ DELETE FROM orders WHERE seq IN (SELECT value FROM json_each(:orders));
 -- begin_events: nothing is left of what an order's event followed.
 UPDATE event SET earlier = 0 WHERE seq = :first;
 
--- drop_address: nothing that is left of an order names it.
-DELETE FROM person WHERE digest = :digest AND what = 'order' AND seq = :order;
-
 -- prune_stray_replies: old ones that belong to no order, or to one that a restore or damage has lost.
 DELETE FROM reply WHERE at < :before AND NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.ref = reply.order_ref);
 

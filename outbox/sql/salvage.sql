@@ -40,9 +40,11 @@ DELETE FROM attempt WHERE message_seq NOT IN (SELECT seq FROM message);
 -- drop_orders: of which no event is left.
 DELETE FROM orders WHERE seq NOT IN (SELECT order_seq FROM event);
 
--- drop_people: whose order, reply or body is lost: its number may be given out again.
-DELETE FROM person WHERE (what = 'order' AND seq NOT IN (SELECT seq FROM orders))
-    OR (what = 'reply' AND seq NOT IN (SELECT seq FROM reply))
+-- drop_order_people: whose order is lost: its number may be given out again.
+DELETE FROM order_people WHERE order_seq NOT IN (SELECT seq FROM orders);
+
+-- drop_people: likewise of replies and bodies.
+DELETE FROM person WHERE (what = 'reply' AND seq NOT IN (SELECT seq FROM reply))
     OR (what = 'quarantine' AND seq NOT IN (SELECT seq FROM quarantine));
 
 -- index_again: rows of the index may be lost; it is made anew from what is there.

@@ -153,10 +153,9 @@ WHERE seq > (SELECT max(seq) FROM attempt) - 10000 AND started_at BETWEEN :since
     AND channel IN (SELECT value FROM json_each(:channels))
 ORDER BY seq;
 
--- had_order: whether an order of that address is older than a moment.
+-- any_older: whether one of these orders is older than a moment.
 SELECT EXISTS (
-    SELECT 1 FROM person AS p CROSS JOIN orders AS o ON o.seq = p.seq
-    WHERE p.digest = :digest AND p.what = 'order' AND o.body ->> '{order.created_at}' < :before
+    SELECT 1 FROM json_each(:orders) AS w CROSS JOIN orders AS o ON o.seq = w.value WHERE o.body ->> '{order.created_at}' < :before
 );
 
 -- sent_since: by channel, how many units of attempts since a moment were taken or may have been, and when one last was taken. Among the last

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from outbox import Outbox
+from outbox.migrate import migrations
 from tests.store.test_replies import Reply
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import open_box, plans, posted
@@ -32,7 +33,8 @@ async def test_it_is_known_whose_the_replies_of_an_earlier_schema_are(tmp_path: 
             await box.replies.add("modem", Reply(address=phone, text=text))
         await box.replies.add("modem", Reply(address=MIA, text="are you open?"))
     with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
-        db.executescript("ALTER TABLE reply DROP COLUMN event_seq; PRAGMA user_version = 23;")
+        steps = dict(migrations())
+        db.executescript(f"ALTER TABLE reply DROP COLUMN event_seq; {steps[24]} PRAGMA user_version = {max(steps)};")
     async with open_box(tmp_path, clock) as box:
         assert await written(box) == {"silver": None, "gold": "42", "are you open?": None}
         await placed(box, clock, MIA)

@@ -207,6 +207,7 @@ async def test_what_an_earlier_release_kept_is_found_too(tmp_path: Path) -> None
         await a_customer_everywhere(box)
     with closing(sqlite3.connect(tmp_path / "tether.db", isolation_level=None)) as db:
         db.execute("DELETE FROM person")
+        db.execute("DELETE FROM order_people")
         db.execute("DELETE FROM note WHERE key = 'people.indexed'")
     async with store_box(tmp_path, FakeClock()) as box:
         removed = await box.people.forget("07700 900123", actor="owner")

@@ -163,6 +163,7 @@ async def test_who_is_found_by_a_number_as_the_till_wrote_it_is_so_after_a_resto
         await accept_one(box, planned("m1"), id="e1", ref="B-1", customer={"name": "Ada", "phone": "07700 900123"})
     with closing(sqlite3.connect(settings.database, isolation_level=None)) as db:
         db.execute("DELETE FROM person")
+        db.execute("DELETE FROM order_people")
         db.execute("DELETE FROM note WHERE key = 'people.indexed'")
     await restore(settings, await backup(settings, clock), clock)
     async with shop(settings, clock) as box:

@@ -61,7 +61,8 @@ HOT = {
         "count_failed",
         "messages_of_order_page",
     ),
-    "forget.sql": ("orders_of", "sent_of", "attempts_of"),
+    "forget.sql": ("sent_of", "attempts_of"),
+    "order_people.sql": ("of_order", "replace", "drop", "orders_of", "index"),
     "fleet.sql": (
         "untold",
         "told",
@@ -89,7 +90,7 @@ SORTED_BY_NEED = {
         "messages_of_event",
         "told",
     )
-} | {("replies.sql", "order_of"), ("replies.sql", "open_of"), ("fleet.sql", "words")}
+} | {("replies.sql", "order_of"), ("replies.sql", "open_of"), ("fleet.sql", "words"), ("order_people.sql", "index")}
 """Small results that are put in order: what belongs to one event, order or page."""
 
 _TABLES = (
@@ -101,6 +102,8 @@ _TABLES = (
     "consent",
     "reply",
     "person",
+    "order_people",
+    "person_order",
     "pseudonym",
     "early_receipt",
     "fleet_consent",
