@@ -97,7 +97,7 @@ class TemplateFiles(BaseLoader):
         self.shipped = shipped or shipped_templates()
         self.folders = tuple(folder for folder in (own, published, self.shipped) if folder is not None)
         self._monotonic = monotonic
-        self._seen: dict[tuple[Path, str], Stamp] = {}
+        self._seen: dict[str, tuple[Stamp, ...]] = {}
         self._seen_at = float("-inf")
 
     def find(self, locales: Sequence[str], names: Sequence[str]) -> Place | None:
@@ -152,31 +152,28 @@ class TemplateFiles(BaseLoader):
         return sorted({name.partition("/")[0] for name in self.names()} - {SHARED})
 
     def _origin(self, name: str) -> Path | None:
-        for folder in self.folders:
-            if self._stamp(folder, name) is not None:
-                return folder
-        return None
+        stamps = self._stamps(name)
+        return None if stamps[-1] is None else self.folders[len(stamps) - 1]
 
     def _stamps(self, name: str) -> tuple[Stamp, ...]:
         """As far as the first folder that has it."""
-        found: list[Stamp] = []
-        for folder in self.folders:
-            found.append(self._stamp(folder, name))
-            if found[-1] is not None:
-                break
-        return tuple(found)
-
-    def _stamp(self, folder: Path, name: str) -> Stamp:
         if self._monotonic is None:
-            return _stamp(folder, name)
+            return self._looked_at(name)
         now = self._monotonic()
         if now - self._seen_at >= LOOKED_AT_EVERY:
             self._seen_at = now
             self._seen.clear()
-        key = (folder, name)
-        if key not in self._seen:
-            self._seen[key] = _stamp(folder, name)
-        return self._seen[key]
+        if name not in self._seen:
+            self._seen[name] = self._looked_at(name)
+        return self._seen[name]
+
+    def _looked_at(self, name: str) -> tuple[Stamp, ...]:
+        found: list[Stamp] = []
+        for folder in self.folders:
+            found.append(_stamp(folder, name))
+            if found[-1] is not None:
+                break
+        return tuple(found)
 
 
 def _stamp(folder: Path, name: str) -> Stamp:
