@@ -52,8 +52,6 @@ log = structlog.get_logger(__name__)
 
 DOWN_SINCE = "uplink.down_since"
 """The note of an outage that lasts, since when (ms): the next process begins in it."""
-_LONGEST_MS = 16
-"""Digits that a moment (ms) has not; a note that a failing card has spoilt may have thousands."""
 
 
 class Engine:
@@ -188,9 +186,9 @@ class Engine:
 
     async def _recall_line(self) -> None:
         """What was seen of it, and an operator's word on it. One that can't be read any more is none."""
-        seen = await self._box.notes.get(DOWN_SINCE)
-        if seen and seen.isdecimal() and len(seen) < _LONGEST_MS and not self._is_recalled:
-            self.uplink.was_down(int(seen) if self._clock_trusted() else self._clock.now())
+        seen = await self._box.notes.moment(DOWN_SINCE)
+        if seen is not None and not self._is_recalled:
+            self.uplink.was_down(seen if self._clock_trusted() else self._clock.now())
         forced = await self._box.notes.get("uplink.forced")
         if not forced:
             return

@@ -7,6 +7,9 @@ from outbox.writer import Operation
 
 _SQL = Queries("notes.sql")
 
+_LONGEST_MS = 16
+"""Digits that a moment (ms) has not; a note that a failing card has spoilt may have thousands."""
+
 
 class Keep(Operation[None]):
     __slots__ = ("_key", "_value")
@@ -29,6 +32,11 @@ class Notes:
     async def get(self, key: str) -> str | None:
         found: str | None = await self._store.value(_SQL["get"], key=key)
         return found
+
+    async def moment(self, key: str) -> int | None:
+        """A moment (ms) that was noted; None: none was, or a failing card has left something else of it."""
+        found = await self.get(key) or ""
+        return int(found) if found.isdecimal() and len(found) < _LONGEST_MS else None
 
     async def set(self, key: str, value: str) -> None:
         await self._store.write(Keep(key, value))

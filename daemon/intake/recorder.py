@@ -138,9 +138,9 @@ class Recorder:
         """When (ms) this source was first there: what happened before is history. It is noted once the clock is set, and anew where a clock
         that was ahead noted a moment that has not come yet."""
         key = f"source.{name}.born"
-        kept = await self._box.notes.get(key)
-        if kept is not None and int(kept) <= self._clock.now():
-            return int(kept)
+        kept = await self._box.notes.moment(key)
+        if kept is not None and kept <= self._clock.now():
+            return kept
         monotonic = self._clock.monotonic()
         born = self._clock.now() - round((monotonic - self._since.setdefault(name, monotonic)) * 1000)
         if self._trusted():

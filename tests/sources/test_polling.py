@@ -231,6 +231,31 @@ async def test_the_cursor_outlives_a_restart_and_a_dead_disk(tmp_path: Path) -> 
         assert len(await front.told()) == 2
 
 
+@pytest.mark.parametrize("spoilt", ["9" * 5000, "1764\ufffd0", "-1", ""], ids=["long", "garbage", "negative", "empty"])
+async def test_how_far_it_had_read_is_found_out_anew_where_a_failing_card_spoilt_it(tmp_path: Path, spoilt: str) -> None:
+    """And since when it was there: nobody is told of what is history, or again."""
+    shop, clock = ShopServer(), FakeClock()
+    async with open_front(
+        tmp_path, secrets=SECRETS, http=FakeHttp(shop), clock=clock, webshop=TABLES["woocommerce"]
+    ) as front:
+        await first_round(front)
+        shop.change(100, "on-hold", clock.now())
+        await clock.advance(61)
+        await front.poll()
+        for what in ("cursor", "born"):
+            await front.box.notes.set(f"source.webshop.{what}", spoilt)
+    await clock.advance(3600)
+    shop.change(101, "on-hold", clock.now())
+    async with open_front(
+        tmp_path, secrets=SECRETS, http=FakeHttp(shop), clock=clock, webshop=TABLES["woocommerce"]
+    ) as front:
+        await front.poll()
+        await clock.advance(61)
+        shop.change(102, "on-hold", clock.now())
+        await front.poll()
+        assert await placed(front) == ["100", "101", "102"]
+
+
 async def test_while_the_clock_is_not_set_nothing_is_asked(tmp_path: Path) -> None:
     async with open_front(tmp_path, secrets=SECRETS, trusted=False, webshop=TABLES["woocommerce"]) as front:
         stop = asyncio.Event()

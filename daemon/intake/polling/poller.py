@@ -255,8 +255,7 @@ class Poller:
 
     async def _cursor(self) -> int:
         if self.status.cursor is None:
-            kept = await self._notes.get(self._key("cursor"))
-            self.status.cursor = None if kept is None else int(kept)
+            self.status.cursor = await self._notes.moment(self._key("cursor"))
         return await self._first() if self.status.cursor is None else self.status.cursor
 
     def _key(self, what: str) -> str:
