@@ -28,7 +28,7 @@ from daemon.dispatch.lessons import Lessons, may_reveal_an_outage
 from daemon.dispatch.outages import Outages
 from daemon.dispatch.prepare import QUIET, PassOver, Prepared, Preparer, Ready
 from daemon.dispatch.recorded import STORAGE_WAIT, recorded
-from daemon.dispatch.sms.guard import SmsGuard
+from daemon.dispatch.sms.guard import LOOKS_LIKE_FRAUD, SmsGuard
 from daemon.dispatch.sms.spending import Spent
 from daemon.dispatch.uplink import Uplink
 from daemon.shortage import CODE, is_short, words
@@ -119,7 +119,10 @@ class Delivery:
                 lane.nothing_left(now)
                 if await self._is_left_there(lane, message, prepared):
                     return None
-                return await self.move(message, in_time(message, prepared, self._usable))
+                moved = await self.move(message, in_time(message, prepared, self._usable))
+                if moved is not None and moved.reason.code == LOOKS_LIKE_FRAUD.code:
+                    self._sms.was_held(message)
+                return moved
             case PassOver():
                 lane.nothing_left(now)
                 return await self._pass_over(lane, message, prepared)
@@ -192,8 +195,6 @@ class Delivery:
         is_wait = to.state is State.QUEUED or (to.state is State.HELD and not self._sms.is_text(message.channel))
         if not is_wait or not self._stays_at_its_own(lane, message):
             return False
-        if to.state is State.HELD:
-            self._sms.forget(message)
         if to.reason.code == QUIET:
             await self.let_pass([message.seq], (), offline=True, aside=lane.left_aside(self._clock.monotonic()))
         return True

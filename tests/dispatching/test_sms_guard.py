@@ -99,6 +99,7 @@ async def test_what_staff_let_go_stays_let_go_when_its_provider_was_busy_or_the_
         seen = await guard.admit("twilio", held, 0, out, NOW)
         assert isinstance(seen, Transition)
         assert seen.reason.code == "sms_pumping"
+        guard.was_held(held)
         for _ in range(2):
             share = await guard.admit("twilio", held, 0, out, NOW)
             assert isinstance(share, Spent)

@@ -155,8 +155,12 @@ class SmsGuard:
     def is_text(self, channel: str) -> bool:
         return self._medium_of(channel) == "sms"
 
+    def was_held(self, message: Message) -> None:
+        """As fraud, and that is on record: when it comes again, staff have let it go."""
+        self._held.add(message.id)
+
     def forget(self, message: Message) -> None:
-        """It has left, or was not held after all: when it comes again, nobody has let it go."""
+        """It has left: when it comes again, nobody has let it go."""
         self._held.discard(message.id)
 
     def estimate(self, channel: str, to: str, text: str) -> tuple[int, Decimal]:
@@ -196,7 +200,6 @@ class SmsGuard:
             log.warning("too many new numbers that begin alike: their texts are held", limit=self.pumping.limit)
             detail = {"block": self._box.digest(block_of(to)), "limit": self.pumping.limit}
             await self._box.audit.append("sms.pumping", detail=detail)
-        self._held.add(message.id)
         return True
 
     def _is_let_go(self, message: Message) -> bool:
