@@ -16,6 +16,8 @@ from outbox.snapshot import OrderRow, Wants
 from outbox.writer import Operation
 
 _WAITING = (State.QUEUED, State.HELD)
+_MAY_MOVE = (*_WAITING, State.SENDING)
+"""What is on record as being sent may wait for its turn at the modem still (`Spool.wanted`)."""
 PROMISED_ANEW = Reason("the order is promised for another time", "promised_anew")
 
 
@@ -152,7 +154,8 @@ class Accept(Operation[Acceptance]):
             return
         for row in batch.open_of(order.seq):
             moment = plan.moved.get(row.queue_place)
-            if moment is not None and row.event_seq < seq and row.state in _WAITING:
+            if moment is not None and row.event_seq < seq and row.state in _MAY_MOVE:
+                batch.calls_off = batch.calls_off or row.state is State.SENDING
                 batch.reschedule(row, moment, PROMISED_ANEW)
 
     def _put_aside(self, batch: Batch, row: MessageRow, reason: Reason) -> None:

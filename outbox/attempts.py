@@ -89,6 +89,8 @@ class Begin(Operation["Attempt | Refusal"]):
             return Refusal(Reason("its event was not taken after all", "elsewhere", state=""))
         if row.state is not State.QUEUED:
             return Refusal(Reason(f"it is {row.state} by now", "elsewhere", state=row.state.value))
+        if row.due_at > batch.now:
+            return Refusal(Reason("it waits for another moment by now", "elsewhere", state=row.state.value))
         if not row.ready:
             return Refusal(Reason("an earlier message of its order to the same recipient is unfinished", "in_line"))
         if row.message().policy.answers not in SAID_TO_ALL and (why := self._opted_out(batch)) is not None:

@@ -212,8 +212,10 @@ class Spool:
         return self._store.called_off
 
     async def wanted(self, attempt: Attempt) -> Due | None:
-        """Its message as it stands; None: it is not to leave any more, but superseded, cancelled or held since it was put on record."""
-        found = await self._dues(await self._store.value(_SQL["wanted"], seq=attempt.message_seq))
+        """Its message as it stands; None: it is not to leave any more, but superseded, cancelled, held or put off since it was put on record."""
+        found = await self._dues(
+            await self._store.value(_SQL["wanted"], seq=attempt.message_seq, now=self._store.clock.now())
+        )
         return found[0] if found else None
 
     async def settle(

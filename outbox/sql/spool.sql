@@ -107,8 +107,8 @@ SELECT count(*) FROM tried WHERE channel = :channel AND outcome = 'unknown';
 -- under_way: attempts without an outcome, of messages that are being sent.
 SELECT m.seq, m.last_attempt FROM message AS m WHERE m.ready = 1 AND m.state = 'sending' LIMIT :limit;
 
--- wanted: a message that is about to leave, as one JSON array, if it is to leave still: nobody called it off, and no earlier attempt of it was
--- delivered.
+-- wanted: a message that is about to leave, as one JSON array, if it is to leave still: nobody called it off, or put it off, and no earlier
+-- attempt of it was delivered.
 WITH RECURSIVE tried (receipt, earlier) AS (
     SELECT a.receipt, a.earlier FROM message AS m CROSS JOIN attempt AS a ON a.seq = m.last_attempt WHERE m.seq = :seq
     UNION ALL
@@ -116,7 +116,7 @@ WITH RECURSIVE tried (receipt, earlier) AS (
 )
 SELECT '[[' || r.row || ',' || json_quote(r.event) || ',' || json_quote(r.order_body) || ']]'
 FROM message AS m CROSS JOIN orders AS o ON o.seq = m.order_seq CROSS JOIN message_row AS r ON r.seq = m.seq
-WHERE m.seq = :seq AND m.pending_state = '' AND (m.manual = 1 OR o.held = 0 OR m.event_seq < o.began)
+WHERE m.seq = :seq AND m.due_at <= :now AND m.pending_state = '' AND (m.manual = 1 OR o.held = 0 OR m.event_seq < o.began)
     AND NOT EXISTS (SELECT 1 FROM tried WHERE receipt IN ('delivered', 'read'));
 
 -- shift_slice: the end of the next slice of messages.

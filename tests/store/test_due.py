@@ -51,7 +51,8 @@ async def test_a_due_message_comes_with_its_event_and_order(tmp_path: Path) -> N
 
 
 async def test_one_recipient_hears_of_one_order_in_order(tmp_path: Path) -> None:
-    async with open_box(tmp_path) as box:
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
         first = await accept_one(box, planned("first", trigger="payment.failed"), id="e1")
         await accept_one(box, planned("second", trigger="refund.issued", priority=Priority.HIGH), id="e2")
         await accept_one(box, planned("team", recipient="team", trigger="refund.issued"), id="e3")
@@ -61,6 +62,7 @@ async def test_one_recipient_hears_of_one_order_in_order(tmp_path: Path) -> None
         assert "second" not in await due_ids(box)
         await box.spool.settle(attempt, Deferred("busy"), Transition(state=State.QUEUED, due_at=NOW + 9))
         assert "second" not in await due_ids(box)
+        clock.step(1)
         await send(box, first, Rejected(Scope.MESSAGE, "x", "no"), Transition(state=State.FAILED, reason=Reason("no")))
         assert (await due_ids(box))[0] == "second"
 
@@ -78,13 +80,15 @@ async def test_an_unknown_message_keeps_no_one_waiting_until_it_is_queued_again(
 
 async def test_nobody_waits_for_the_repeat_of_what_may_have_arrived(tmp_path: Path) -> None:
     """One at a time, all the same: whoever leaves first, the other waits until that is at its end."""
-    async with open_box(tmp_path) as box:
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
         first = await accept_one(box, planned("first", trigger="payment.failed"), id="e1")
         second = await accept_one(box, planned("second", trigger="refund.issued"), id="e2")
         await accept_one(box, planned("third", trigger="return.received"), id="e3")
         again = Transition(state=State.QUEUED, due_at=NOW + 9, possible_duplicate=True)
         await send(box, first, Unknown("cut"), again)
         assert (await due_ids(box), await due_ids(box, now=NOW + 9)) == (["second"], ["second", "first"])
+        clock.step(1)
         attempt = await begin(box, first)
         assert await due_ids(box, now=NOW + 9) == []
         await box.spool.settle(attempt, Deferred("busy"), Transition(state=State.QUEUED, due_at=NOW))
