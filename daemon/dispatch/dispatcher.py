@@ -233,6 +233,7 @@ class Dispatcher:
     def _end(self, lane: Lane, seq: int, task: Sending) -> None:
         """It is free to be taken up again: by this lane, or by the one it went on to, which passed it over while it was busy."""
         self._busy.discard(seq)
+        lane.forget_handed(seq)
         self._sends.discard(task)
         self._ended.set()
         lane.ends()

@@ -356,6 +356,10 @@ class Lane:
         if not self.takes_up(due, monotonic, now):
             self.look_again()
 
+    def forget_handed(self, seq: int) -> None:
+        """What was handed of that message is of before its try."""
+        self.handed = deque(due for due in self.handed if due.message.seq != seq)
+
     def takes_up(self, due: Due, monotonic: float, now: int) -> bool:
         """Whether a message is taken as it is, by a pump that knows of nothing else and has room for it."""
         if not self.is_caught_up or not self.is_cloud or len(self.handed) >= self.room(monotonic, now):
