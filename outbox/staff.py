@@ -83,6 +83,7 @@ class Retry(Operation[Message]):
         via_index, via = self._via_index(row)
         if batch.may_have_arrived(row):
             row.possible_duplicate = 1
+        batch.calls_off = batch.calls_off or row.state is State.QUEUED
         row.via_index, row.channel, row.via, row.channel_since = via_index, via[via_index], ",".join(via), batch.now
         row.due_at, row.relative, row.pending_state = batch.now, 1, ""
         row.first_try = row.tries + 1
