@@ -263,6 +263,7 @@ class Batch(Snapshot):
             if row.ready != ready:
                 row.ready = ready
                 self._dirty_messages[row.seq] = row
+                self.touched += 1
 
     def let_pass(self, first: MessageRow, moving: Collection[str], *, offline: bool, aside: Collection[int]) -> None:
         """Until its queue changes, what is urgent and can leave is first in place of it: by a channel that is `moving`, or where `offline`
@@ -279,10 +280,10 @@ class Batch(Snapshot):
         others = (row for row in in_line if row.channel != first.channel or row.channel not in moving)
         due = (row for row in others if row is not first and row.due_at <= self.now)
         urgent = next((row for row in due if leaves(row) and _is_urgent(row)), None)
-        self.touched += 1
         if urgent is None:
             self.requeue(first)
             return
+        self.touched += 1
         first.ready, urgent.ready = 0, 1
         for row in (first, urgent):
             self._dirty_messages[row.seq] = row

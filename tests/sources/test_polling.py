@@ -232,7 +232,9 @@ async def test_the_cursor_outlives_a_restart_and_a_dead_disk(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("spoilt", ["9" * 5000, "1764\ufffd0", "-1", ""], ids=["long", "garbage", "negative", "empty"])
-async def test_how_far_it_had_read_is_found_out_anew_where_a_failing_card_spoilt_it(tmp_path: Path, spoilt: str) -> None:
+async def test_how_far_it_had_read_is_found_out_anew_where_a_failing_card_spoilt_it(
+    tmp_path: Path, spoilt: str
+) -> None:
     """And since when it was there: nobody is told of what is history, or again."""
     shop, clock = ShopServer(), FakeClock()
     async with open_front(
