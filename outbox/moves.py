@@ -98,7 +98,8 @@ def go(batch: Batch, row: MessageRow, to: Transition, *, in_our_words: bool = Tr
         row.channel_since = max(batch.now, to.due_at or 0)
         if batch.may_have_arrived(row):  # a repeat that is harmless at one channel is none at another
             row.possible_duplicate = 1
-    if state in _BACK or state is State.HELD:
+    is_put_off = row.state is State.SENDING and state is State.QUEUED and row.due_at > max(batch.now, to.due_at or 0)
+    if (state in _BACK or state is State.HELD) and not is_put_off:
         row.due_at = batch.now if to.due_at is None else to.due_at
         row.relative = int(to.relative or to.due_at is None)
     if to.possible_duplicate is not None:

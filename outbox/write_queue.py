@@ -98,7 +98,7 @@ class WriteQueue(Generic[J]):
     def more(self, taken: int, until: float) -> list[J]:
         """Those who may still join a transaction of that many, which must be closed by then."""
         self._pull_all()
-        room = LARGEST_GROUP - taken
+        room = max(LARGEST_GROUP - taken, 0)
         if self._left_behind:
             return []
         if self._rides:

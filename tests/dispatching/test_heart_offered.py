@@ -189,3 +189,18 @@ async def test_what_is_put_off_to_tomorrow_while_it_waits_for_the_modem_goes_tom
         heart.providers.modem_is_free.set()
         await heart.pass_time(5)
         assert heart.providers.left == []
+
+
+async def test_what_is_put_off_to_tomorrow_while_its_provider_turns_it_away_is_not_tried_today(tmp_path: Path) -> None:
+    reminder = {"on": "order.confirmed", "to": "customer", "via": ["twilio"], "at": "-2h", "supersede": False}
+    async with Heart(tmp_path, shop(route=[reminder])) as heart:
+        await heart.tell("e1", "order.confirmed", order={"promised_at": "2026-11-24T13:00:00Z"})
+        heart.providers.waits = True
+        await heart.pass_time(45 * 60 + 1)
+        await heart.tell("e2", "order.changed", order={"promised_at": "2026-11-25T13:00:00Z"})
+        heart.providers.under_way[0].answer(Deferred("later", code="503", after=5.0))
+        heart.providers.waits = False
+        await heart.pass_time(3600)
+        assert len(heart.providers.left) == 1
+        await heart.pass_time(86_400)
+        assert len(heart.providers.left) == 2
