@@ -166,7 +166,7 @@ class Forget(Operation[Removed]):
         for statement in _IN_ORDER:
             db.execute(_SQL[statement], about)
         order_people.drop(db, emptied)
-        self._take_from_others(db, theirs, person.shares)
+        self._take_from_others(db, theirs, person.shares, batch.sequences.order)
         self._rekey(db, person)
         self._drop_early_receipts(db, set(person.digests))
         batch.record("person.forgotten", {"to": name, "orders": removed.orders}, actor=self._actor)
@@ -195,14 +195,14 @@ class Forget(Operation[Removed]):
                 batch.move(row, State.CANCELLED, FORGOTTEN, actor=self._actor)
 
     @staticmethod
-    def _take_from_others(db: sqlite3.Connection, theirs: Theirs, shares: Sequence[Share]) -> None:
+    def _take_from_others(db: sqlite3.Connection, theirs: Theirs, shares: Sequence[Share], newest: int) -> None:
         for seq, addresses in theirs.less.items():
             db.execute(_SQL["lessen_message"], {"seq": seq, "addresses": encode(addresses)})
         for order in theirs.customers:
             db.execute(_SQL["lessen_order"], {"ref": order.ref, "body": encode(order)})
         for share in shares:
             if share.others and (share.whole or share.named):
-                order_people.lessen(db, share.row, share.kept.__contains__)
+                order_people.lessen(db, share.row, share.kept.__contains__, newest=newest)
 
     def _rekey(self, db: sqlite3.Connection, person: Person) -> None:
         """What stays of them, their past words on consent, is found under nothing any more; a standing opt-out still is, or it

@@ -5,26 +5,29 @@ the end of a table, and the index is made for a whole part of `PART` orders at o
 names, and those of the newest part, which is looked through.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
+from outbox.digest import HEX_LENGTH
 from outbox.queries import Queries
 from outbox.rows import encode
 
 _SQL = Queries("order_people.sql")
-_INSERT = _SQL.rows("insert")
+_WRITE = _SQL.rows("write")
 ORDERS_OF = _SQL["orders_of"]
 """For those who read without the writer; its `digest` is `key_of` that of the address."""
 
 PART = 512
 """Orders that go into the index together, as the schema and its statements have it."""
-_SIZE = 16
-_NEWEST = 2**62
+_SIZE = HEX_LENGTH // 2
+_DIGEST = re.compile(f"[0-9a-f]{{{HEX_LENGTH}}}")
 
 
-def key_of(digest: str) -> bytes:
-    """As it is written down here."""
-    return bytes.fromhex(digest)
+def key_of(digest: str) -> bytes | None:
+    """As it is written down here. None, which finds nothing, for what is none: a spoilt page may have left anything, and a part of one, or
+    nothing, would be found on everybody's orders."""
+    return bytes.fromhex(digest) if _DIGEST.fullmatch(digest) else None
 
 
 def orders_of(db: sqlite3.Connection, digests: Iterable[str]) -> list[int]:
@@ -34,21 +37,22 @@ def orders_of(db: sqlite3.Connection, digests: Iterable[str]) -> list[int]:
 
 
 def keep(db: sqlite3.Connection, people: Mapping[int, Set[str]], *, before: int, last: int) -> None:
-    """Orders, by number, are these people's too. `before`, `last`: the newest order's number before this transaction, and after it."""
-    _INSERT.execute(db, [(order, _packed(digests)) for order, digests in people.items() if order > before])
+    """Orders, by number, are these people's too. `before`, `last`: the last number given out before this transaction, and after it. The newest
+    order may have a smaller one: it can go while the service runs."""
+    _WRITE.execute(db, [(order, _packed(digests)) for order, digests in people.items() if order > before])
     for order, digests in people.items():
         if order <= before:
-            _replace(db, order, digests | _people_of(db, order))
+            _replace(db, order, digests | _people_of(db, order), before)
     if before // PART < last // PART:
-        _index(db, before // PART * PART, last)
+        _index(db, before // PART * PART, last // PART * PART - 1)
 
 
-def lessen(db: sqlite3.Connection, order: int, stays: Callable[[str], bool]) -> None:
-    """An order is nobody's any more but that of those whose digest stays."""
+def lessen(db: sqlite3.Connection, order: int, stays: Callable[[str], bool], *, newest: int) -> None:
+    """An order is nobody's any more but that of those whose digest stays. `newest`: the last number given out."""
     left = set(filter(stays, _people_of(db, order)))
     drop(db, [order])
     if left:
-        _replace(db, order, left)
+        _replace(db, order, left, newest)
 
 
 def drop(db: sqlite3.Connection, orders: Sequence[int]) -> None:
@@ -58,7 +62,8 @@ def drop(db: sqlite3.Connection, orders: Sequence[int]) -> None:
 
 def index_anew(db: sqlite3.Connection) -> None:
     db.execute(_SQL["unindex_all"])
-    _index(db, 0, _NEWEST)
+    (newest,) = db.execute(_SQL["newest"]).fetchone()
+    _index(db, 0, newest // PART * PART - 1)
 
 
 def drop_all(db: sqlite3.Connection) -> None:
@@ -73,9 +78,10 @@ def _people_of(db: sqlite3.Connection, order: int) -> set[str]:
     return {packed[at : at + _SIZE].hex() for at in range(0, len(packed), _SIZE)}
 
 
-def _replace(db: sqlite3.Connection, order: int, digests: Set[str]) -> None:
-    db.execute(_SQL["replace"], {"order": order, "digests": _packed(digests)})
-    _index(db, order, order)
+def _replace(db: sqlite3.Connection, order: int, digests: Set[str], newest: int) -> None:
+    _WRITE.execute(db, [(order, _packed(digests))])
+    if order // PART < newest // PART:
+        _index(db, order, order)
 
 
 def _index(db: sqlite3.Connection, first: int, last: int) -> None:
@@ -83,4 +89,4 @@ def _index(db: sqlite3.Connection, first: int, last: int) -> None:
 
 
 def _packed(digests: Set[str]) -> bytes:
-    return b"".join(map(key_of, sorted(digests)))
+    return b"".join(map(bytes.fromhex, sorted(digests)))

@@ -91,7 +91,7 @@ class PruneFormer(Operation[Removed]):
         sent_to = batch.db.execute(_SQL["addresses_of"], about).fetchall()
         named = [order.customer, *_customers(left), *(Customer(addresses=decode_addresses(to)) for (to,) in sent_to)]
         unnamed = self._digests(_customers(past)) - self._digests(named)
-        order_people.lessen(batch.db, self._seq, lambda digest: digest not in unnamed)
+        order_people.lessen(batch.db, self._seq, lambda digest: digest not in unnamed, newest=batch.sequences.order)
         return removed
 
     def _past(self, events: Sequence[_Told], created_at: int, first_open: int | None) -> Sequence[_Told]:

@@ -24,7 +24,7 @@ SELECT value FROM note WHERE key = 'audit.base';
 -- texts: the columns of text of each table, the small tables first: without these no service starts.
 SELECT t.name, group_concat('"' || c.name || '"') FROM sqlite_schema AS t CROSS JOIN pragma_table_info(t.name) AS c
 WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND c.type = 'TEXT' GROUP BY t.name
-ORDER BY t.name IN ('attempt', 'audit', 'event', 'message', 'orders', 'person', 'pseudonym'), t.name;
+ORDER BY t.name IN ('attempt', 'audit', 'event', 'message', 'orders', 'pseudonym'), t.name;
 
 -- has_column: whether a table has it.
 SELECT 1 FROM pragma_table_info(:table) WHERE name = :column;

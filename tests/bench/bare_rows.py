@@ -18,7 +18,7 @@ from outbox.migrate import migrate
 from outbox.queries import Queries, RowStatement
 from tests.bench.store_filled import life, opened, posted
 
-_INSERT = re.compile(r"INSERT (OR IGNORE )?INTO (\w+) \(([^)]*)\)")
+_INSERT = re.compile(r"INSERT (OR \w+ )?INTO (\w+) \(([^)]*)\)")
 _UPDATE = re.compile(r"UPDATE (\w+) SET (.*?) FROM", re.DOTALL)
 _BLOB = re.compile(r"CAST\((?:v\.)?column(\d+) AS BLOB\)")
 

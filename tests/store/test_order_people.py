@@ -4,7 +4,7 @@ import random
 import sqlite3
 import struct
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import pytest
 from outbox import Outbox
 from outbox.migrate import migrate, migrations
 from outbox.order_people import PART, orders_of
+from outbox.people import Forgetting
 from outbox.salvage import salvage
 from tests.support.fake_clock import FakeClock
-from tests.support.outbox_box import accept_one, open_box, planned, plans, posted
+from tests.support.outbox_box import open_box, plans, posted
 
 DAY = 86_400_000
 PEOPLE = [f"+4477009{n:05}" for n in range(40)]
@@ -136,34 +137,106 @@ async def test_what_is_saved_of_a_damaged_database_is_found_as_before(tmp_path: 
             assert stray.fetchone() == (0,)
 
 
-async def test_however_it_was_changed_every_order_is_found_by_what_it_holds(tmp_path: Path) -> None:
-    """Orders that come, change their customer, are forgotten, in any order: the index and a look through all rows say the same."""
-    rng = random.Random(20)
+async def late_after_a_quiet_half_year(box: Outbox, clock: FakeClock, phone: str) -> None:
+    """All orders but one old one are removed, the newest among them; that one is given this telephone, and then the next order comes."""
+    await sell(box, range(PART + 5), at=clock.now())
+    clock.step(200 * 86_400)
+    kept = posted("kept", "order.changed", "B-3", at=clock.now(), customer={"phone": "+447700900999"})
+    await box.spool.accept(kept, plans())
+    await box.retention.prune(before=clock.now() - 180 * DAY)
+    await box.spool.accept(
+        posted("put right", "order.changed", "B-3", at=clock.now(), customer={"phone": phone}), plans()
+    )
+    await sell(box, [9999], at=clock.now())
+
+
+async def test_an_old_order_that_outlived_the_newest_is_found_and_forgotten(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
+        await late_after_a_quiet_half_year(box, clock, "+447700900888")
+        assert not await box.views.is_new("+447700900888", before=2**62)
+        assert (await box.people.forget("+447700900888", actor="owner")).orders == 1
+
+
+@pytest.mark.parametrize("digest", ["0123456789abcdef0123456789abcdeg", "0123", "", "\u0660" * 32])
+async def test_what_a_spoilt_page_has_made_of_a_digest_is_nobodys(tmp_path: Path, digest: str) -> None:
+    """A restore forgets whom the database that it replaces had forgotten; that one may be damaged."""
     async with open_box(tmp_path) as box:
-        await sell(box, range(PART - 20))
-        for step in range(60):
-            known = PART - 20 + step
-            deed = rng.randrange(4)
-            if deed == 0:
-                await box.people.forget(rng.choice(PEOPLE), actor="owner")
-            elif deed == 1:
-                ref = f"B-{rng.randrange(known)}"
-                await accept_one(
-                    box,
-                    planned(f"m{step}"),
-                    id=f"c{step}",
-                    type="order.changed",
-                    ref=ref,
-                    customer={"phone": rng.choice(PEOPLE)},
-                )
-            await sell(box, [known])
+        await sell(box, range(3))
+        await box.people.forget_again([Forgetting(digest, 5)], actor="restore")
+        assert {order.ref: order.customer.phone for order in (await box.views.orders(limit=9)).items} == {
+            f"B-{n}": PEOPLE[n] for n in range(3)
+        }
+
+
+async def test_a_ruined_page_of_what_is_made_anew_is_no_loss(tmp_path: Path) -> None:
+    (tmp_path / "damaged").mkdir()
+    damaged = tmp_path / "damaged" / "tether.db"
+    async with open_box(tmp_path / "damaged") as box:
+        await sell(box, range(PART + 10))
+    with closing(sqlite3.connect(damaged)) as db:
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        pages = db.execute("SELECT pageno FROM dbstat WHERE name = 'person_order' AND pagetype = 'leaf'").fetchall()
+    with damaged.open("r+b") as file:
+        file.seek((pages[5][0] - 1) * size)
+        file.write(b"\xff" * size)
+    saved = salvage(damaged, tmp_path / "tether.db")
+    assert (saved.gaps, saved.lost) == (0, frozenset())
+    async with open_box(tmp_path) as box:
         with closing(sqlite3.connect(tmp_path / "tether.db")) as db:
-            holds = defaultdict[str, set[int]](set)
-            for order, digests in db.execute("SELECT order_seq, digests FROM order_people"):
-                for at in range(0, len(digests), 16):
-                    holds[digests[at : at + 16].hex()].add(order)
-            assert all(set(orders_of(db, [digest])) == orders for digest, orders in holds.items())
-            assert {seq for (seq,) in db.execute("SELECT DISTINCT order_seq FROM person_order")} <= set(range(PART))
+            assert found(db, box, PEOPLE[3]) == of_phone(PART + 10, 3)
+
+
+def check_all(path: Path) -> None:
+    """The index and a look through all rows say the same, and nothing is left of an order that went."""
+    with closing(sqlite3.connect(path)) as db:
+        holds = defaultdict[str, set[int]](set)
+        for order, digests in db.execute("SELECT order_seq, digests FROM order_people"):
+            for at in range(0, len(digests), 16):
+                holds[digests[at : at + 16].hex()].add(order)
+        assert all(set(orders_of(db, [digest])) == orders for digest, orders in holds.items())
+        assert all(order in holds[digest.hex()] for _, digest, order in db.execute("SELECT * FROM person_order"))
+        assert not db.execute("SELECT 1 FROM order_people WHERE order_seq NOT IN (SELECT seq FROM orders)").fetchall()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_became_of_orders_each_is_found_by_what_it_holds(tmp_path: Path, seed: int) -> None:
+    """They come, are put right, are forgotten, go when they are old, the newest among them, and the service begins anew."""
+    rng, clock, count = random.Random(seed), FakeClock(), 0
+
+    def put_right(box: Outbox, numbers: Iterable[int]) -> Awaitable[object]:
+        events = [
+            posted(
+                f"c{rng.random()}", "order.changed", f"B-{n}", at=clock.now(), customer={"phone": rng.choice(PEOPLE)}
+            )
+            for n in numbers
+        ]
+        return box.spool.accept_many(events, plans())
+
+    async def next_ones(box: Outbox, more: int) -> None:
+        nonlocal count
+        await sell(box, range(count, count + more), at=clock.now())
+        count += more
+
+    for _ in range(3):
+        async with open_box(tmp_path, clock) as box:
+            await box.people.index()
+            for _ in range(10):
+                match rng.randrange(4):
+                    case 0:
+                        await next_ones(box, rng.choice((1, 3, 90, 520)))
+                    case 1 if count:
+                        await put_right(box, rng.sample(range(count), min(count, 5)))
+                    case 2:
+                        await box.people.forget(rng.choice(PEOPLE), actor="owner")
+                    case 3 if count:
+                        kept = rng.sample(range(count), min(count, 3))
+                        clock.step(200 * 86_400)
+                        await put_right(box, kept)
+                        await box.retention.prune(before=clock.now() - 150 * DAY)
+                        await put_right(box, kept)
+                        await next_ones(box, 1)
+                check_all(tmp_path / "tether.db")
 
 
 async def test_what_an_order_writes_does_not_grow_with_its_addresses(tmp_path: Path) -> None:

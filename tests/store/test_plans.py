@@ -62,7 +62,7 @@ HOT = {
         "messages_of_order_page",
     ),
     "forget.sql": ("sent_of", "attempts_of"),
-    "order_people.sql": ("of_order", "replace", "drop", "orders_of", "index"),
+    "order_people.sql": ("of_order", "drop", "orders_of", "newest", "index"),
     "fleet.sql": (
         "untold",
         "told",

@@ -9,7 +9,7 @@ CREATE TABLE order_people (
 ) STRICT;
 INSERT INTO order_people (order_seq, digests)
 SELECT seq, unhex(group_concat(digest, '')) FROM person
-WHERE what = 'order' AND length(digest) = 32 AND digest NOT GLOB '*[^0-9a-f]*' GROUP BY seq;
+WHERE what = 'order' AND length(digest) = 32 AND digest NOT GLOB '*[^0-9a-f]*' AND seq IN (SELECT seq FROM orders) GROUP BY seq;
 
 CREATE TABLE person_order (
     -- order_seq / 512
