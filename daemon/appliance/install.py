@@ -193,10 +193,8 @@ class Installer:
 
     async def _start(self, settings: Settings) -> None:
         await self._unit.systemctl("enable", UNIT, TIMER)
-        await self._unit.systemctl("reset-failed", UNIT)
-        await self._unit.systemctl("restart", UNIT)
         await self._unit.systemctl("start", TIMER)
-        if trouble := await self._unit.becomes_healthy(settings):
+        if trouble := await self._unit.start(settings, "restart"):
             raise InstallError(f"it is installed and does not run: {trouble}")
         self._did("the service runs and takes events; a backup is made every night")
 

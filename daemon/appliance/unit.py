@@ -122,6 +122,15 @@ class Unit:
         ran = await self._machine.run("systemctl", "show", UNIT, "-p", "NRestarts", "--value")
         return int(ran.said) if ran is not None and ran.said.isdigit() else 0
 
+    async def start(self, settings: Settings, *verb: str) -> str:
+        """By that verb of systemctl's. What is wrong with it then; "" for nothing."""
+        try:
+            await self.systemctl("reset-failed", UNIT)
+            await self.systemctl(*verb, UNIT)
+        except InstallError as error:
+            return f"{error}\n{await self.last_words()}"
+        return await self.becomes_healthy(settings)
+
     async def becomes_healthy(self, settings: Settings) -> str:
         """Wait until it takes events, and goes on doing so. "" when it does, else what is wrong."""
         end = self._clock.monotonic() + HEALTHY_WITHIN

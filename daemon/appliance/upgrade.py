@@ -117,12 +117,7 @@ class Upgrade:
 
     async def _start(self) -> str:
         """What is wrong with the service once it is started; "" for nothing."""
-        try:
-            await self._unit.systemctl("reset-failed", UNIT)
-            await self._unit.systemctl("start", "--no-block", UNIT)
-        except InstallError as error:
-            return f"{error}\n{await self._unit.last_words()}"
-        return await self._unit.becomes_healthy(self._settings)
+        return await self._unit.start(self._settings, "start", "--no-block")
 
     async def _go_back(self, old: Path, new: Path, copy: Path | None, why: str) -> str:
         """The service is started whatever is met on the way, on the new release where the old one can't be put in force any more."""

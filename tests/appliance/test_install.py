@@ -153,6 +153,32 @@ async def test_where_no_command_can_be_named_the_service_is_installed(
     assert "can't be made (Read-only file system): the command of what was installed is" in done.steps[-1]
 
 
+async def test_an_installation_whose_service_does_not_start_says_why(tmp_path: Path) -> None:
+    """It said where one might look. The nights' backups wait for no start that works."""
+    if os.geteuid() != 0:
+        pytest.skip("installing takes root")
+    started: list[str] = []
+
+    class Taken(Willing):
+        async def run(self, *command: Any, **options: Any) -> Ran | None:
+            if command[:2] == ("systemctl", "start"):
+                started.extend(command[2:])
+            if command[:2] == ("systemctl", "restart"):
+                return Ran(1, "Job for tether.service failed.")
+            return Ran(0, "tether: 127.0.0.1:8787 is taken" if command[0] == "journalctl" else "")
+
+    machine = Taken(tmp_path)
+    for folder in ("run/systemd/system", "etc/tether", "var/lib/tether"):
+        machine.path(folder).mkdir(parents=True)
+    machine.path("etc/tether/tether.toml").touch()
+    settings = Settings(data=Data(path=Path("/var/lib/tether/tether.db")))
+    with pytest.raises(InstallError, match=r"installed and does not run: .*Job for tether.*\n.*8787 is taken"):
+        await Installer(machine, FakeClock()).install(
+            settings, executable=Path("/bin/true"), wheel=None, links=None, start=True
+        )
+    assert started == [TIMER]
+
+
 async def test_installing_by_the_command_has_the_units_start_the_release_itself(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("installing takes root")

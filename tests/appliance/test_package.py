@@ -77,6 +77,28 @@ def test_the_command_of_a_wheel_makes_way_for_the_package_s(tmp_path: Path, lead
     assert command.is_symlink() is stays
 
 
+@pytest.mark.parametrize(
+    ("state", "is_said"), [("active", False), ("activating", True), ("failed", True), ("inactive", False)]
+)
+def test_an_installation_ends_with_a_word_where_the_service_does_not_start(
+    tmp_path: Path, state: str, is_said: bool
+) -> None:
+    """Of a start that came to nothing apt showed "Could not execute systemctl". One that nobody asked for (policy-rc.d) is none."""
+    laid_out(tmp_path)
+    for folder in ("bin", "run/systemd/system"):
+        (tmp_path / folder).mkdir(parents=True)
+    program(tmp_path / "bin", "udevadm", "")
+    program(tmp_path / "bin", "systemctl", f'[ "$1" != is-active ] || echo {state}; [ {state} = active ]')
+    script = (PACKAGE / "postinst").read_text()
+    for place in (COMMAND, "/etc/tether", "/run/systemd"):
+        script = script.replace(place, f"{tmp_path}{place}")
+    environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["sh", "-c", script, "postinst", "configure", ""], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, "the service does not run yet; `sudo tether doctor`" in done.stderr) == (0, is_said)
+
+
 def test_a_purge_leaves_neither_data_nor_secrets(tmp_path: Path) -> None:
     database = laid_out(tmp_path)
     assert purged(tmp_path).returncode == 0

@@ -174,11 +174,33 @@ def test_staff_get_to_a_door_in_the_folder_that_systemd_makes() -> None:
     assert re.findall(r"^(?:State|Runtime)DirectoryMode=(.*)$", text, re.MULTILINE) == ["0751", "0751"]
 
 
+def test_nobody_waits_for_a_store_that_does_not_start() -> None:
+    """With RestartMode=direct a start lasts until one works: `apt install` never came to an end, nor did the boot, where the disk was missing.
+    Without it systemd calls an OnFailure at every start in vain (systemd.service(5))."""
+    text = (ROOT / "systemd/tether.service").read_text()
+    assert re.findall(r"^(?:RestartMode|OnFailure)=.*$", text, re.MULTILINE) == []
+
+
+def test_the_team_is_told_of_a_store_twice_an_hour_at_most() -> None:
+    """What no unit names is forgotten once it has run, and with it how often that was: the team heard at every start."""
+    text, of_failure = ((ROOT / "systemd" / name).read_text() for name in ("tether.service", "tether-failed@.service"))
+    assert re.search(r"^Before=tether-failed@%n\.service$", text, re.MULTILINE)
+    assert re.findall(r"^StartLimit\w+=(.*)$", of_failure, re.MULTILINE) == ["1h", "2"]
+
+
 @pytest.mark.parametrize(
-    ("result", "restarts", "is_told"),
-    [("success", "30", False), ("exit-code", "9", False), ("exit-code", "10", True), ("watchdog", "", True)],
+    ("result", "status", "restarts", "is_told"),
+    [
+        ("success", "0", "30", False),
+        ("exit-code", "1", "9", False),
+        ("exit-code", "1", "10", True),
+        ("exit-code", str(EX_CONFIG), "0", True),
+        ("watchdog", "ABRT", "", True),
+    ],
 )
-def test_the_team_is_told_after_ten_starts_in_vain(tmp_path: Path, result: str, restarts: str, is_told: bool) -> None:
+def test_the_team_is_told_after_ten_starts_in_vain_and_where_there_is_no_other(
+    tmp_path: Path, result: str, status: str, restarts: str, is_told: bool
+) -> None:
     """By the unit's own words, to a systemctl that notes what it was asked for."""
     text = (ROOT / "systemd/tether.service").read_text()
     [line] = re.findall(r"^ExecStopPost=\+-(.*)$", text, re.MULTILINE)
@@ -188,7 +210,8 @@ def test_the_team_is_told_after_ten_starts_in_vain(tmp_path: Path, result: str, 
         '#!/bin/sh\nif [ "$1" = show ]; then echo "$RESTARTS"; else echo "$@" >> "${0%/*}/asked"; fi\n'
     )
     systemctl.chmod(0o755)
-    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SERVICE_RESULT": result, "RESTARTS": restarts}
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SERVICE_RESULT": result, "EXIT_STATUS": status}
+    environ["RESTARTS"] = restarts
     subprocess.run(command, env=environ, check=False, capture_output=True)
     asked = tmp_path / "asked"
     told = asked.read_text() if asked.exists() else ""

@@ -3,7 +3,7 @@
 import subprocess
 from functools import cache
 
-NEWER = ("notify-reload", "RestartSteps", "RestartMaxDelaySec", "RestartMode")
+NEWER = ("notify-reload", "RestartSteps", "RestartMaxDelaySec")
 """What came with systemd 253 and 254. That of Debian 12 says that it goes on without."""
 
 

@@ -115,7 +115,11 @@ trial "deb: a wrong configuration is refused on reload" not tether_ reload
 trial "deb: and the service goes on" takes_events
 systemctl restart tether.service
 trial "deb: a wrong configuration is not tried again and again" bash -c 'sleep 15; [ "$(systemctl show tether.service -p NRestarts --value)" -le 2 ] && systemctl is-failed tether.service'
-trial "deb: and is told (OnFailure)" within 60 bash -c 'journalctl -u "tether-failed@*" --no-pager | grep -q "nonsense"'
+trial "deb: and is told" within 60 bash -c 'journalctl -u "tether-failed@*" --no-pager | grep -q "nonsense"'
+sed -i 's,^nonsense.*,,; s,^path = .*,path = "/mnt/ssd/tether.db",' /etc/tether/tether.toml
+mkdir -p /mnt/ssd && echo '/dev/disk/by-label/ssd /mnt/ssd ext4 noauto 0 2' >> /etc/fstab
+trial "deb: without its disk an installation ends, and says that the service does not run" bash -c 'timeout $((60 * $1)) dpkg -i /root/tether.deb 2>&1 | grep "does not run yet"' - $SLOW
+trial "deb: which is tried again" within 30 restarts 2
 trial "deb: purges" dpkg --purge tether
 trial "deb: purges clean" gone /etc/tether /var/lib/tether /usr/lib/tether /usr/bin/tether /usr/lib/systemd/system/tether.service
 trial "deb: its user is gone" not getent passwd tether
