@@ -1,6 +1,7 @@
 """What the benchmarks share: the service as a process, the load generator as another, results as JSON lines."""
 
 import contextlib
+import itertools
 import json
 import os
 import statistics
@@ -20,6 +21,7 @@ PYTHON = sys.executable
 ENV = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """What is measured runs from compiled bytecode, as an installed service does."""
 
+_tills = itertools.count(1)
 QUIET_ROUTE = """
 [[route]]
 on = "*"
@@ -115,7 +117,7 @@ def running(
     file: Path, *, env: Mapping[str, str] | None = None, make_token: bool = True, module: str = "daemon"
 ) -> Iterator[Tether]:
     """The service on that configuration, until the block ends."""
-    token = tether(file, "token", "new", f"bench-{time.time_ns()}", "--scope", "admin") if make_token else ""
+    token = tether(file, "token", "new", f"till-{next(_tills)}", "--scope", "admin") if make_token else ""
     process = subprocess.Popen(
         [PYTHON, "-m", module, "run", "--config", str(file)],
         cwd=ROOT,

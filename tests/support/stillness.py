@@ -29,6 +29,8 @@ class Stillness:
         self._done = asyncio.Event()
         self._offer: Offer | None = None
         self._joined = 0
+        self._under_way: set[Answer] = set()
+        """What joined an offer. On a slow machine that was over by then, and they are a transaction of their own."""
         self._closing: asyncio.Task[None] | None = None
 
     def watch(self, box: Outbox) -> None:
@@ -56,6 +58,8 @@ class Stillness:
             self._closing.cancel()
             self._offer = None
         joined: Answer = self._write(operation)
+        self._under_way.add(joined)
+        joined.add_done_callback(self._under_way.discard)
         return joined
 
     def _offered(self, offer: Offer) -> None:
@@ -103,6 +107,8 @@ class Stillness:
             if self._work is not None:
                 self._done.clear()
                 await self._done.wait()
+            elif self._under_way:
+                await asyncio.wait(self._under_way)
             elif not loop._ready:
                 return
 
