@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from daemon import VERSION
+
 EX_CONFIG = 78
 
 
@@ -82,9 +84,8 @@ def release() -> str:
     """Which one this is, on what."""
     import platform
     import sqlite3
-    from importlib.metadata import version
 
-    return f"tether {version('tether-box')} (Python {platform.python_version()}, SQLite {sqlite3.sqlite_version})"
+    return f"tether {VERSION} (Python {platform.python_version()}, SQLite {sqlite3.sqlite_version})"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from daemon import VERSION
 from daemon.api.plumbing.guards import Guards
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.upkeep import KnownCopies
@@ -55,8 +55,6 @@ if TYPE_CHECKING:
     from daemon.fleet.part import FleetPart
 
 log = structlog.get_logger(__name__)
-
-VERSION = version("tether-box")
 
 END_SECONDS = 30.0
 """How long an engine may take to end, and all else hardly longer: with what the doors take, less than systemd's TimeoutStopSec."""
