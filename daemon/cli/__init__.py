@@ -100,6 +100,11 @@ def main(arguments: list[str] | None = None) -> None:
     if verb not in COLOURED:
         # structlog loads rich for tracebacks in colour wherever it is installed: 3 MiB and 30 ms that these never use.
         sys.modules["rich"] = None  # type: ignore[assignment]
+    match arguments:
+        case ["run", "--config", file] if not file.startswith("-"):  # as the unit has it
+            from daemon.cli.serving import serve_alone
+
+            serve_alone(file)
     from daemon.cli.frame import app, deliver, explain, speak_plainly
 
     if verb not in DRAWING:
