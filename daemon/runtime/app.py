@@ -27,14 +27,12 @@ from daemon.http import Http, open_http
 from daemon.keys.digests import BoxKeys
 from daemon.keys.keyring import keyring
 from daemon.planner.identity import StoreIdentities
-from daemon.runtime.checkup import checkup
 from daemon.runtime.clockwatch import ClockWatch
 from daemon.runtime.housekeeping import Housekeeping
 from daemon.runtime.listeners import absent_address, listening, unix_door
 from daemon.runtime.logs import configure_logs
 from daemon.runtime.notify import Notifier, given_time
 from daemon.runtime.signals import heed_signals
-from daemon.runtime.trial import trial
 from daemon.runtime.verify import usable, verify
 from daemon.runtime.vigil import Vigil, pick_up
 from daemon.supervise import AGAIN, end_within, first_of, supervised
@@ -291,6 +289,8 @@ def _fleet_part(service: Service) -> "FleetPart | None":
         return None
     from daemon.fleet.feed import Costs
     from daemon.fleet.part import FleetPart
+    from daemon.runtime.checkup import checkup
+    from daemon.runtime.trial import trial
 
     return FleetPart(
         lambda: service.latest,
