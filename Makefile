@@ -84,7 +84,7 @@ deb: wheel system-deb  ## the Debian package in dist/, for the Debian it is buil
 	@ls -l dist/tether_*_$(ARCH).deb
 
 RELEASE_KEY ?= $(HOME)/.config/tether/release.key
-VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' daemon/__init__.py)
 release: wheel  ## what owners install, in dist/: wheel, packages for PCs and the Raspberry Pi, what is in them, checksums, signatures (RELEASE_KEY)
 	$(MAKE) deb ARCH=amd64
 	$(MAKE) deb ARCH=arm64

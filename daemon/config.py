@@ -4,7 +4,6 @@ A leaf: it imports nothing of ours but the grammars of its values. What is parti
 (`Settings.channels`, `Settings.sources`) and is decoded by that channel's or source's own `Settings` struct with `decode`.
 """
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ from daemon.grammars import ReplyAction as ReplyAction
 from daemon.grammars import Size as Size
 from daemon.grammars import TimeOfDay as TimeOfDay
 from daemon.grammars import read_value
+from daemon.wire.near import nearest
 
 T = TypeVar("T")
 
@@ -388,9 +388,9 @@ def _refuse_unknown(table: Any, kind: Any, where: str, prefix: str, secrets: tup
     known = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     for key, value in table.items():
         if key not in known:
-            near = difflib.get_close_matches(key, [k for k in known if not k.startswith("__")], n=1)
+            near = nearest(key, (each for each in known if not each.startswith("__")))
             hint = secret_hint(key, secrets, owner) or (
-                f"; did you mean {near[0]!r}?"
+                f"; did you mean {near!r}?"
                 if near
                 else f"; known are {', '.join(sorted(k for k in known if k[0] != '_'))}"
             )

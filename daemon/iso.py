@@ -1,10 +1,11 @@
 """The codes that the world agreed on: currencies (ISO 4217) and countries (ISO 3166), each with what was probably meant. A leaf."""
 
-from difflib import get_close_matches
 from functools import cache
 
 import phonenumbers
 from babel.numbers import list_currencies
+
+from daemon.wire.near import nearest
 
 _MEANT = {"GER": "DE", "SP": "ES", "USA": "US"}
 """What people write for a country."""
@@ -20,7 +21,7 @@ def currency_trouble(code: str) -> str:
     """What is wrong with it, "" for nothing. Small letters will do."""
     if code.upper() in _USUAL or code.upper() in currencies():
         return ""
-    meant = next(iter(get_close_matches(code.upper(), _USUAL, n=1)), "") if len(code) == len(_USUAL[0]) else ""
+    meant = nearest(code.upper(), _USUAL) or "" if len(code) == len(_USUAL[0]) else ""
     return _words(code, "currency", "ISO 4217", meant, "GBP")
 
 

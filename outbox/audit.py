@@ -1,6 +1,5 @@
 """The record of all that happened: append-only, each entry hashed with the one before (`outbox.chain`), read by people and exported."""
 
-import csv
 import io
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
@@ -289,6 +288,8 @@ def _jsonl(lines: list[tuple[Any, ...]]) -> bytes:
 
 
 def _csv(lines: list[tuple[Any, ...]]) -> bytes:
+    import csv  # for whoever exports the record
+
     text = io.StringIO()
     csv.writer(text).writerows(
         [harmless.cell(each) if isinstance(each, str) else each for each in line] for line in lines

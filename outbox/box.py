@@ -3,25 +3,23 @@
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outbox.aliases import Aliases
 from outbox.audit import Audit
-from outbox.carry import Carrying
 from outbox.changes import Changes
 from outbox.clock import Clock
 from outbox.confirmation import Confirmation
 from outbox.consent import Consent
 from outbox.digest import Keys
 from outbox.errors import StorageDamaged
-from outbox.fleet import Fleet
 from outbox.health import Health
 from outbox.identity import Identities, PlainIdentities
 from outbox.notes import Notes
 from outbox.people import People
-from outbox.quarantine import Quarantine
 from outbox.receipts import Receipts
-from outbox.replan import Replay
 from outbox.replies import Replies
 from outbox.retention import Retention
 from outbox.spool import Spool
@@ -30,6 +28,12 @@ from outbox.tokens import Tokens
 from outbox.unsubscribe import Unsubscribe
 from outbox.used import Used
 from outbox.views import Views
+
+if TYPE_CHECKING:
+    from outbox.carry import Carrying
+    from outbox.fleet import Fleet
+    from outbox.quarantine import Quarantine
+    from outbox.replan import Replay
 
 _PLAIN = PlainIdentities()
 
@@ -45,18 +49,40 @@ class Outbox:
         self.replies = Replies(store)
         self.audit = Audit(store)
         self.tokens = Tokens(store)
-        self.promises = Carrying(store)
         self.confirmation = Confirmation(store)
         self.notes = Notes(store)
         self.views = Views(store, self.replies)
         self.retention = Retention(store)
         self.people = People(store, self.views, self.replies)
-        self.quarantine = Quarantine(store)
         self.aliases = Aliases(store)
-        self.replay = Replay(store)
-        self.fleet = Fleet(store)
         self.used = Used(store)
         self.unsubscribe = Unsubscribe(store)
+
+    # What few stores use, and none all day, is loaded when it is asked for.
+
+    @cached_property
+    def promises(self) -> "Carrying":
+        from outbox.carry import Carrying
+
+        return Carrying(self._store)
+
+    @cached_property
+    def quarantine(self) -> "Quarantine":
+        from outbox.quarantine import Quarantine
+
+        return Quarantine(self._store)
+
+    @cached_property
+    def replay(self) -> "Replay":
+        from outbox.replan import Replay
+
+        return Replay(self._store)
+
+    @cached_property
+    def fleet(self) -> "Fleet":
+        from outbox.fleet import Fleet
+
+        return Fleet(self._store)
 
     @classmethod
     @asynccontextmanager

@@ -6,12 +6,10 @@ the place of the loss. Runs in the calling thread, on files that nobody has open
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from outbox import order_people
 from outbox.log_file import log_of
@@ -20,6 +18,7 @@ from outbox.migrate import migrate, migrations
 from outbox.queries import Queries
 from outbox.readable import MEND, unreadable
 from outbox.rekey import find_told, put_under_new_key
+from outbox.salvaged import Salvaged
 
 _SQL = Queries("salvage.sql")
 _STORE = Queries("store.sql")
@@ -49,19 +48,6 @@ _MEND = (
     "index_again",
 )
 """What makes it hang together, in this release's schema."""
-
-
-class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
-    rows: Mapping[str, int]
-    """What is in the new database, by table."""
-    dropped: int
-    """Rows that could be read but hung on lost ones, or could not be right."""
-    optouts_lost: int
-    """Opt-outs that nobody can be found for any more (the key of their digests was lost, and they named no address)."""
-    gaps: int = 0
-    """Tables that could not be read from one end to the other."""
-    lost: frozenset[str] = frozenset()
-    """What was promised and may be among what is lost, in the words of outbox.losses."""
 
 
 def salvage(source: Path, target: Path) -> Salvaged:

@@ -35,7 +35,6 @@ from daemon.api.handlers.metrics import Metrics
 from daemon.api.handlers.stream import Stream
 from daemon.api.plumbing.connection import connection_of
 from daemon.api.plumbing.gate import BODY_LIMIT, Gate
-from daemon.api.plumbing.openapi import OpenApi
 from daemon.api.plumbing.reply import GUARD
 from daemon.api.plumbing.route import AnyRoute
 from daemon.api.plumbing.services import Services
@@ -144,7 +143,7 @@ def _table(gate: Gate, metrics: Metrics, stream: Stream, board: Board, version: 
         *stream.routes(),
         *board.routes(),
     ]
-    papers = ops.Papers(OpenApi(routes, version))
+    papers = ops.Papers(routes, version)
     routes += ops.routes(metrics, papers)
     return routes
 

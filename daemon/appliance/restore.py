@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
+from daemon import VERSION
 from daemon.appliance.opening import Openers, open_backup
 from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
@@ -247,7 +247,7 @@ def _hold_to(manifest: Manifest, path: Path) -> None:
     newest = migrations()[-1][0]
     if manifest.proof.schema > newest:
         raise BackupError(
-            f"the backup was made by Tether {manifest.release} (schema {manifest.proof.schema}; this is {version('tether-box')}, "
+            f"the backup was made by Tether {manifest.release} (schema {manifest.proof.schema}; this is {VERSION}, "
             f"which knows {newest}): install that one first"
         )
     trouble = trouble_with(path, whole=True)

@@ -2,10 +2,9 @@
 class of its own name. Nobody lists them. A module is imported when its channel is enabled."""
 
 import functools
-import pkgutil
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -13,6 +12,7 @@ import msgspec
 from daemon import channels
 from daemon.channels.base import Channel, Misconfigured, Surroundings
 from daemon.config import ConfigError, decode
+from daemon.wire.near import nearest
 
 if TYPE_CHECKING:
     from daemon.http import Http
@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 _GROUND = ("base", "registry")
 """Modules of this package that every channel stands on; what several share begins with an underscore."""
 
-CHANNELS = tuple(
-    module.name
-    for module in pkgutil.iter_modules(channels.__path__)
-    if not module.name.startswith("_") and module.name not in _GROUND
-)
+CHANNELS = tuple(sorted(file.stem for file in Path(__file__).parent.glob("[!_]*.py") if file.stem not in _GROUND))
 """The names, sorted. What each of them is stands on its class."""
 
 
@@ -32,8 +28,8 @@ CHANNELS = tuple(
 def channel_class(name: str) -> type[Channel]:
     """The class behind a table's name. Raises ConfigError for a name that is none."""
     if name not in CHANNELS:
-        near = get_close_matches(name, CHANNELS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(CHANNELS)}"
+        near = nearest(name, CHANNELS)
+        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(CHANNELS)}"
         raise ConfigError(f"channels.{name}: no such channel; {hint}")
     module = import_module(f"{channels.__name__}.{name}")
     for kind in vars(module).values():

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from daemon import VERSION
+
 EX_CONFIG = 78
 
 
@@ -82,9 +84,8 @@ def release() -> str:
     """Which one this is, on what."""
     import platform
     import sqlite3
-    from importlib.metadata import version
 
-    return f"tether {version('tether-box')} (Python {platform.python_version()}, SQLite {sqlite3.sqlite_version})"
+    return f"tether {VERSION} (Python {platform.python_version()}, SQLite {sqlite3.sqlite_version})"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -99,6 +100,11 @@ def main(arguments: list[str] | None = None) -> None:
     if verb not in COLOURED:
         # structlog loads rich for tracebacks in colour wherever it is installed: 3 MiB and 30 ms that these never use.
         sys.modules["rich"] = None  # type: ignore[assignment]
+    match arguments:
+        case ["run", "--config", file] if not file.startswith("-"):  # as the unit has it
+            from daemon.cli.serving import serve_alone
+
+            serve_alone(file)
     from daemon.cli.frame import app, deliver, explain, speak_plainly
 
     if verb not in DRAWING:

@@ -1,10 +1,8 @@
 """What all verbs share: the Typer application, the options, how failures are told, how answers are printed."""
 
-import io
-import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 from typer.core import TyperGroup
 
-from daemon.cli import VERBS, modules, release
+from daemon.cli import EX_CONFIG, VERBS, ground, modules, release
+from daemon.cli.ground import (
+    NOT_FOR_THIS_USER,
+    TRACEBACK,
+    Failure,
+    deliver,
+    end,
+    is_unread,
+    named,
+    need_the_file,
+    read,
+    settings_of,
+    speak_plainly,
+)
 from outbox import harmless
 
 if TYPE_CHECKING:
@@ -22,7 +33,32 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-EX_CONFIG = 78
+__all__ = [
+    "EX_CONFIG",
+    "NOT_FOR_THIS_USER",
+    "TRACEBACK",
+    "ConfigOption",
+    "Failure",
+    "JsonOption",
+    "app",
+    "as_json",
+    "counted",
+    "deliver",
+    "explain",
+    "hand_down",
+    "how_the_line_is",
+    "is_unread",
+    "named",
+    "need_the_file",
+    "read",
+    "settings_of",
+    "settle",
+    "speak_plainly",
+    "table",
+    "tell",
+    "texts_today",
+    "when",
+]
 
 
 class Verbs(TyperGroup):
@@ -65,10 +101,6 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for scripts.")]
 
-_root_config: Path | None = None
-_secrets: Mapping[str, str] = {}
-"""Those of the configuration that was read."""
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -83,8 +115,7 @@ VersionOption = Annotated[
 
 @app.callback()
 def _root(config: ConfigOption = None, show_version: VersionOption = False) -> None:
-    global _root_config
-    _root_config = config
+    ground.begin_with(config)
 
 
 def hand_down(context: typer.Context, **options: object) -> None:
@@ -92,113 +123,16 @@ def hand_down(context: typer.Context, **options: object) -> None:
     context.default_map = {context.invoked_subcommand or "": {name: value for name, value in options.items() if value}}
 
 
-class Failure(Exception):
-    """Something went wrong that the text explains; the process ends with `code`."""
-
-    def __init__(self, text: str, code: int = 1) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-INSTALLED_DATABASE = "/var/lib/tether/tether.db"
-
-
 @contextmanager
 def explain() -> Iterator[None]:
-    """Turn expected failures into a sentence on standard error and an exit code."""
-    try:
-        yield
-    except Failure as error:
-        _end(str(error), error.code)
-    except typer.TyperException as error:
-        _end_wrong_use(error)
-    except typer.Abort:
-        _end("stopped", 1)
-    except BrokenPipeError:
-        _say_no_more()
-        sys.exit(0)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as error:
-        _end_by_cause(error)
-
-
-def _end_by_cause(error: Exception) -> NoReturn:
-    from daemon.config import ConfigError
-    from outbox.errors import KeyChanged, KeyMissing, OutboxError
-
-    if isinstance(error, ConfigError | KeyMissing | KeyChanged):
-        _end(str(error), EX_CONFIG)
-    if isinstance(error, OutboxError):
-        _end(str(error), 1)
-    if isinstance(error, UnicodeEncodeError) and error.object in sys.argv:
-        _end(f"{error.object!a} is no text in {error.encoding}: is the terminal set to another encoding?", 2)
-    if os.environ.get(TRACEBACK):
-        _end(_whole(error), 1)
-    if isinstance(error, OSError):
-        _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
-    _end(_of_ours(error), 1)
-
-
-def deliver() -> None:
-    """Let what was printed go. The interpreter does so when nobody can be told any more that there was no room for it. Raises Failure."""
-    try:
-        if sys.stdout is not None:  # it was closed before the command began
-            sys.stdout.flush()
-    except BrokenPipeError:
-        _say_no_more()
-    except OSError as error:
-        _say_no_more()
-        raise Failure(f"standard output can't be written: {error.strerror}") from error
-
-
-def _say_no_more() -> None:
-    """What is still to be written goes nowhere, so that the interpreter's own flush at exit is quiet."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-
-
-TRACEBACK = "TETHER_TRACEBACK"
-"""Set in the environment, a failure that nobody foresaw is shown in full: for whoever mends it, and for the journal."""
-
-
-def _whole(error: BaseException) -> str:
-    """All of it but what no journal may have: its words may hold a secret, or anybody's address."""
-    import traceback
-
-    from daemon.runtime.logs import Redactor
-
-    return Redactor(_secrets).text("".join(traceback.format_exception(error)))
-
-
-def _of_ours(error: BaseException) -> str:
-    """A failure that is a mistake of ours, in a sentence."""
-    import traceback
-
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    places = traceback.extract_tb(error.__traceback__)
-    where = f" in {Path(places[-1].filename).name}, line {places[-1].lineno}" if places else ""
-    return (
-        f"this should not have happened: {type(error).__name__}{where}. "
-        f"With {TRACEBACK}=1 in front of the command all of it is shown, for a report"
-    )
-
-
-def speak_plainly() -> None:
-    """From here on, whatever is printed reaches the terminal without control characters, however it got into the text, and what the
-    terminal's own encoding lacks is written as its number."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, harmless.Stream):
-            plain = harmless.Stream(
-                stream.buffer,
-                encoding=stream.encoding,
-                errors="backslashreplace" if stream.errors == "strict" else stream.errors,
-                line_buffering=stream.line_buffering,
-            )
-            setattr(sys, name, plain)
+    """Turn expected failures into a sentence on standard error and an exit code, wrong use of the command line too."""
+    with ground.explain():
+        try:
+            yield
+        except typer.TyperException as error:
+            _end_wrong_use(error)
+        except typer.Abort:
+            end("stopped", 1)
 
 
 def _end_wrong_use(error: Any) -> NoReturn:
@@ -209,70 +143,6 @@ def _end_wrong_use(error: Any) -> NoReturn:
     if context is not None and context.command.epilog and not is_help:
         print(f"\n{context.command.epilog}", file=sys.stderr)
     sys.exit(error.exit_code)
-
-
-def _end(text: str, code: int) -> NoReturn:
-    for line in text.splitlines() or [""]:
-        print(f"tether: {harmless.clean(line)}", file=sys.stderr)
-    with suppress(Failure):
-        deliver()
-    sys.exit(code)
-
-
-def named(config: Path | None) -> Path | None:
-    """The configuration that the options or the environment name, whether it is there or not."""
-    return config or _root_config or (Path(os.environ["TETHER_CONFIG"]) if os.environ.get("TETHER_CONFIG") else None)
-
-
-def settings_of(config: Path | None) -> "Settings":
-    """Read the configuration that the options and the environment name. Raises ConfigError.
-
-    Who may not read the machine's own (a login of the counter's) still finds the service where it is usually installed."""
-    from daemon.config import SEARCH, ConfigError, Data, Settings, find, load
-
-    global _secrets
-    try:
-        settings = load(find(config or _root_config, os.environ))
-        _secrets = settings.secrets
-        return settings
-    except PermissionError as error:
-        if str(error.filename) != str(SEARCH[1]) or config or _root_config or os.environ.get("TETHER_CONFIG"):
-            raise ConfigError(
-                f"{error.filename}: this user may not read it; put sudo in front, or ask its owner"
-            ) from error
-        return _at_the_counter(Settings(data=Data(path=Path(INSTALLED_DATABASE))))
-
-
-NOT_FOR_THIS_USER = "/etc/tether/tether.toml is for root and the service to read"
-
-
-def is_unread(settings: "Settings") -> bool:
-    """Whether it is the machine's own that this user may not read: all of it but the store is at its default, whatever the file says."""
-    return settings.file is None and settings.database == Path(INSTALLED_DATABASE)
-
-
-def need_the_file(settings: "Settings", command: str) -> None:
-    """For a command that goes by the configuration itself. Raises Failure where this user may not read it."""
-    if is_unread(settings):
-        raise Failure(f"{NOT_FOR_THIS_USER}: sudo tether {command}")
-
-
-def _at_the_counter(settings: "Settings") -> "Settings":
-    """With the store as its service tells of it: times are shown on the store's clocks. A service that tells nothing says why when it is
-    asked for what the command wants."""
-    import msgspec
-
-    from daemon.cli.service import got
-    from daemon.wire.service import Glance
-
-    try:
-        told = read(got(settings, "/v1/status", only="it knows the store's time zone"), Glance).store
-    except Failure:
-        return settings
-    own = {
-        name: value for name in ("name", "country", "timezone", "locale", "currency") if (value := getattr(told, name))
-    }
-    return msgspec.structs.replace(settings, store=msgspec.structs.replace(settings.store, **own))
 
 
 def settle(work: Callable[[], Awaitable[T]]) -> T:
@@ -328,18 +198,6 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: s
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def read(answer: Any, kind: type[T]) -> T:
-    """An answer as the struct that both ends of the wire share. What a service of another release leaves out has its default."""
-    import msgspec
-
-    from daemon.wire.values import read_value
-
-    try:
-        return msgspec.convert(answer, kind, dec_hook=read_value)
-    except msgspec.ValidationError as error:
-        raise Failure(f"the service is of another release, and answers what this one can't read: {error}") from error
 
 
 def when(moment: int | None, settings: "Settings") -> str:

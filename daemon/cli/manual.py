@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from daemon import VERSION
 from daemon.cli import VERBS, modules
 from daemon.cli.frame import TRACEBACK, app
 
@@ -114,9 +115,7 @@ def _quoted(text: str) -> str:
 
 
 def _page(found: list[Verb]) -> Iterator[str]:
-    from importlib.metadata import version
-
-    yield f'.TH TETHER 1 "" "tether {version("tether-box")}" "User Commands"'
+    yield f'.TH TETHER 1 "" "tether {VERSION}" "User Commands"'
     yield from (".SH NAME", f"tether \\- {_troff(_sentence(found[0].command.help))}")
     yield from (".SH SYNOPSIS", ".B tether", "[\\fB\\-\\-config\\fR \\fIFILE\\fR] \\fIVERB\\fR ...")
     yield from (".SH DESCRIPTION", _troff(found[0].command.help), ".PP", _troff(found[0].command.epilog))

@@ -1,11 +1,11 @@
 """`tether run`: the service itself."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from daemon.cli.frame import ConfigOption, app, settings_of
+from daemon.cli.frame import ConfigOption, app
+from daemon.cli.serving import serve
 
 
 @app.command(epilog="Example: tether run --config /etc/tether/tether.toml")
@@ -17,7 +17,4 @@ def run(
     ] = None,
 ) -> None:
     """Run the service until it is told to stop (Ctrl-C, SIGTERM). SIGHUP reads the configuration anew."""
-    from daemon.runtime.process import main
-
-    settings = settings_of(config)
-    sys.exit(main(settings, reread=lambda: settings_of(settings.file or config), host=host, port=port))
+    serve(config, host=host, port=port)

@@ -6,11 +6,11 @@ import signal
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 
 import structlog
 from aiohttp import web
 
+from daemon import VERSION
 from daemon.config import ConfigError
 from daemon.hq import doors
 from daemon.hq.archiver import Archiver
@@ -74,9 +74,7 @@ async def serving(
     log.info("NATS is set up as it must be", servers=servers)
     archiver = Archiver(settings, clock, rng)
     async with pooled(settings.postgres.dsn) as pool, voice(settings, pool, clock, rng) as messenger:
-        services = Services(
-            settings, pool, Stores(settings, clock, rng), clock, lambda: archiver.status, version("tether-box")
-        )
+        services = Services(settings, pool, Stores(settings, clock, rng), clock, lambda: archiver.status, VERSION)
         runner = web.AppRunner(make_app(services), access_log=None, shutdown_timeout=END_SECONDS, handle_signals=False)
         await runner.setup()
         try:

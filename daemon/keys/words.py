@@ -5,7 +5,6 @@ checksum. Pure.
 """
 
 import hashlib
-from functools import cache
 from pathlib import Path
 
 SEED_BYTES = 16
@@ -14,7 +13,6 @@ PREFIX = 4
 _CHECK_BITS = SEED_BYTES * 8 // 32
 
 
-@cache
 def word_list() -> tuple[str, ...]:
     return tuple(Path(__file__).with_name("english.txt").read_text(encoding="ascii").split())
 
@@ -23,7 +21,8 @@ def words_of(seed: bytes) -> str:
     """The words of 16 bytes."""
     number = int.from_bytes(seed, "big") << _CHECK_BITS | _check(seed)
     places = [number >> 11 * place & 0x7FF for place in reversed(range(COUNT))]
-    return " ".join(word_list()[place] for place in places)
+    known = word_list()
+    return " ".join(known[place] for place in places)
 
 
 def seed_of(words: str) -> bytes:
@@ -32,11 +31,12 @@ def seed_of(words: str) -> bytes:
     given = words.lower().replace(",", " ").split()
     if len(given) != COUNT:
         raise ValueError(f"these are {len(given)} words; the key has {COUNT}")
-    places = {word[:PREFIX]: place for place, word in enumerate(word_list())}
+    known = word_list()
+    places = {word[:PREFIX]: place for place, word in enumerate(known)}
     number = 0
     for position, word in enumerate(given, 1):
         place = places.get(word[:PREFIX])
-        if place is None or not word_list()[place].startswith(word):
+        if place is None or not known[place].startswith(word):
             raise ValueError(f"word {position} ({word!r}) is none of the list")
         number = number << 11 | place
     seed = (number >> _CHECK_BITS).to_bytes(SEED_BYTES, "big")

@@ -1,7 +1,6 @@
 """What `tether templates check` does: find what is wrong with the store's texts before a customer does."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +17,7 @@ from daemon.planner.sms_text import dear_characters, measure
 from daemon.planner.template_files import FILE_MEDIA, SHARED, TemplateFiles, locale_chain
 from daemon.planner.text_names import Compiler, TextNames
 from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES, nearly_event_type
+from daemon.wire.near import nearest
 from outbox.model import Medium
 
 Severity = Literal["error", "warning"]
@@ -280,5 +280,5 @@ def _shorter(text: str) -> str:
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     choices = sorted(known)
-    near = get_close_matches(name, choices, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(choices)}"
+    near = nearest(name, choices)
+    return f"did you mean {near!r}?" if near else f"known are {', '.join(choices)}"

@@ -4,7 +4,6 @@ A store's own routes replace those that headquarters published for the event typ
 (`daemon.planner.defaults`).
 """
 
-import difflib
 import fnmatch
 from collections.abc import Collection, Mapping, Sequence
 
@@ -17,6 +16,7 @@ from daemon.planner.jinja_environment import Condition, compile_condition
 from daemon.planner.moments import At, parse_at
 from daemon.planner.recipients import Reach
 from daemon.planner.template_files import is_template_name
+from daemon.wire.near import nearest
 from outbox.model import Policy, Priority
 
 CUSTOMER = "customer"
@@ -192,5 +192,5 @@ class _Compiler:
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+    near = nearest(name, known)
+    return f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"

@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from daemon import VERSION
 from daemon.api.plumbing.guards import Guards
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.upkeep import KnownCopies
@@ -27,14 +27,12 @@ from daemon.http import Http, open_http
 from daemon.keys.digests import BoxKeys
 from daemon.keys.keyring import keyring
 from daemon.planner.identity import StoreIdentities
-from daemon.runtime.checkup import checkup
 from daemon.runtime.clockwatch import ClockWatch
 from daemon.runtime.housekeeping import Housekeeping
 from daemon.runtime.listeners import absent_address, listening, unix_door
 from daemon.runtime.logs import configure_logs
 from daemon.runtime.notify import Notifier, given_time
 from daemon.runtime.signals import heed_signals
-from daemon.runtime.trial import trial
 from daemon.runtime.verify import usable, verify
 from daemon.runtime.vigil import Vigil, pick_up
 from daemon.supervise import AGAIN, end_within, first_of, supervised
@@ -55,8 +53,6 @@ if TYPE_CHECKING:
     from daemon.fleet.part import FleetPart
 
 log = structlog.get_logger(__name__)
-
-VERSION = version("tether-box")
 
 END_SECONDS = 30.0
 """How long an engine may take to end, and all else hardly longer: with what the doors take, less than systemd's TimeoutStopSec."""
@@ -293,6 +289,8 @@ def _fleet_part(service: Service) -> "FleetPart | None":
         return None
     from daemon.fleet.feed import Costs
     from daemon.fleet.part import FleetPart
+    from daemon.runtime.checkup import checkup
+    from daemon.runtime.trial import trial
 
     return FleetPart(
         lambda: service.latest,

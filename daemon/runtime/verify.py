@@ -6,7 +6,6 @@ It reads files that the configuration names, and opens nothing that stays open. 
 import os
 import stat
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,6 +28,7 @@ from daemon.upkeep.backup_folder import backup_folder
 from daemon.upkeep.heartbeat import check_heartbeat
 from daemon.upkeep.record_mail import check_record
 from daemon.upkeep.trouble import check_trouble
+from daemon.wire.near import nearest
 
 LONGEST_SOCKET = 107
 """Linux's `sun_path` has 108 bytes, the last of them zero (unix(7))."""
@@ -184,8 +184,8 @@ def _check_audiences(settings: Settings) -> None:
             )
         for kind in table:
             if not _takes(kind):
-                near = get_close_matches(kind, (*_OF_EACH, *channels.CHANNELS), n=1)
-                hint = f"did you mean {near[0]!r}?" if near else "write phone, email, or a channel such as slack"
+                near = nearest(kind, (*_OF_EACH, *channels.CHANNELS))
+                hint = f"did you mean {near!r}?" if near else "write phone, email, or a channel such as slack"
                 raise ConfigError(f"audiences.{name}.{kind}: no such kind of address; {hint}")
 
 

@@ -8,11 +8,11 @@ import contextlib
 import errno
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
+from daemon import VERSION
 from daemon.config import ConfigError, Settings
 from daemon.keys.digests import lasting_keyring
 from daemon.keys.heads import signed
@@ -159,7 +159,7 @@ def _pack(settings: Settings, folder: Path, now: int) -> Manifest:
             f"the database is damaged, so no backup was made and none was removed: {trouble}. Restart the service: it repairs it"
         )
     texts = own_texts(settings)
-    manifest = pack(archive, copy, settings.file, texts, release=version("tether-box"), made_at=now, proof=prove(copy))
+    manifest = pack(archive, copy, settings.file, texts, release=VERSION, made_at=now, proof=prove(copy))
     copy.unlink()
     read_through(archive, manifest)
     return manifest

@@ -9,15 +9,17 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from daemon.config import ConfigError, Settings
 from daemon.upkeep.backup_folder import backup_folder
 from daemon.upkeep.errors import BackupError
 from daemon.upkeep.mounts import bare_mount_point
-from daemon.upkeep.s3 import Bucket, open_bucket
 from daemon.upkeep.slow_disk import in_time
 from outbox.clock import Clock
+
+if TYPE_CHECKING:
+    from daemon.upkeep.s3 import Bucket
 
 NAME = re.compile(r"tether-\d{8}T\d{6}Z\.(backup|tar\.gz)")
 """What a backup is called; those of earlier releases, which were neither encrypted nor signed, end in .tar.gz. Nothing else in a store is
@@ -132,7 +134,7 @@ def _keep(archive: Path, place: Path) -> None:
 class BucketStore:
     """Any S3-compatible bucket."""
 
-    def __init__(self, bucket: Bucket, clock: Clock) -> None:
+    def __init__(self, bucket: "Bucket", clock: Clock) -> None:
         self._bucket = bucket
         self._clock = clock
 
@@ -161,6 +163,8 @@ async def keeping(settings: Settings, clock: Clock) -> AsyncIterator[BackupStore
             'backup.to: nothing says where backups go; write [backup] to = "/media/usb" or "s3://bucket/prefix" into tether.toml'
         )
     if backup.to.startswith("s3://"):
+        from daemon.upkeep.s3 import open_bucket
+
         async with open_bucket(backup, settings.secrets, clock) as bucket:
             yield BucketStore(bucket, clock)
         return

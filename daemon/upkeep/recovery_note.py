@@ -9,7 +9,7 @@ import msgspec
 
 from daemon.upkeep.swap import sync_folder
 from outbox.losses import FORGOTTEN, OPTOUTS, RECEIPTS, TOKENS, WORDS
-from outbox.salvage import Salvaged
+from outbox.salvaged import Salvaged
 
 _MEANS: Mapping[str, str] = {
     OPTOUTS: "opt-outs (who wants no more may be written to)",

@@ -1,6 +1,6 @@
 """What events are called."""
 
-from difflib import get_close_matches
+from daemon.wire.near import nearest
 
 EVENT_TYPES = (
     "order.placed",
@@ -29,5 +29,4 @@ after all, it is gone; it waits to be paid for."""
 def nearly_event_type(name: str) -> str | None:
     """The one that was probably meant; None where `name` is one, or is like none of them: then it is the store's own."""
     known = (*EVENT_TYPES, *QUIET_TYPES)
-    near = [] if name in known else get_close_matches(name, known, n=1, cutoff=0.85)
-    return near[0] if near else None
+    return None if name in known else nearest(name, known, alike=0.85)

@@ -5,7 +5,7 @@ PRAGMA secure_delete = ON;
 
 -- writer: the writer's connection. `outbox.checkpoint` empties the log long before it has 64 MiB.
 PRAGMA synchronous = FULL;
-PRAGMA cache_size = -4096;
+PRAGMA cache_size = -2048;
 PRAGMA temp_store = MEMORY;
 PRAGMA wal_autocheckpoint = 65536;
 
@@ -27,7 +27,7 @@ PRAGMA wal_checkpoint(PASSIVE);
 
 -- reader: a connection that only reads.
 PRAGMA query_only = ON;
-PRAGMA cache_size = -1024;
+PRAGMA cache_size = -256;
 
 -- first_epoch: a new database begins its first epoch.
 INSERT INTO epoch (first_seq, id, at, reason) SELECT 1, :id, :at, 'created' WHERE NOT EXISTS (SELECT 1 FROM epoch);

@@ -97,11 +97,12 @@ def release(version: str, folder: Path, scratch: Path) -> None:
     tree.mkdir()
     for name in ("daemon", "outbox", "tui", "templates", "systemd"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("README.md", "LICENSE", "requirements.lock"):
+    for name in ("README.md", "LICENSE", "pyproject.toml", "requirements.lock"):
         shutil.copyfile(ROOT / name, tree / name)
-    project = (ROOT / "pyproject.toml").read_text()
-    assert 'version = "0.1.0"' in project
-    (tree / "pyproject.toml").write_text(project.replace('version = "0.1.0"', f'version = "{version}"'))
+    named = tree / "daemon/__init__.py"
+    said = named.read_text()
+    assert '"0.1.0"' in said
+    named.write_text(said.replace('"0.1.0"', f'"{version}"'))
     for file, (old, new) in BROKEN[version].items():
         text = (tree / file).read_text()
         assert old in text, f"{file} has changed: mend BROKEN"

@@ -16,9 +16,10 @@ import pytest
 from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
 from daemon.runtime.app import Service, open_service
-from daemon.upkeep import recover, recovery_note
+from daemon.upkeep import recover, recovery_note, saving
 from daemon.upkeep.copies import asides
-from daemon.upkeep.recover import _save, make_sound, record
+from daemon.upkeep.recover import make_sound, record
+from daemon.upkeep.saving import save
 from outbox import Outbox
 from outbox.errors import KeyChanged, StorageBusy, StorageDamaged
 from outbox.log_file import log_of
@@ -101,7 +102,7 @@ async def test_the_service_comes_up_and_says_what_it_lost(
     for seed in range(-(-SEEDS // len(KINDS))):
         with_program = seed % 2 == 0
         if not with_program:
-            monkeypatch.setattr(recover.shutil, "which", lambda name: None)
+            monkeypatch.setattr(saving.shutil, "which", lambda name: None)
         database = laid_out(model, tmp_path / str(seed))
         KINDS[kind](database, random.Random(f"{kind}{seed}"))
         try:
@@ -120,7 +121,7 @@ async def test_the_service_comes_up_and_says_what_it_lost(
 
 async def test_a_lost_first_page_costs_nothing(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first page says where the tables are: without SQLite's own program too, a new database's says it again."""
-    monkeypatch.setattr(recover.shutil, "which", lambda name: None)
+    monkeypatch.setattr(saving.shutil, "which", lambda name: None)
     database = laid_out(model, tmp_path)
     with database.open("r+b") as file:
         file.write(bytes(PAGE))
@@ -172,13 +173,13 @@ async def test_starts_that_can_not_repair_it_for_want_of_room_set_it_aside_once(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as now:
-        now.setattr(recover, "_save", full)
+        now.setattr(saving, "save", full)
         for _ in range(3):
             with pytest.raises(OSError, match="No space left"):
                 await make_sound(database, clock)
             await clock.advance(60)
         [aside] = asides(database)
-        now.setattr(recover, "_save", _save)
+        now.setattr(saving, "save", save)
         now.setattr(
             recover, "put_in_place", lambda *_: (tmp_path / "tether.db-wal").unlink() or full(database, tmp_path)
         )

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from daemon.runtime.vigil import mark_of, pick_up
-from daemon.upkeep import recover, recovery_note
+from daemon.upkeep import recover, recovery_note, saving
 from daemon.upkeep.recover import make_sound
 from outbox.proof import trouble_with
-from outbox.salvage import Salvaged, salvage
+from outbox.salvage import salvage
+from outbox.salvaged import Salvaged
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import accept_one, open_box, planned
 
@@ -45,7 +46,7 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def database(week: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(recover.shutil, "which", lambda name: None)
+    monkeypatch.setattr(saving.shutil, "which", lambda name: None)
     for name in ("tether.db", "tether.db-wal"):
         shutil.copyfile(week / name, tmp_path / name)
     return tmp_path / "tether.db"
@@ -131,7 +132,7 @@ NO_ROOM = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     ("module", "name", "work", "error", "nth"),
     [
         (shutil, "copyfile", shutil.copyfile, NO_ROOM, 1),
-        (recover, "salvage", salvage, sqlite3.OperationalError("database or disk is full"), 1),
+        (saving, "salvage", salvage, sqlite3.OperationalError("database or disk is full"), 1),
     ],
     ids=["no copy", "no database"],
 )
@@ -177,7 +178,7 @@ async def test_copies_go_when_nobody_needs_them_any_more(database: Path, monkeyp
         most.append(sum(1 for file in folder.rglob("*") if file.is_file() and not file.name.endswith("-wal")))
         return salvage(source, target)
 
-    monkeypatch.setattr(recover, "salvage", watched)
+    monkeypatch.setattr(saving, "salvage", watched)
     await make_sound(database, FakeClock())
     assert len(most) > 2
     assert max(most) <= 3, "what was found, what is worked on, and the best so far"

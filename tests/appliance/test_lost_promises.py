@@ -18,7 +18,7 @@ from outbox.fleet_consent import Heard
 from outbox.lock import Lock
 from outbox.log_file import log_of
 from outbox.outcome import Accepted
-from outbox.salvage import Salvaged
+from outbox.salvaged import Salvaged
 from tests.support.damage import PAGE
 from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import SENT, accept_one, open_box, planned, send

@@ -13,7 +13,7 @@ import pytest
 
 from daemon.config import Settings
 from daemon.keys.box_key import BoxKey
-from daemon.upkeep import recover
+from daemon.upkeep import saving
 from daemon.upkeep.copies import asides, remove_overdue
 from daemon.upkeep.recover import make_sound, mark_damaged, mark_path, record
 from outbox import salvage as salvaging
@@ -126,7 +126,7 @@ async def test_a_few_lost_pages_cost_a_few_rows(
     if with_program and shutil.which("sqlite3") is None:
         pytest.skip("no sqlite3 program here")
     if not with_program:
-        monkeypatch.setattr(recover.shutil, "which", lambda name: None)
+        monkeypatch.setattr(saving.shutil, "which", lambda name: None)
     pages = database.stat().st_size // PAGE
     spoil(database, int(pages * place), 3)
     recovered = await make_sound(database, FakeClock())

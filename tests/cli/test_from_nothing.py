@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -25,7 +26,14 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def service(config: Path) -> Iterator["subprocess.Popen[str]"]:
     """Running and taking events: it says so itself."""
-    command = [sys.executable, "-m", "daemon", "run", "--config", str(config)]
+    with running(config) as (process, _):
+        yield process
+
+
+@contextmanager
+def running(config: Path, *options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """The service, by a Python with these options, and what it said until it took events."""
+    command = [sys.executable, *options, "-m", "daemon", "run", "--config", str(config)]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment()
     ) as process:
@@ -36,7 +44,7 @@ def service(config: Path) -> Iterator["subprocess.Popen[str]"]:
                 line = process.stdout.readline()
                 assert line, said
                 said += line
-            yield process
+            yield process, said
         finally:
             process.kill()
 
@@ -54,6 +62,34 @@ def tether(config: Path, *words: str | bytes) -> "subprocess.CompletedProcess[st
         timeout=60,
         env={**environment(), "TETHER_CONFIG": str(config)},
     )
+
+
+NEVER = {
+    "typer", "daemon.cli.frame", "daemon.cli.run", "rich.console", "pygments",  # the command line
+    "pytz.lazy", "importlib.metadata", "zipfile", "pkgutil",  # what is known without them
+    "difflib", "csv", "daemon.api.plumbing.openapi", "daemon.api.plumbing.docs_page",  # for mistakes, exports, papers
+    "daemon.upkeep.saving", "outbox.salvage", "outbox.graft", "outbox.rekey", "outbox.carry",  # for a damaged database, a restore
+    "daemon.upkeep.s3", "daemon.upkeep.backup", "daemon.upkeep.seal", "cryptography", "pyrage",  # for backups and signatures
+    "daemon.fleet", "daemon.hq", "outbox.fleet", "daemon.runtime.trial", "nats",  # for a store in a fleet
+    "outbox.replan", "outbox.quarantine", "daemon.modem", "serial", "aiosmtplib",  # for sources and channels that are not enabled
+    "daemon.demo", "daemon.sandbox", "daemon.appliance", "tui", "textual",
+}  # fmt: skip
+
+
+def test_a_service_loads_nothing_that_it_never_needs(config: Path) -> None:
+    """Each costs every store memory, and every start time: all that a service has loaded that took an event and told how it is."""
+    with config.open("a") as more:
+        more.write('[channels.twilio]\nfrom = "+15005550006"\nbase_url = "http://127.0.0.1:9"\n')
+    config.with_name(".env").write_text(f"TWILIO_ACCOUNT_SID=AC{'0' * 32}\nTWILIO_AUTH_TOKEN={'1' * 32}\n")
+    with running(config, "-X", "importtime") as (process, said):
+        words = ("--order", "B-1", "--name", "Ada", "--phone", "07700 900123")
+        assert tether(config, "event", "order.ready", *words).returncode == 0
+        assert json.loads(tether(config, "status", "--json").stdout)["running"] is True
+        process.send_signal(signal.SIGTERM)
+        said += process.communicate(timeout=30)[0]
+    loaded = set(re.findall(r"^import time:.*\| +([\w.]+)$", said, re.MULTILINE))
+    assert {"phonenumbers", "daemon.channels._http", "daemon.api.handlers.status"} <= loaded
+    assert {name for name in loaded if any(name == never or name.startswith(f"{never}.") for never in NEVER)} == set()
 
 
 def test_it_is_asked_and_ends_when_it_is_told(config: Path, service: "subprocess.Popen[str]") -> None:

@@ -9,7 +9,7 @@ from daemon.keys.box_key import BoxKey
 from daemon.upkeep.recover import record
 from daemon.upkeep.recovery_note import Recovered
 from outbox.losses import OPTOUTS
-from outbox.salvage import Salvaged
+from outbox.salvaged import Salvaged
 from tests.fleet.test_consent import blocked, pair
 from tests.support.busy import until
 from tests.support.fleet_world import World

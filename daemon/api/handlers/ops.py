@@ -1,14 +1,19 @@
 """For machines that watch over the service: alive, ready, figures, and the description of all calls."""
 
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from daemon.api.handlers.metrics import Metrics
-from daemon.api.plumbing.docs_page import POLICY, docs_page
-from daemon.api.plumbing.openapi import OpenApi
 from daemon.api.plumbing.reply import HTML, answer
 from daemon.api.plumbing.route import AnyRoute, Call, NoQuery, get
 from daemon.api.schema.problem import Problem
 from daemon.wire.service import Alive
+
+if TYPE_CHECKING:
+    from daemon.api.plumbing.openapi import OpenApi
 
 
 async def alive(call: Call[NoQuery, None]) -> Alive:
@@ -34,13 +39,22 @@ def _address(call: Call[NoQuery, None]) -> str:
 class Papers:
     """The description of the service, made when it is first asked for."""
 
-    def __init__(self, document: OpenApi) -> None:
-        self._document = document
+    def __init__(self, routes: Sequence[AnyRoute], version: str) -> None:
+        self._routes = routes
+        self._version = version
+
+    @cached_property
+    def _document(self) -> "OpenApi":
+        from daemon.api.plumbing.openapi import OpenApi
+
+        return OpenApi(self._routes, self._version)
 
     async def openapi(self, call: Call[NoQuery, None]) -> web.StreamResponse:
         return answer(self._document.as_json(), headers={"Cache-Control": "max-age=60"})
 
     async def docs(self, call: Call[NoQuery, None]) -> web.StreamResponse:
+        from daemon.api.plumbing.docs_page import POLICY, docs_page
+
         page = docs_page(self._document.build(), _address(call))
         return answer(page, content_type=HTML, headers={"Content-Security-Policy": POLICY})
 
