@@ -48,7 +48,7 @@ async def play(
     for person in everybody():
         sandbox.customers.introduce(person.name, person.reached_at())
     narrator.welcome(service_url, token, sandbox.url, found=found)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+    async with aiohttp.ClientSession() as session:
         till = Till(session, service_url, token)
         async with asyncio.TaskGroup() as group:
             listener = group.create_task(follow(till, narrator, clock))

@@ -8,6 +8,9 @@ from typing import Any
 import aiohttp
 import msgspec
 
+ANSWER_SECONDS = 60.0
+"""A small box with much to do, or whose card stalls, answers late, and answers all the same."""
+
 
 class TillProblem(Exception):
     """The service did not take an event, or did not answer: says which and how."""
@@ -96,8 +99,9 @@ class Till:
                 fields = {}
 
     async def _call(self, method: str, path: str, **what: Any) -> tuple[int, Any]:
+        url, timeout = f"{self._url}{path}", aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         try:
-            async with self._session.request(method, f"{self._url}{path}", headers=self._headers, **what) as response:
+            async with self._session.request(method, url, headers=self._headers, timeout=timeout, **what) as response:
                 answer = await response.json(content_type=None)
                 if response.status >= 400:
                     raise TillProblem(f"{method} {path} was answered {response.status}: {answer}")

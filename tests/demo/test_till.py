@@ -1,5 +1,6 @@
 """The till speaks the service's HTTP and says what went wrong."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -7,6 +8,9 @@ import pytest
 from aiohttp import web
 
 from daemon.demo.till import Announcement, Till, TillProblem
+
+QUICK = 0.1
+"""Seconds within which whoever is not told otherwise wants an answer."""
 
 
 class Service:
@@ -16,11 +20,13 @@ class Service:
         self.asked: list[tuple[str, str, object]] = []
         self.status = 202
         self.stream = b""
+        self.thinks = 0.0
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         assert request.headers["Authorization"] == "Bearer secret"
         body = await request.read()
         self.asked.append((request.method, request.raw_path, body))
+        await asyncio.sleep(self.thinks)
         if request.path == "/v1/stream":
             self.last = request.headers.get("Last-Event-ID")
             return web.Response(body=self.stream, content_type="text/event-stream", status=200 if self.stream else 503)
@@ -46,7 +52,7 @@ async def till(service: Service) -> AsyncIterator[Till]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=QUICK)) as session:
         yield Till(session, f"http://127.0.0.1:{port}/", "secret")
     await runner.cleanup()
 
@@ -54,6 +60,12 @@ async def till(service: Service) -> AsyncIterator[Till]:
 async def test_posts_one(service: Service, till: Till) -> None:
     await till.post({"id": "e"})
     assert service.asked == [("POST", "/v1/events", b'{"id": "e"}')]
+
+
+async def test_a_box_that_answers_late_is_waited_for(service: Service, till: Till) -> None:
+    service.thinks = QUICK * 3
+    await till.post({"id": "e"})
+    assert len(service.asked) == 1
 
 
 @pytest.mark.parametrize("status", [401, 422, 507])
