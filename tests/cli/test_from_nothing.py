@@ -176,3 +176,18 @@ def test_a_word_that_is_no_text_is_wrong_use(config: Path) -> None:
     done = tether(config, "orders", "show", b"B\xe4r")
     assert done.returncode == 2
     assert "is no text in utf-8" in done.stderr
+
+
+def test_what_a_service_is_refused_for_reaches_the_terminal_without_control_characters(tmp_path: Path) -> None:
+    """A name on a stick that somebody found: it would clear the screen on which its owner reads why nothing runs."""
+    config = tmp_path / "\x1b[2Jshop" / "tether.toml"
+    refused = subprocess.run(
+        [sys.executable, "-m", "daemon", "run", "--config", str(config)],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        env=environment(),
+    )
+    assert refused.returncode == 78
+    assert b"[2Jshop" in refused.stderr
+    assert b"\x1b" not in refused.stderr
