@@ -57,8 +57,8 @@ def main(
 
 
 def _share_one_heap() -> None:
-    """glibc gives each thread a heap of its own, and what is free in one is of no use to another: 1 MiB of an idle service, XXX after a day's
-    events. Ours hold the interpreter's lock most of the time, so that they hardly ever meet at it. Other C libraries have no such setting."""
+    """glibc gives each thread a heap of its own, and what is free in one is of no use to the others: 1 MiB of an idle service, 2 to 3 under
+    load. Ours hold the interpreter's lock most of the time, so that they hardly ever meet at it. Other C libraries have no such setting."""
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -90,6 +91,22 @@ def test_a_service_loads_nothing_that_it_never_needs(config: Path) -> None:
     loaded = set(re.findall(r"^import time:.*\| +([\w.]+)$", said, re.MULTILINE))
     assert {"phonenumbers", "daemon.channels._http", "daemon.api.handlers.status"} <= loaded
     assert {name for name in loaded if any(name == never or name.startswith(f"{never}.") for never in NEVER)} == set()
+
+
+HEAP = 64 * 2**20
+"""What glibc sets aside for a heap of a thread's own, of which it uses as much as it needs (HEAP_MAX_SIZE of its arena.c)."""
+
+
+def test_its_threads_have_one_heap(service: "subprocess.Popen[str]") -> None:
+    """One for each was 1 MiB of an idle service, and 2 to 3 under load."""
+    lines = Path(f"/proc/{service.pid}/maps").read_text().splitlines()
+    places = [(*(int(end, 16) for end in line.split()[0].split("-")), line.split()[1]) for line in lines]
+    assert len(os.listdir(f"/proc/{service.pid}/task")) > 3  # noqa: PTH208 - names are all that is wanted
+    assert [
+        used
+        for used, rest in pairwise(places)
+        if used[1] == rest[0] and rest[1] - used[0] == HEAP and rest[2] == "---p"
+    ] == []
 
 
 def test_it_is_asked_and_ends_when_it_is_told(config: Path, service: "subprocess.Popen[str]") -> None:
