@@ -11,6 +11,7 @@ from outbox.errors import EventConflict, IllegalMove, StorageBusy, StorageFull
 from outbox.model import Acceptance, Order, Outlook, Plan, PlannedMessage, Planner, Policy, Posted, State, Transition
 from outbox.outcome import Deferred, Unknown
 from outbox.reasons import Reason
+from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import (
     NOW,
     PHONE,
@@ -304,12 +305,18 @@ async def test_what_is_held_goes_with_the_promised_time_too(tmp_path: Path) -> N
         assert await due_ids(box, now=NOW + 50 * HOUR) == ["reminder"]
 
 
-async def test_one_under_way_does_not_come_back_for_another_time(tmp_path: Path) -> None:
-    async with open_box(tmp_path) as box:
+async def test_one_under_way_comes_back_for_another_time_only_where_it_does_not_leave(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
         leaving = await accept_one(box, reminder(), id="e1")
-        await begin(box, leaving)
+        clock.step(5 * 3600)
+        attempt = await begin(box, leaving)
+        assert await box.spool.wanted(attempt) is not None
         await box.spool.accept(posted("e2", "order.changed"), moves(NOW + 5 * HOUR, NOW + 50 * HOUR))
         assert await state_of(box, "reminder") is State.SENDING
+        assert await box.spool.wanted(attempt) is None
+        await box.spool.interrupt(attempt)
+        assert (await due_ids(box, now=NOW + 49 * HOUR), await due_ids(box, now=NOW + 50 * HOUR)) == ([], ["reminder"])
 
 
 # ---------------------------------------------------------------- the disk

@@ -28,6 +28,7 @@ from outbox.queries import Queries
 from outbox.reasons import Reason
 from outbox.rows import decode_order, encode
 from outbox.tables import fill
+from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import NOW, Update, accept_one, begin, message_of, open_box, planned, plans, posted
 
 ITEM = Item("Helium bouquet", 12, "HB-12", "48.50")
@@ -121,8 +122,10 @@ async def test_a_message_and_its_attempt_keep_every_field(tmp_path: Path) -> Non
         policy=policy,
         reason=Reason("the planner's word", "silent"),
     )
-    async with open_box(tmp_path) as box:
+    clock = FakeClock()
+    async with open_box(tmp_path, clock) as box:
         message = await accept_one(box, wanted)
+        clock.step(1)
         attempt = await box.spool.begin(
             message.seq,
             channel="modem",

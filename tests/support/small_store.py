@@ -99,8 +99,9 @@ class SmallStore:
     # ------------------------------------------------------------ what channels do
 
     async def begin(self, message_id: str, *, text: Rendered = HI_ADA) -> Attempt:
-        """Its channel has it under way."""
+        """Its channel has it under way, as soon as it may."""
         message = await self.message(message_id)
+        self.clock.step(max(0, message.due_at - self.clock.now()) / 1000)
         medium = self.engine.lanes[message.channel].medium
         address = message.addresses["email" if medium == "email" else "phone"]
         begun = await self.box.spool.begin(
