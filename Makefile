@@ -10,7 +10,7 @@ WORKERS ?= 5
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: fleet-test help run test collected lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test debian-test arm64 clean system-test system-deb system-debootstrap
+.PHONY: fleet-test help run test collected lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test debian-test arm-test pieces arm64 clean system-test system-deb system-debootstrap system-qemu-user
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -98,12 +98,22 @@ boot-test: $(VENV)/.dev system-deb  ## the package, install, watchdog and upgrad
 	TETHER_BOOT=1 $(BIN)/pytest -q -rs tests/appliance/test_boot.py
 
 SUITE ?= bookworm
-debian-test: system-debootstrap  ## `make test` in a Debian 12 made for it (root, debootstrap, a package mirror; SUITE=trixie for 13)
-	tree=$$(mktemp -d /var/tmp/tether-$(SUITE).XXXXXX) && trap 'rm -rf "$$tree"' EXIT && chmod 755 "$$tree" && \
-	debootstrap --variant=minbase --include=ca-certificates,git,make,netbase,procps,python3,python3-venv,sudo $(SUITE) "$$tree" && \
+# A Debian made for it: $(1) is what debootstrap is told beside that, $(2) what is made in it.
+in_a_debian = tree=$$(mktemp -d /var/tmp/tether-$(SUITE).XXXXXX) && trap 'rm -rf "$$tree"' EXIT && chmod 755 "$$tree" && \
+	debootstrap $(1) --variant=minbase --include=ca-certificates,git,make,netbase,procps,python3,python3-venv,sudo $(SUITE) "$$tree" && \
 	cp -L /etc/hosts /etc/resolv.conf "$$tree/etc" && cp -L /etc/ssl/certs/ca-certificates.crt "$$tree/etc/ssl/certs" && \
 	git clone --quiet . "$$tree/srv/tether" && { [ ! -d ../shared ] || cp -r ../shared/. "$$tree/srv/shared"; } && \
-	unshare --mount sh -ec 'for each in proc sys dev; do mount --rbind "/$$each" "$$0/$$each"; done; exec chroot "$$0" make -C /srv/tether test' "$$tree"
+	unshare --mount sh -ec 'for each in proc sys dev; do mount --rbind "/$$each" "$$0/$$each"; done; exec chroot "$$0" make -C /srv/tether $(2)' "$$tree"
+
+debian-test: system-debootstrap  ## `make test` in a Debian 12 made for it (root, debootstrap, a package mirror; SUITE=trixie for 13)
+	$(call in_a_debian,,test)
+
+arm-test: system-debootstrap system-qemu-user  ## the tests that the processor matters to, in such a Debian for arm64, under qemu-user (PIECES=tests/keys for less)
+	$(call in_a_debian,--arch=arm64,pieces)
+
+PIECES ?= tests/gsm tests/keys tests/migration tests/planning tests/store tests/wire tests/security/test_sealed_backups.py
+pieces: $(VENV)/.dev
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -o timeout=1800 $(PIECES)
 
 arm64: $(VENV)/.run  ## see that every dependency has a wheel for a 64-bit Raspberry Pi, for each Python we run on
 	@mkdir -p build/arm64
@@ -151,6 +161,12 @@ system-test:
 
 system-debootstrap:
 	@command -v debootstrap >/dev/null || { echo "installing debootstrap"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends debootstrap; }
+
+# Where no systemd told the kernel who runs programs for arm64, it is told here; C, so that sudo works there.
+ARM_PROGRAMS := /proc/sys/fs/binfmt_misc/qemu-aarch64
+system-qemu-user:
+	@[ -e /usr/lib/binfmt.d/qemu-aarch64.conf ] || { echo "installing qemu-user-static"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends qemu-user-static; }
+	@[ -e $(ARM_PROGRAMS) ] || sed 's/:O*PF$$/:OCPF/' /usr/lib/binfmt.d/qemu-aarch64.conf | $(SUDO) tee $(dir $(ARM_PROGRAMS))register >/dev/null
 
 system-deb:
 	@command -v dh >/dev/null || { echo "installing debhelper"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends debhelper dpkg-dev; }
