@@ -1,6 +1,8 @@
 """What changes between the moment at which a message was handed over and the one at which its try is on record."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,28 +82,37 @@ async def test_what_is_held_as_fraud_stays_held_where_its_event_was_refused_and_
         assert len(heart.providers.left) == 2
 
 
-async def test_what_its_provider_put_off_is_not_tried_sooner_because_the_pump_was_slow_to_read(
-    heart: Heart, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def slow_to_read(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch, channel: str
+) -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
+    """That channel's pump waits for these: to read what is due, and when the next is."""
     spool, may_read, may_look = heart.box.spool, asyncio.Event(), asyncio.Event()
     due, next_due = spool.due, spool.next_due
 
-    async def slow_due(channel: str, **more: Any) -> list[Due]:
-        if channel == "twilio":
+    async def slow_due(name: str, **more: Any) -> list[Due]:
+        if name == channel:
             await may_read.wait()
-        return await due(channel, **more)
+        return await due(name, **more)
 
-    async def slow_next_due(channel: str) -> int | None:
-        if channel == "twilio":
+    async def slow_next_due(name: str) -> int | None:
+        if name == channel:
             await may_look.wait()
-        return await next_due(channel)
+        return await next_due(name)
 
-    await heart.tell("e0", ref="B-0")
-    heart.providers.will("twilio", Deferred("later", code="503", after=60.0))
     with monkeypatch.context() as slow:
         slow.setattr(spool, "due", slow_due)
         slow.setattr(spool, "next_due", slow_next_due)
-        heart.engine.lanes["twilio"].look_again()
+        heart.engine.lanes[channel].look_again()
+        yield may_read, may_look
+
+
+async def test_what_its_provider_put_off_is_not_tried_sooner_because_the_pump_was_slow_to_read(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await heart.tell("e0", ref="B-0")
+    heart.providers.will("twilio", Deferred("later", code="503", after=60.0))
+    with slow_to_read(heart, monkeypatch, "twilio") as (may_read, may_look):
         await heart.still()
         await heart.tell("e1")
         may_read.set()
@@ -117,25 +128,9 @@ async def test_nobody_is_told_three_times_because_the_pump_was_slow_to_read(
     heart: Heart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of what it was handed it knows no more by then what became of it."""
-    spool, may_read, may_look = heart.box.spool, asyncio.Event(), asyncio.Event()
-    due, next_due = spool.due, spool.next_due
-
-    async def slow_due(channel: str, **more: Any) -> list[Due]:
-        if channel == "vonage":
-            await may_read.wait()
-        return await due(channel, **more)
-
-    async def slow_next_due(channel: str) -> int | None:
-        if channel == "vonage":
-            await may_look.wait()
-        return await next_due(channel)
-
     await heart.tell("e0", "refund.issued", ref="B-0")
     heart.providers.will("vonage", CUT, CUT, CUT, arrives=True)
-    with monkeypatch.context() as slow:
-        slow.setattr(spool, "due", slow_due)
-        slow.setattr(spool, "next_due", slow_next_due)
-        heart.engine.lanes["vonage"].look_again()
+    with slow_to_read(heart, monkeypatch, "vonage") as (may_read, may_look):
         await heart.still()
         await heart.tell("e1", "refund.issued")
         may_read.set()
