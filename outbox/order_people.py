@@ -61,6 +61,7 @@ def drop(db: sqlite3.Connection, orders: Sequence[int]) -> None:
 
 
 def index_anew(db: sqlite3.Connection) -> None:
+    """Of all whole parts, from the rows that there are: some may be lost."""
     db.execute(_SQL["unindex_all"])
     (newest,) = db.execute(_SQL["newest"]).fetchone()
     _index(db, 0, newest // PART * PART - 1)
