@@ -60,7 +60,8 @@ async def listening(services: Services, path: Path, *, folder: Path, unattended:
     """Serve both doors; yields the TCP door's URL. Raises ConfigError when one can't be opened.
 
     `unattended`: nobody is there to read a refusal, and a Pi is often up before the router has given it its address, or says what a name stands
-    for. So the service works without (`absent_address` or `Services.hook_trouble` says so), and tills get through once it comes."""
+    for; or another program has the port for a while. So the service works without (`absent_address` or `Services.hook_trouble` says so), and
+    tills get through once it comes."""
     guards, hook = Guards(services.clock), services.settings.hook
     async with AsyncExitStack() as doors:
         early = unattended and bool(absent_address(hook))
@@ -89,19 +90,21 @@ async def tcp_door(services: Services, guards: Guards, *, folder: Path, early: b
 
 
 def _may_come_yet(hook: Hook, error: BaseException | None) -> bool:
-    """Whether it is for want of what the network says of a name: a wrong one can't be told from that."""
-    is_of_the_network = isinstance(error, gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL
-    return is_of_the_network and not _is_address(hook.host)
+    """Whether it is for want of what the network says of a name, since a wrong one can't be told from that; or another program is there, which
+    may end."""
+    code = getattr(error, "errno", None)
+    is_of_the_network = isinstance(error, gaierror) or code == errno.EADDRNOTAVAIL
+    return (is_of_the_network and not _is_address(hook.host)) or code == errno.EADDRINUSE
 
 
 @asynccontextmanager
 async def _tcp_door_to_come(services: Services, guards: Guards, *, folder: Path, why: str) -> AsyncIterator[None]:
-    """The TCP door, opened as soon as its name stands for an address of this machine."""
+    """The TCP door, opened as soon as its name stands for an address of this machine, and its port is free."""
     services.hook_trouble = f"{NOBODY}: {why}"
     failure: Exception | None = None
     ended = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        opening = group.create_task(_open_once_known(services, guards, folder, ended), name="TCP door")
+        opening = group.create_task(_open_once_it_can_be(services, guards, folder, ended), name="TCP door")
         try:
             yield
         except Exception as error:  # raised again below as it is: the group would wrap it
@@ -114,7 +117,7 @@ async def _tcp_door_to_come(services: Services, guards: Guards, *, folder: Path,
         raise failure
 
 
-async def _open_once_known(services: Services, guards: Guards, folder: Path, ended: asyncio.Event) -> None:
+async def _open_once_it_can_be(services: Services, guards: Guards, folder: Path, ended: asyncio.Event) -> None:
     hook = services.settings.hook
     while not await services.clock.wait(ended, LOOK_AGAIN_SECONDS):
         if trouble := await asyncio.to_thread(unknown_name, hook):

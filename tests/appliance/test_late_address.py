@@ -1,4 +1,5 @@
-"""After a power cut a Pi is up before its router has given it its address, and nobody is there to start the service again."""
+"""After a power cut a Pi is up before its router has given it its address, or another program has its port; and nobody is there to start the
+service again."""
 
 import asyncio
 import json
@@ -73,6 +74,33 @@ async def test_the_service_works_without_it_and_says_what_is_missing(
     assert [each["summary"] for each in doctor if each["check"] == "port" and each["level"] == "problem"] == [
         trouble["hook"]
     ]
+
+
+async def test_a_port_that_another_program_has_for_a_while_keeps_no_service_down(tmp_path: Path) -> None:
+    """It ended with 78, which the unit does not start again: one `python -m http.server 8787` at the wrong moment, and the shop was mute."""
+    clock = FakeClock()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        settings = Settings(file=tmp_path / "tether.toml", hook=Hook(host="127.0.0.1", port=port))
+        async with open_service(settings, clock=clock, rng=random.Random(1), reread=lambda: settings) as service:
+            services, path = service.services, settings.socket
+            async with listeners.listening(services, path, folder=tmp_path, unattended=True) as url:
+                assert url == f"unix:{path}"
+                assert path.is_socket()
+                assert "no till on the network gets through: hook.host, hook.port: can't listen" in services.hook_trouble
+                assert f"`ss -tlnp 'sport = :{port}'` says which" in services.hook_trouble
+                await clock.advance(60)
+                assert services.hook_trouble
+                other.close()
+                async with asyncio.timeout(10):
+                    while services.hook_trouble:
+                        await clock.advance(5)
+                async with ClientSession(f"http://127.0.0.1:{port}") as till, till.get("/healthz") as answer:
+                    assert answer.status == 200
+            with pytest.raises(ConfigError, match="Is another Tether running, or another program there"):
+                with socket.create_server(("127.0.0.1", port)):
+                    async with listeners.listening(services, path, folder=tmp_path):
+                        pass
 
 
 @pytest.mark.skipif(not _may_be_alone(), reason="no network of its own can be had here (unshare, ip)")
