@@ -13,6 +13,7 @@ import structlog
 from daemon.channels.base import Channel
 from daemon.dispatch.delivery import Delivery
 from daemon.dispatch.fallback import LINE_DOWN, next_via_index, over_to, patience_from
+from daemon.dispatch.gathering import Gathering, urgency
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.prepare import Preparer
 from daemon.dispatch.recorded import STORAGE_WAIT
@@ -64,6 +65,7 @@ class Dispatcher:
         self._preparer = preparer
         self._uplink = uplink
         self._clock = clock
+        self._gathering = Gathering(clock)
         self._strays = Strays(box, lanes, delivery, preparer, clock, self.usable)
         self._busy: set[int] = set()
         """Messages (seq) that are on their way: prefetched, or being sent."""
@@ -91,16 +93,22 @@ class Dispatcher:
         if not self._is_running:
             return 0
         monotonic, now, called_off = self._clock.monotonic(), self._clock.now(), self._box.spool.called_off
-        lanes = [(due, self.lanes.get(due.message.channel)) for due in sorted(dues, key=_urgency)]
+        lanes = [(due, self.lanes.get(due.message.channel)) for due in sorted(dues, key=urgency)]
         return sum(
             lane is not None and lane.called_off == called_off and lane.takes_up(due, monotonic, now)
             for due, lane in lanes
         )
 
     def fresh(self, dues: Sequence[Due]) -> None:
-        """These came in a moment ago and may go at once: the most urgent first, as if they were read."""
+        """These came in a moment ago and may go at once."""
+        self._hand(self._gathering.add(dues))
+
+    def _hand(self, dues: Sequence[Due]) -> None:
+        """As if they were read, the most urgent first. What was called off since they came, their pumps find out."""
+        if not dues:
+            return
         monotonic, now = self._clock.monotonic(), self._clock.now()
-        for due in sorted(dues, key=_urgency):
+        for due in sorted(dues, key=urgency):
             if lane := self.lanes.get(due.message.channel):
                 lane.hand(due, monotonic, now)
         self._strays.heed(due.message.channel for due in dues)
@@ -132,10 +140,12 @@ class Dispatcher:
                     for lane in self.lanes.values():
                         pumps.create_task(self._pump(lane, sends, stop), name=f"pump {lane.name}")
                     pumps.create_task(self._strays.run(stop), name="strays")
+                    pumps.create_task(self._gathering.run(stop, self._hand), name="gathering")
                     await stop.wait()
                     self._is_running = False
                     self.wake()
                     self._strays.wake.set()
+                    self._gathering.wake.set()
                 await self._drain()
         finally:
             self._is_running = False
@@ -209,7 +219,7 @@ class Dispatcher:
             found += await self._box.spool.due_offline(
                 lane.name, now=now, down_for=self._uplink.down_for(), limit=limit, exclude=exclude
             )
-            found = sorted(found, key=_urgency)[:limit]
+            found = sorted(found, key=urgency)[:limit]
         self._busy.update(due.message.seq for due in found)
         ready.extend(found)
         lane.is_caught_up &= len(found) < limit
@@ -234,6 +244,7 @@ class Dispatcher:
         """It is free to be taken up again: by this lane, or by the one it went on to, which passed it over while it was busy."""
         self._busy.discard(seq)
         lane.forget_handed(seq)
+        self._gathering.forget(seq)
         self._sends.discard(task)
         self._ended.set()
         lane.ends()
@@ -338,7 +349,3 @@ class Dispatcher:
     def _takes_out_of_turn(self, name: str) -> bool:
         """The modem comes for it by itself, and leaves it at its own channel, which sends it when the line is back first."""
         return self._uplink.is_down and not self.lanes[name].is_cloud
-
-
-def _urgency(due: Due) -> tuple[int, int, int]:
-    return due.message.priority, due.message.due_at, due.message.seq

@@ -87,7 +87,9 @@ async def test_a_port_that_another_program_has_for_a_while_keeps_no_service_down
             async with listeners.listening(services, path, folder=tmp_path, unattended=True) as url:
                 assert url == f"unix:{path}"
                 assert path.is_socket()
-                assert "no till on the network gets through: hook.host, hook.port: can't listen" in services.hook_trouble
+                assert (
+                    "no till on the network gets through: hook.host, hook.port: can't listen" in services.hook_trouble
+                )
                 assert f"`ss -tlnp 'sport = :{port}'` says which" in services.hook_trouble
                 await clock.advance(60)
                 assert services.hook_trouble
@@ -97,10 +99,12 @@ async def test_a_port_that_another_program_has_for_a_while_keeps_no_service_down
                         await clock.advance(5)
                 async with ClientSession(f"http://127.0.0.1:{port}") as till, till.get("/healthz") as answer:
                     assert answer.status == 200
-            with pytest.raises(ConfigError, match="Is another Tether running, or another program there"):
-                with socket.create_server(("127.0.0.1", port)):
-                    async with listeners.listening(services, path, folder=tmp_path):
-                        pass
+            by_hand = listeners.listening(services, path, folder=tmp_path)
+            with (
+                socket.create_server(("127.0.0.1", port)),
+                pytest.raises(ConfigError, match="Is another Tether running, or another program there"),
+            ):
+                await by_hand.__aenter__()
 
 
 @pytest.mark.skipif(not _may_be_alone(), reason="no network of its own can be had here (unshare, ip)")

@@ -41,9 +41,7 @@ TYPES = [
     "return.received",
 ]
 ANSWERS = [
-    (TOOK, True),
-    (TOOK, True),
-    (TOOK, True),
+    *[(TOOK, True)] * 3,
     (BUSY, False),
     (SLOWER, False),
     (CUT, True),
@@ -154,8 +152,10 @@ class Schedules(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ what may happen
 
-    @rule(ref=st.sampled_from(REFS), type=st.sampled_from(TYPES))
-    def an_event_comes(self, ref: str, type: str) -> None:
+    @rule(ref=st.sampled_from(REFS), type=st.sampled_from(TYPES), lone=st.booleans())
+    def an_event_comes(self, ref: str, type: str, lone: bool = True) -> None:
+        """`lone`: its messages are shown before its commit; others are gathered for a moment, where one came right before."""
+        self.heart.box.spool.on_offer = self.heart.engine.dispatcher.offer if lone else lambda dues: 0
         self.events += 1
         self.run(self._tell(f"e{self.events}", type, ref))
 

@@ -1,0 +1,73 @@
+"""While a till posts one event after the other, what they lead to leaves in groups: the till waits for its answers, and nobody else for a tenth
+of a second.
+
+Each message's try beside the till's next request would double what that request takes, since one processor does both. A group of tries is
+cheaper than as many single ones, and most requests meet none of it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from outbox.clock import Clock
+from outbox.model import Due
+
+PAUSE = 0.01
+"""Seconds without an event after which the till is held to be done for now."""
+TOGETHER = 32
+LONGEST = 0.1
+"""Seconds. So many messages, or the first of them for so long, wait at most before some go beside the till."""
+SHARE = 3
+"""So many go then for each that comes, until none waits."""
+
+
+class Gathering:
+    """Messages that came in and may go at once, for a moment. All of them are on the disk: what is lost here is found there."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.wake = asyncio.Event()
+        self._clock = clock
+        self._waiting: list[Due] = []
+        self._since = 0.0
+        """When the first of those came that wait (monotonic)."""
+        self._came = float("-inf")
+        """When any came last (monotonic)."""
+        self._is_full = False
+
+    def add(self, dues: Sequence[Due]) -> Sequence[Due]:
+        """Those that are to go now: all of these, unless they come right after others."""
+        now = self._clock.monotonic()
+        posts_on, self._came = now - self._came < PAUSE, now
+        if not self._waiting:
+            if not posts_on:
+                return dues
+            self._since, self._is_full = now, False
+            self.wake.set()
+        self._waiting += dues
+        self._is_full |= len(self._waiting) >= TOGETHER or now - self._since >= LONGEST
+        return self._most_urgent(SHARE * len(dues)) if self._is_full else ()
+
+    def forget(self, seq: int) -> None:
+        """What waits of that message is of before its try."""
+        if self._waiting:
+            self._waiting = [due for due in self._waiting if due.message.seq != seq]
+
+    async def run(self, stop: asyncio.Event, hand_over: Callable[[Sequence[Due]], None]) -> None:
+        """Hand over what waits whenever the till pauses. Ends when `stop` is set, and `wake`."""
+        while not stop.is_set():
+            self.wake.clear()
+            await self._clock.wait(self.wake, None)
+            while self._waiting and not stop.is_set():
+                came = self._came
+                await self._clock.sleep(PAUSE)
+                if self._came == came:
+                    hand_over(self._most_urgent(len(self._waiting)))
+
+    def _most_urgent(self, count: int) -> Sequence[Due]:
+        self._waiting.sort(key=urgency)
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return taken
+
+
+def urgency(due: Due) -> tuple[int, int, int]:
+    """The order in which messages go."""
+    return due.message.priority, due.message.due_at, due.message.seq
