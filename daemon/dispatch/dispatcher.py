@@ -65,7 +65,9 @@ class Dispatcher:
         self._preparer = preparer
         self._uplink = uplink
         self._clock = clock
-        self._gathering = Gathering(clock)
+        self.gathering = Gathering(clock)
+        self._gathered_at = 0
+        """How far (`spool.called_off`) the first of what is gathered was known to be wanted."""
         self._strays = Strays(box, lanes, delivery, preparer, clock, self.usable)
         self._busy: set[int] = set()
         """Messages (seq) that are on their way: prefetched, or being sent."""
@@ -101,16 +103,19 @@ class Dispatcher:
 
     def fresh(self, dues: Sequence[Due]) -> None:
         """These came in a moment ago and may go at once."""
-        self._hand(self._gathering.add(dues))
+        if not self.gathering.seqs:
+            self._gathered_at = self._box.spool.called_off
+        self._hand(self.gathering.add([due for due in dues if due.message.seq not in self._busy]))
 
     def _hand(self, dues: Sequence[Due]) -> None:
-        """As if they were read, the most urgent first. What was called off since they came, their pumps find out."""
+        """As if they were read, the most urgent first; what may not be wanted any more, or not as it was, is read."""
         if not dues:
             return
         monotonic, now = self._clock.monotonic(), self._clock.now()
+        is_as_it_was = self._gathered_at == self._box.spool.called_off
         for due in sorted(dues, key=urgency):
             if lane := self.lanes.get(due.message.channel):
-                lane.hand(due, monotonic, now)
+                lane.hand(due, monotonic, now) if is_as_it_was else lane.look_again()
         self._strays.heed(due.message.channel for due in dues)
         self._wake_offline()
 
@@ -140,12 +145,12 @@ class Dispatcher:
                     for lane in self.lanes.values():
                         pumps.create_task(self._pump(lane, sends, stop), name=f"pump {lane.name}")
                     pumps.create_task(self._strays.run(stop), name="strays")
-                    pumps.create_task(self._gathering.run(stop, self._hand), name="gathering")
+                    pumps.create_task(self.gathering.run(stop, self._hand), name="gathering")
                     await stop.wait()
                     self._is_running = False
                     self.wake()
                     self._strays.wake.set()
-                    self._gathering.wake.set()
+                    self.gathering.wake.set()
                 await self._drain()
         finally:
             self._is_running = False
@@ -213,14 +218,17 @@ class Dispatcher:
         lane.is_caught_up, lane.knows_next = lane.is_cloud, False
         now = self._clock.now()
         limit = room + (lane.concurrency if lane.is_fast else 0)
-        found = list(await self._box.spool.due(lane.name, now=now, limit=limit, exclude=self._busy))
+        taken = self._busy | self.gathering.seqs
+        found = list(await self._box.spool.due(lane.name, now=now, limit=limit, exclude=taken))
         if not lane.is_cloud and self._uplink.is_down:
-            exclude = self._busy | lane.left_aside(self._clock.monotonic())
+            exclude = taken | lane.left_aside(self._clock.monotonic())
             found += await self._box.spool.due_offline(
                 lane.name, now=now, down_for=self._uplink.down_for(), limit=limit, exclude=exclude
             )
             found = sorted(found, key=urgency)[:limit]
-        self._busy.update(due.message.seq for due in found)
+        seqs = {due.message.seq for due in found}
+        self._busy |= seqs
+        self.gathering.take_out(seqs)
         ready.extend(found)
         lane.is_caught_up &= len(found) < limit
         return len(found) < limit
@@ -244,7 +252,6 @@ class Dispatcher:
         """It is free to be taken up again: by this lane, or by the one it went on to, which passed it over while it was busy."""
         self._busy.discard(seq)
         lane.forget_handed(seq)
-        self._gathering.forget(seq)
         self._sends.discard(task)
         self._ended.set()
         lane.ends()

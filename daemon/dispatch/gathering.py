@@ -1,15 +1,16 @@
 """While a till posts one event after the other, what they lead to leaves in groups: the till waits for its answers, and nobody else for a tenth
-of a second.
+of a second. While it posts a whole morning at once, only what is urgent leaves, as a till that was offline tells it last.
 
 Each message's try beside the till's next request would double what that request takes, since one processor does both. A group of tries is
 cheaper than as many single ones, and most requests meet none of it.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 
 from outbox.clock import Clock
-from outbox.model import Due
+from outbox.model import Due, Priority
 
 PAUSE = 0.01
 """Seconds without an event after which the till is held to be done for now."""
@@ -18,6 +19,8 @@ LONGEST = 0.1
 """Seconds. So many messages, or the first of them for so long, wait at most before some go beside the till."""
 SHARE = 3
 """So many go then for each that comes, until none waits."""
+LONGEST_ARRAY = 10.0
+"""Seconds that the same wait at most while an array is taken in: on a slow card the largest takes that long."""
 
 
 class Gathering:
@@ -32,34 +35,52 @@ class Gathering:
         self._came = float("-inf")
         """When any came last (monotonic)."""
         self._is_full = False
+        self._arrays = 0
+        """So many are being taken in."""
+
+    @contextmanager
+    def array(self) -> Iterator[None]:
+        """Many events are taken in meanwhile, some at a time."""
+        self._arrays += 1
+        try:
+            yield
+        finally:
+            self._arrays -= 1
 
     def add(self, dues: Sequence[Due]) -> Sequence[Due]:
-        """Those that are to go now: all of these, unless they come right after others."""
+        """Those that are to go now: all of these, unless they come right after others, or with many."""
         now = self._clock.monotonic()
-        posts_on, self._came = now - self._came < PAUSE, now
+        posts_on, self._came = now - self._came < PAUSE or self._arrays > 0, now
         if not self._waiting:
             if not posts_on:
                 return dues
             self._since, self._is_full = now, False
             self.wake.set()
         self._waiting += dues
+        if self._arrays and now - self._since < LONGEST_ARRAY:
+            return self._most_urgent(sum(due.message.priority == Priority.HIGH for due in self._waiting))
         self._is_full |= len(self._waiting) >= TOGETHER or now - self._since >= LONGEST
         return self._most_urgent(SHARE * len(dues)) if self._is_full else ()
 
-    def forget(self, seq: int) -> None:
-        """What waits of that message is of before its try."""
+    @property
+    def seqs(self) -> Set[int]:
+        """Messages that wait: nobody else is to take them up."""
+        return {due.message.seq for due in self._waiting}
+
+    def take_out(self, seqs: Set[int]) -> None:
+        """These were found before they came here, and are taken up."""
         if self._waiting:
-            self._waiting = [due for due in self._waiting if due.message.seq != seq]
+            self._waiting = [due for due in self._waiting if due.message.seq not in seqs]
 
     async def run(self, stop: asyncio.Event, hand_over: Callable[[Sequence[Due]], None]) -> None:
         """Hand over what waits whenever the till pauses. Ends when `stop` is set, and `wake`."""
         while not stop.is_set():
-            self.wake.clear()
             await self._clock.wait(self.wake, None)
+            self.wake.clear()
             while self._waiting and not stop.is_set():
                 came = self._came
                 await self._clock.sleep(PAUSE)
-                if self._came == came:
+                if self._came == came and not self._arrays:
                     hand_over(self._most_urgent(len(self._waiting)))
 
     def _most_urgent(self, count: int) -> Sequence[Due]:

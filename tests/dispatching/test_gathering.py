@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.dispatch.gathering import LONGEST, PAUSE, SHARE, TOGETHER, Gathering
+from daemon.dispatch.gathering import LONGEST, LONGEST_ARRAY, PAUSE, SHARE, TOGETHER, Gathering
 from daemon.dispatch.lane import AHEAD
 from outbox.model import Due, State
 from tests.support.fake_clock import FakeClock
@@ -109,6 +109,27 @@ async def test_a_crowd_waits_for_nobody() -> None:
     await till.end()
 
 
+async def test_of_an_array_only_what_is_urgent_leaves_before_all_of_it_is_taken() -> None:
+    till = Till()
+    with till.gathering.array():
+        for _ in range(5):
+            assert till.posts(*[1] * 49, 0) == [len(till.came) - 1]
+            await till.clock.advance(5 * PAUSE)
+        assert len(till.went) == 5
+    await till.clock.advance(2 * PAUSE)
+    assert till.went.keys() == till.came.keys()
+    await till.end()
+
+
+async def test_an_array_that_takes_long_has_nobody_wait_for_ever() -> None:
+    till = Till()
+    with till.gathering.array():
+        assert not till.posts(1, 1)
+        await till.clock.advance(LONGEST_ARRAY)
+        assert till.posts(1) == [0, 1, 2]
+    await till.end()
+
+
 gaps = st.sampled_from([0.0, AT_ONCE, PAUSE * 0.9, PAUSE, LONGEST])
 events = st.lists(st.tuples(gaps, st.lists(st.integers(0, 2), min_size=1, max_size=8)), max_size=120)
 
@@ -160,9 +181,12 @@ async def test_it_leaves_once_the_till_pauses(heart: Heart) -> None:
     ids=["number", "wish"],
 )
 async def test_a_number_that_is_put_right_meanwhile_holds(heart: Heart, said: dict[str, Any], address: str) -> None:
+    """Though the pump looked again since then, and knows that all is as it read it."""
     ada = {"name": "Ada", "phone": "+447700900123", "email": "ada@example.com"}
     await posts(heart, "e1", "B-1", customer=ada)
     await heart.tell("e2", "order.changed", "B-1", customer=ada | said)
+    heart.engine.dispatcher.wake()
+    await heart.still()
     await heart.pass_time(1)
     assert [one.out.to for one in heart.providers.arrived if one.out.order_ref == "B-1"] == [address]
 
@@ -175,25 +199,44 @@ async def test_what_is_cancelled_meanwhile_does_not_leave(heart: Heart) -> None:
     assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.CANCELLED], [State.SENT]]
 
 
-async def test_what_the_pump_found_itself_leaves_once(heart: Heart) -> None:
-    heart.providers.waits = True
+async def test_what_a_pump_looks_for_meanwhile_it_leaves_here(heart: Heart) -> None:
     await posts(heart, "e1", "B-1")
     heart.engine.dispatcher.wake()
     await heart.still()
-    await heart.pass_time(1)
-    assert [one.out.order_ref for one in heart.providers.left] == ["B-0", "B-1"]
+    assert await heart.states() == [State.QUEUED]
+    await heart.pass_time(2 * PAUSE)
+    assert await heart.states() == [State.SENT]
 
 
-async def test_what_the_pump_found_itself_and_its_provider_refused_goes_to_that_one_no_more(tmp_path: Path) -> None:
-    """It waits for room at the next channel when what was gathered of it is handed over."""
+@pytest.mark.parametrize("found_first", [True, False])
+async def test_what_a_pump_finds_that_was_slow_to_read_is_taken_up_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found_first: bool
+) -> None:
+    """It began to read before there was anything, and found it: before it was told of it, or after. Its provider refused it, and it waits for
+    room at the next channel, when the till pauses."""
     async with Heart(tmp_path, shop(route=ROUTES, channels=NARROW)) as heart:
         heart.providers.waits = True
         for n in range(AHEAD):
             await heart.tell(f"m{n}", ref=f"M-{n}", customer={"name": "Kofi", "email": "kofi@example.com"})
+        await heart.pass_time(2 * PAUSE)
         await posts(heart, "e0", "B-0")
-        await posts(heart, "e1", "B-1")
+        began, goes_on, due = asyncio.Event(), asyncio.Event(), heart.box.spool.due
+
+        async def slow(*args: Any, **more: Any) -> list[Due]:
+            began.set()
+            await goes_on.wait()
+            return await due(*args, **more)
+
+        late: list[Due] = []
+        tell = heart.box.spool.on_fresh
+        heart.box.spool.on_fresh = late.extend if found_first else tell
+        monkeypatch.setattr(heart.box.spool, "due", slow)
         heart.engine.dispatcher.wake()
+        await began.wait()
+        await posts(heart, "e1", "B-1")
+        goes_on.set()
         await heart.still()
+        tell(late)
         await heart.answer(NOT_THIS_TEXT, nth=2)
         await heart.pass_time(1)
         assert [one.out.order_ref for one in heart.providers.left if one.channel == "twilio"] == ["B-0", "B-1"]

@@ -1,6 +1,7 @@
 """POST and GET /v1/events: the hook. The path of one event is kept short, since a store's busiest hour goes through it."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -122,8 +123,10 @@ class Hook:
         if not 1 <= len(parts) <= MOST_IN_A_BATCH:
             raise Problem(422, f"an array holds 1 to {MOST_IN_A_BATCH} events, not {len(parts)}", field="")
         answers: list[BatchItem] = []
-        while len(answers) < len(parts):
-            answers += await self._slice(len(answers), parts[len(answers) :][:SLICE], form, caller)
+        is_long = len(parts) > SLICE
+        with self._gate.services.engine.dispatcher.gathering.array() if is_long else nullcontext():
+            while len(answers) < len(parts):
+                answers += await self._slice(len(answers), parts[len(answers) :][:SLICE], form, caller)
         statuses = {each.status for each in answers}
         return as_json(BatchAnswer(answers), status=statuses.pop() if len(statuses) == 1 else 207)
 
