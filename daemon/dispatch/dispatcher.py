@@ -5,12 +5,13 @@ The pump finds what is due and has room; `delivery` tries one message; `fallback
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 import structlog
 
 from daemon.channels.base import Channel
+from daemon.dispatch.bulk import Bulk
 from daemon.dispatch.delivery import Delivery
 from daemon.dispatch.fallback import LINE_DOWN, next_via_index, over_to, patience_from
 from daemon.dispatch.gathering import Gathering, urgency
@@ -65,7 +66,8 @@ class Dispatcher:
         self._preparer = preparer
         self._uplink = uplink
         self._clock = clock
-        self.gathering = Gathering(clock)
+        self.bulk = Bulk(clock, self._look_again)
+        self._gathering = Gathering(clock)
         self._gathered_at = 0
         """How far (`spool.called_off`) the first of what is gathered was known to be wanted."""
         self._strays = Strays(box, lanes, delivery, preparer, clock, self.usable)
@@ -103,9 +105,10 @@ class Dispatcher:
 
     def fresh(self, dues: Sequence[Due]) -> None:
         """These came in a moment ago and may go at once."""
-        if not self.gathering.seqs:
+        if not self._gathering.seqs:
             self._gathered_at = self._box.spool.called_off
-        self._hand(self.gathering.add([due for due in dues if due.message.seq not in self._busy]))
+        going = self.bulk.going([due for due in dues if due.message.seq not in self._busy])
+        self._hand(self._gathering.add(going) if going else ())
 
     def _hand(self, dues: Sequence[Due]) -> None:
         """As if they were read, the most urgent first; what may not be wanted any more, or not as it was, is read."""
@@ -117,6 +120,13 @@ class Dispatcher:
             if lane := self.lanes.get(due.message.channel):
                 lane.hand(due, monotonic, now) if is_as_it_was else lane.look_again()
         self._strays.heed(due.message.channel for due in dues)
+        self._wake_offline()
+
+    def _look_again(self, channels: Collection[str]) -> None:
+        for name in channels:
+            if lane := self.lanes.get(name):
+                lane.look_again()
+        self._strays.heed(channels)
         self._wake_offline()
 
     def ready(self, channels: Mapping[str, int]) -> None:
@@ -145,12 +155,12 @@ class Dispatcher:
                     for lane in self.lanes.values():
                         pumps.create_task(self._pump(lane, sends, stop), name=f"pump {lane.name}")
                     pumps.create_task(self._strays.run(stop), name="strays")
-                    pumps.create_task(self.gathering.run(stop, self._hand), name="gathering")
+                    pumps.create_task(self._gathering.run(stop, self._hand), name="gathering")
                     await stop.wait()
                     self._is_running = False
                     self.wake()
                     self._strays.wake.set()
-                    self.gathering.wake.set()
+                    self._gathering.wake.set()
                 await self._drain()
         finally:
             self._is_running = False
@@ -218,7 +228,7 @@ class Dispatcher:
         lane.is_caught_up, lane.knows_next = lane.is_cloud, False
         now = self._clock.now()
         limit = room + (lane.concurrency if lane.is_fast else 0)
-        taken = self._busy | self.gathering.seqs
+        taken = self._busy | self._gathering.seqs | self.bulk.seqs
         found = list(await self._box.spool.due(lane.name, now=now, limit=limit, exclude=taken))
         if not lane.is_cloud and self._uplink.is_down:
             exclude = taken | lane.left_aside(self._clock.monotonic())
@@ -228,7 +238,7 @@ class Dispatcher:
             found = sorted(found, key=urgency)[:limit]
         seqs = {due.message.seq for due in found}
         self._busy |= seqs
-        self.gathering.take_out(seqs)
+        self._gathering.take_out(seqs)
         ready.extend(found)
         lane.is_caught_up &= len(found) < limit
         return len(found) < limit

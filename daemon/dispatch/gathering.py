@@ -1,16 +1,15 @@
 """While a till posts one event after the other, what they lead to leaves in groups: the till waits for its answers, and nobody else for a tenth
-of a second. While it posts a whole morning at once, only what is urgent leaves, as a till that was offline tells it last.
+of a second.
 
 Each message's try beside the till's next request would double what that request takes, since one processor does both. A group of tries is
 cheaper than as many single ones, and most requests meet none of it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence, Set
 
 from outbox.clock import Clock
-from outbox.model import Due, Priority
+from outbox.model import Due
 
 PAUSE = 0.01
 """Seconds without an event after which the till is held to be done for now."""
@@ -19,8 +18,6 @@ LONGEST = 0.1
 """Seconds. So many messages, or the first of them for so long, wait at most before some go beside the till."""
 SHARE = 3
 """So many go then for each that comes, until none waits."""
-LONGEST_ARRAY = 10.0
-"""Seconds that the same wait at most while an array is taken in: on a slow card the largest takes that long."""
 
 
 class Gathering:
@@ -35,30 +32,17 @@ class Gathering:
         self._came = float("-inf")
         """When any came last (monotonic)."""
         self._is_full = False
-        self._arrays = 0
-        """So many are being taken in."""
-
-    @contextmanager
-    def array(self) -> Iterator[None]:
-        """Many events are taken in meanwhile, some at a time."""
-        self._arrays += 1
-        try:
-            yield
-        finally:
-            self._arrays -= 1
 
     def add(self, dues: Sequence[Due]) -> Sequence[Due]:
-        """Those that are to go now: all of these, unless they come right after others, or with many."""
+        """Those that are to go now: all of these, unless they come right after others."""
         now = self._clock.monotonic()
-        posts_on, self._came = now - self._came < PAUSE or self._arrays > 0, now
+        posts_on, self._came = now - self._came < PAUSE, now
         if not self._waiting:
             if not posts_on:
                 return dues
             self._since, self._is_full = now, False
             self.wake.set()
         self._waiting += dues
-        if self._arrays and now - self._since < LONGEST_ARRAY:
-            return self._most_urgent(sum(due.message.priority == Priority.HIGH for due in self._waiting))
         self._is_full |= len(self._waiting) >= TOGETHER or now - self._since >= LONGEST
         return self._most_urgent(SHARE * len(dues)) if self._is_full else ()
 
@@ -80,7 +64,7 @@ class Gathering:
             while self._waiting and not stop.is_set():
                 came = self._came
                 await self._clock.sleep(PAUSE)
-                if self._came == came and not self._arrays:
+                if self._came == came:
                     hand_over(self._most_urgent(len(self._waiting)))
 
     def _most_urgent(self, count: int) -> Sequence[Due]:

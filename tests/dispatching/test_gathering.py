@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.dispatch.gathering import LONGEST, LONGEST_ARRAY, PAUSE, SHARE, TOGETHER, Gathering
+from daemon.dispatch.gathering import LONGEST, PAUSE, SHARE, TOGETHER, Gathering
 from daemon.dispatch.lane import AHEAD
 from outbox.model import Due, State
 from tests.support.fake_clock import FakeClock
@@ -106,27 +106,6 @@ async def test_a_crowd_waits_for_nobody() -> None:
     till = Till()
     till.posts(1)
     assert len(till.posts(*[1] * TOGETHER)) == TOGETHER
-    await till.end()
-
-
-async def test_of_an_array_only_what_is_urgent_leaves_before_all_of_it_is_taken() -> None:
-    till = Till()
-    with till.gathering.array():
-        for _ in range(5):
-            assert till.posts(*[1] * 49, 0) == [len(till.came) - 1]
-            await till.clock.advance(5 * PAUSE)
-        assert len(till.went) == 5
-    await till.clock.advance(2 * PAUSE)
-    assert till.went.keys() == till.came.keys()
-    await till.end()
-
-
-async def test_an_array_that_takes_long_has_nobody_wait_for_ever() -> None:
-    till = Till()
-    with till.gathering.array():
-        assert not till.posts(1, 1)
-        await till.clock.advance(LONGEST_ARRAY)
-        assert till.posts(1) == [0, 1, 2]
     await till.end()
 
 

@@ -124,7 +124,7 @@ class Hook:
             raise Problem(422, f"an array holds 1 to {MOST_IN_A_BATCH} events, not {len(parts)}", field="")
         answers: list[BatchItem] = []
         is_long = len(parts) > SLICE
-        with self._gate.services.engine.dispatcher.gathering.array() if is_long else nullcontext():
+        with self._gate.services.engine.dispatcher.bulk.array() if is_long else nullcontext():
             while len(answers) < len(parts):
                 answers += await self._slice(len(answers), parts[len(answers) :][:SLICE], form, caller)
         statuses = {each.status for each in answers}

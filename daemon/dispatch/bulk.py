@@ -1,0 +1,58 @@
+"""While an array of events is taken in, a piece at a time, only what is urgent leaves: a till that was offline tells of its whole morning at
+once, and of what has just become ready last.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from contextlib import contextmanager
+
+from outbox.clock import Clock
+from outbox.model import Due, Priority
+
+LONGEST = 10.0
+"""Seconds that the others wait at most: on a slow card the largest array takes about as long."""
+
+
+class Bulk:
+    """`look_again`: there is something at these channels."""
+
+    def __init__(self, clock: Clock, look_again: Callable[[Collection[str]], None]) -> None:
+        self._clock = clock
+        self._look_again = look_again
+        self._arrays = 0
+        """So many are being taken in."""
+        self._since = 0.0
+        """When the first of them began (monotonic)."""
+        self._waiting: dict[int, str] = {}
+        """The channel of each message (seq)."""
+
+    @property
+    def seqs(self) -> Set[int]:
+        """Messages that wait: no pump is to take them up."""
+        return self._waiting.keys()
+
+    @contextmanager
+    def array(self) -> Iterator[None]:
+        """One is taken in meanwhile."""
+        if not self._arrays:
+            self._since = self._clock.monotonic()
+        self._arrays += 1
+        try:
+            yield
+        finally:
+            self._arrays -= 1
+            if not self._arrays:
+                self._let_go()
+
+    def going(self, dues: Sequence[Due]) -> Sequence[Due]:
+        """Those of these that are to go now."""
+        if not self._arrays:
+            return dues
+        if self._clock.monotonic() - self._since >= LONGEST:
+            self._let_go()
+            return dues
+        self._waiting |= {due.message.seq: due.message.channel for due in dues if due.message.priority > Priority.HIGH}
+        return [due for due in dues if due.message.priority <= Priority.HIGH]
+
+    def _let_go(self) -> None:
+        channels, self._waiting = set(self._waiting.values()), {}
+        self._look_again(channels)

@@ -1,0 +1,95 @@
+"""While an array of events is taken in, only what is urgent of it leaves; the rest leaves after it, and soon enough."""
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from daemon.dispatch.bulk import LONGEST
+from outbox.model import State
+from tests.support.heart import Heart, shop
+
+ROUTES = [
+    {"on": "order.ready", "to": "customer", "via": ["twilio"], "priority": "high"},
+    {"on": "order.placed", "to": "customer", "via": ["twilio"]},
+]
+
+
+@pytest.fixture
+async def heart(tmp_path: Path) -> AsyncIterator[Heart]:
+    async with Heart(tmp_path, shop(route=ROUTES)) as heart:
+        yield heart
+
+
+async def tell(heart: Heart, type: str, *refs: str) -> None:
+    """Each with others, none alone."""
+    heart.box.spool.on_offer = lambda dues: 0
+    for ref in refs:
+        await heart.tell(f"{type}-{ref}", type, ref)
+        await heart.pass_time(1)
+
+
+def told(heart: Heart) -> list[str]:
+    return [one.out.order_ref for one in heart.providers.left]
+
+
+async def test_what_is_urgent_leaves_at_once_and_the_rest_when_all_of_it_is_taken(heart: Heart) -> None:
+    with heart.engine.dispatcher.bulk.array():
+        await tell(heart, "order.placed", "B-1", "B-2", "B-3")
+        await tell(heart, "order.ready", "B-4", "B-5")
+        assert told(heart) == ["B-4", "B-5"]
+    await heart.still()
+    assert told(heart) == ["B-4", "B-5", "B-1", "B-2", "B-3"]
+
+
+async def test_a_pump_that_looks_again_meanwhile_leaves_it(heart: Heart) -> None:
+    with heart.engine.dispatcher.bulk.array():
+        await tell(heart, "order.placed", "B-1")
+        heart.engine.dispatcher.wake()
+        await heart.still()
+        assert told(heart) == []
+    await heart.still()
+    assert told(heart) == ["B-1"]
+
+
+async def test_two_arrays_at_once_are_waited_for_both(heart: Heart) -> None:
+    with heart.engine.dispatcher.bulk.array():
+        with heart.engine.dispatcher.bulk.array():
+            await tell(heart, "order.placed", "B-1")
+        await heart.still()
+        assert told(heart) == []
+    await heart.still()
+    assert told(heart) == ["B-1"]
+
+
+async def test_arrays_without_end_keep_nobody_waiting(heart: Heart) -> None:
+    """A till with a backlog of days posts one after the other."""
+    with heart.engine.dispatcher.bulk.array():
+        await tell(heart, "order.placed", "B-1")
+        await heart.pass_time(LONGEST)
+        await tell(heart, "order.placed", "B-2")
+        assert told(heart) == ["B-1", "B-2"]
+
+
+async def test_what_is_cancelled_meanwhile_does_not_leave(heart: Heart) -> None:
+    with heart.engine.dispatcher.bulk.array():
+        await tell(heart, "order.placed", "B-1", "B-2")
+        await heart.box.spool.cancel((await heart.message()).id, actor="Mia", reason="")
+    await heart.pass_time(1)
+    assert [await heart.states(ref) for ref in ("B-1", "B-2")] == [[State.CANCELLED], [State.SENT]]
+
+
+@pytest.mark.parametrize("end", ["stop", "kill", "reload"])
+async def test_what_waits_when_its_dispatcher_ends_leaves_by_the_next(heart: Heart, end: str) -> None:
+    with ExitStack() as array:
+        array.enter_context(heart.engine.dispatcher.bulk.array())
+        await tell(heart, "order.placed", "B-1")
+        if end == "reload":
+            await heart.reload(heart.settings)
+        else:
+            await (heart.stop() if end == "stop" else heart.kill())
+            await heart.start()
+        assert told(heart) == ["B-1"]
+    await heart.pass_time(60)
+    assert told(heart) == ["B-1"]
