@@ -17,7 +17,9 @@ to = "customer"
 via = ["twilio"]
 priority = "high"
 """
-ORDERS, URGENT = 150, 10
+ORDERS, URGENT = 300, 10
+FEW = 40
+"""Others that may have left by then: those that a channel's pump was just looking for as they came."""
 
 
 async def test_whose_balloons_are_ready_hear_of_it_first_though_the_till_told_of_them_last(tmp_path: Path) -> None:
@@ -35,4 +37,4 @@ async def test_whose_balloons_are_ready_hear_of_it_first_though_the_till_told_of
         await shop.until({"sent", "delivered"})
         told = [arrival.to for arrival in shop.sandbox.messages][1:]
     assert sorted(told) == [f"+44770090{n:04d}" for n in range(ORDERS)]
-    assert set(told[:URGENT]) == {f"+44770090{n:04d}" for n in range(ORDERS - URGENT, ORDERS)}
+    assert {f"+44770090{n:04d}" for n in range(ORDERS - URGENT, ORDERS)} <= set(told[: URGENT + FEW])

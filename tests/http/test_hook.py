@@ -2,13 +2,15 @@
 
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 import msgspec
 import pytest
 
 from daemon.api.app import SERVER_OPTIONS
+from outbox.errors import OutboxError
+from outbox.model import Acceptance, Posted
 from tests.support.face import Face, event, opened
 
 
@@ -335,3 +337,25 @@ async def test_array_that_ends_too_soon_takes_nothing(face: Face) -> None:
     text = "[" + json.dumps(event("a")) + ", {"
     assert (await raw(face, text)).status == 400
     assert await face.store.events() == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes"), [(0.0001, [25, 50, 50]), (0.005, [25, *[5] * 20])], ids=["PC", "old card"]
+)
+async def test_a_long_array_is_taken_in_pieces_that_let_others_in_between(
+    face: Face, monkeypatch: pytest.MonkeyPatch, seconds: float, sizes: list[int]
+) -> None:
+    """The slower the box, the fewer at a time: a single event, and the counter's screen, wait for one of these turns or two."""
+    door, taken = face.store.engine.door, list[int]()
+    accept_many = door.accept_many
+
+    async def slowly(posted: Sequence[Posted]) -> Sequence[Acceptance | OutboxError]:
+        taken.append(len(posted))
+        await face.store.clock.advance(seconds * len(posted))
+        return await accept_many(posted)
+
+    monkeypatch.setattr(door, "accept_many", slowly)
+    answer = await post(face, [event(str(n), ref=f"B-{n}") for n in range(125)])
+    assert answer.status == 202
+    assert [item["event_id"] for item in answer.json["items"]] == [str(n) for n in range(125)]
+    assert taken == sizes

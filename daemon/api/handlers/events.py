@@ -28,7 +28,10 @@ from outbox.model import Acceptance, Posted
 
 MOST_IN_A_BATCH = 500
 SLICE = 50
-"""Events of an array that are read and written together: who posts one meanwhile waits for so many at most."""
+LEAST = 5
+TURN = 0.025
+"""Seconds that the events of an array which are read and written together should take, and how many these are: who posts one meanwhile, or
+looks at the screen, waits for one such turn or two."""
 _raw_items = msgspec.json.Decoder(list[msgspec.Raw])
 _PLAIN = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 
@@ -123,10 +126,12 @@ class Hook:
         if not 1 <= len(parts) <= MOST_IN_A_BATCH:
             raise Problem(422, f"an array holds 1 to {MOST_IN_A_BATCH} events, not {len(parts)}", field="")
         answers: list[BatchItem] = []
-        is_long = len(parts) > SLICE
+        is_long, size, clock = len(parts) > SLICE, SLICE // 2, self._gate.services.clock
         with self._gate.services.engine.dispatcher.bulk.array() if is_long else nullcontext():
             while len(answers) < len(parts):
-                answers += await self._slice(len(answers), parts[len(answers) :][:SLICE], form, caller)
+                began = clock.monotonic()
+                answers += await self._slice(len(answers), parts[len(answers) :][:size], form, caller)
+                size = _next_size(size, clock.monotonic() - began)
         statuses = {each.status for each in answers}
         return as_json(BatchAnswer(answers), status=statuses.pop() if len(statuses) == 1 else 207)
 
@@ -165,6 +170,11 @@ class Hook:
             return self._posted(caller, read_event(raw), raw, now, None)
         except Problem as problem:
             return problem
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """How many of an array to take after so many took so long."""
+    return max(LEAST, min(SLICE, round(size * TURN / max(seconds, TURN / SLICE))))
 
 
 def read_event(raw: bytes) -> Event:
