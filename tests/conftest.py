@@ -76,14 +76,18 @@ def browser() -> Iterator[Browser]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers get a part each, from the front, and take from the end of another's when they are done: what takes long stands in front. One
-    part has all that needs the engines, so that one worker starts them for as long as it can."""
+    """Workers get a part each, from the front, and take from the end of another's when they are done: what takes long stands in front. What needs
+    the engines mostly waits, and would wait at the end for a whole minute with nothing else to do: two begin with it, so that it is over
+    while there is other work, and of four or more workers only these start engines."""
     parts = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if parts < 2:
         return
     engines = [item for item in items if item.get_closest_marker("engines")]
     slow = [item for item in items if item.get_closest_marker("slow") and item not in engines]
-    fronts = [engines, *(slow[n :: parts - 1] for n in range(parts - 1))]
+    at_engines = 2 if parts > 3 else 1
+    most = -(-len(engines) // at_engines)
+    fronts = [engines[n * most : (n + 1) * most] for n in range(at_engines)]
+    fronts += [slow[n :: parts - at_engines] for n in range(parts - at_engines)]
     in_front = {item for front in fronts for item in front}
     short = iter([item for item in items if item not in in_front])
     size = -(-len(items) // parts)

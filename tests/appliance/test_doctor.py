@@ -28,6 +28,8 @@ from tests.support.fake_clock import FakeClock
 from tests.support.outbox_box import accept_one, open_box, open_own_box, planned
 from tests.support.shop import open_shop
 
+pytestmark = pytest.mark.usefixtures("shipped_texts_checked_once")
+
 
 class Box(Machine):
     """A machine with programs that say what the test wants; what is not named is not there."""

@@ -5,12 +5,15 @@ import gc
 import os
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 
 import psycopg
 import pytest
+from jinja2 import Environment
 
 from daemon.hq.database import migrate
+from daemon.hq.page.looks import Assets, make_environment
 from tests.support.engines import Cluster, Postgres, cluster, postgres, why_not
 from tests.support.fleet_world import World, world
 
@@ -35,6 +38,17 @@ def what_the_library_leaves(request: pytest.FixtureRequest) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def pages_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headquarters compiles each of its pages once in its life; in most tests a new one shows a few."""
+    monkeypatch.setattr("daemon.hq.page.site.make_environment", lambda assets: _environment())
+
+
+@cache
+def _environment() -> Environment:
+    return make_environment(Assets())
 
 
 @pytest.fixture(scope="session")

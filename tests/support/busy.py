@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -55,7 +56,13 @@ def processors() -> float:
 def slower() -> float:
     """How many times as long all takes at this moment as on a machine that has nothing else to do."""
     running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
-    return max(1.0, running / processors())
+    return max(1.0, running / _ours())
+
+
+@cache
+def _ours() -> float:
+    """Looked up once: whoever waits asks fifty times a second, and it stays the same."""
+    return processors()
 
 
 def kept_waiting(pid: int) -> float:
