@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from daemon.planner.rules.stages import stage_of
+from tests.support.closing import closed
 from tests.support.fake_answers import frame, problem
 from tests.support.fake_clock import FakeClock
 from tests.support.ports import HeldPort
@@ -69,9 +70,8 @@ class FakeService:
 
     @property
     def where(self) -> str:
-        return (
-            str(self._address) if isinstance(self._address, Path) else f"http://{self._address[0]}:{self._address[1]}"
-        )
+        address = self._address
+        return str(address) if isinstance(address, Path) else f"http://{address[0]}:{address[1]}"
 
     @property
     def streams(self) -> int:
@@ -92,7 +92,7 @@ class FakeService:
         for queue in self._streams:
             queue.put_nowait(None)
         if self._runner is not None:
-            await self._runner.cleanup()
+            await closed(self._runner)
         self._runner = None
         if isinstance(self._address, Path):
             self._address.unlink(missing_ok=True)

@@ -32,6 +32,7 @@ from daemon.hq.web import make_app
 from outbox.chain import START, link
 from outbox.clock import Clock
 from outbox.fleet import Entry
+from tests.support.closing import closed
 from tests.support.sql import Sql
 
 CONSENT_KEY = "k1:" + "aWlp" * 10 + "aWk="
@@ -210,4 +211,4 @@ async def page_site(
             for session in site._sessions:
                 await session.close()
             await site._sql.close()
-            await runner.cleanup()
+            await closed(runner)
