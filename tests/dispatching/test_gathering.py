@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from daemon.dispatch.gathering import LONGEST, LONGEST_ARRAY, PAUSE, SHARE, TOGETHER, Gathering
 from daemon.dispatch.lane import AHEAD
 from outbox.model import Due, State
+from outbox.write_queue import WriteQueue
 from tests.support.fake_clock import FakeClock
 from tests.support.heart import Heart, shop
 from tests.support.scripted import NOT_THIS_TEXT
@@ -189,6 +190,31 @@ async def test_a_number_that_is_put_right_meanwhile_holds(heart: Heart, said: di
     await heart.still()
     await heart.pass_time(1)
     assert [one.out.to for one in heart.providers.arrived if one.out.order_ref == "B-1"] == [address]
+
+
+async def test_a_number_that_is_put_right_in_the_same_transaction_holds(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an event that joined it while it was open. The pump looked again since then, and knows that all is as it read it."""
+    take = WriteQueue.take
+
+    def one_alone(queue: WriteQueue[Any]) -> list[Any]:
+        group = take(queue)
+        queue._backlog.extendleft(reversed(group[1:]))
+        return group[:1]
+
+    heart.box.spool.on_offer = lambda dues: 0
+    monkeypatch.setattr(WriteQueue, "take", one_alone)
+    await heart.box.notes.set("the writer", "waits by that now")
+    ada = {"name": "Ada", "phone": "+447700900123"}
+    await asyncio.gather(
+        heart.accept("e1", "order.ready", "B-1", customer=ada),
+        heart.accept("e2", "order.changed", "B-1", customer=ada | {"phone": RIGHT}),
+    )
+    heart.engine.dispatcher.wake()
+    await heart.still()
+    await heart.pass_time(1)
+    assert [one.out.to for one in heart.providers.arrived if one.out.order_ref == "B-1"] == [RIGHT]
 
 
 async def test_what_is_cancelled_meanwhile_does_not_leave(heart: Heart) -> None:
