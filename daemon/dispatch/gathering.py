@@ -57,18 +57,22 @@ class Gathering:
             self._since, self._is_full = now, False
             self.wake.set()
         self._waiting += dues
-        if self._arrays and now - self._since < LONGEST_ARRAY:
+        if self._awaits_array():
             return self._most_urgent(sum(due.message.priority == Priority.HIGH for due in self._waiting))
         self._is_full |= len(self._waiting) >= TOGETHER or now - self._since >= LONGEST
         return self._most_urgent(SHARE * len(dues)) if self._is_full else ()
 
     @property
-    def seqs(self) -> Set[int]:
-        """Messages that wait: nobody else is to take them up."""
-        return {due.message.seq for due in self._waiting}
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting
+
+    def of(self, channel: str) -> Set[int]:
+        """Messages that wait and go by that channel: its pump is not to take them up. What has gone on to another since is that one's."""
+        return {due.message.seq for due in self._waiting if due.message.channel == channel}
 
     def take_out(self, seqs: Set[int]) -> None:
-        """These were found before they came here, and are taken up."""
+        """These are taken up: what waits of them is of before that."""
         if self._waiting:
             self._waiting = [due for due in self._waiting if due.message.seq not in seqs]
 
@@ -80,8 +84,11 @@ class Gathering:
             while self._waiting and not stop.is_set():
                 came = self._came
                 await self._clock.sleep(PAUSE)
-                if self._came == came and not self._arrays:
+                if self._came == came and not self._awaits_array():
                     hand_over(self._most_urgent(len(self._waiting)))
+
+    def _awaits_array(self) -> bool:
+        return self._arrays > 0 and self._clock.monotonic() - self._since < LONGEST_ARRAY
 
     def _most_urgent(self, count: int) -> Sequence[Due]:
         self._waiting.sort(key=urgency)

@@ -131,6 +131,15 @@ async def test_an_array_that_takes_long_has_nobody_wait_for_ever() -> None:
     await till.end()
 
 
+async def test_nor_does_one_that_brings_nothing_more() -> None:
+    till = Till()
+    with till.gathering.array():
+        till.posts(1, 1)
+        await till.clock.advance(LONGEST_ARRAY + 2 * PAUSE)
+        assert till.went.keys() == till.came.keys()
+    await till.end()
+
+
 gaps = st.sampled_from([0.0, AT_ONCE, PAUSE * 0.9, PAUSE, LONGEST])
 events = st.lists(st.tuples(gaps, st.lists(st.integers(0, 2), min_size=1, max_size=8)), max_size=120)
 
@@ -160,6 +169,18 @@ async def heart(tmp_path: Path) -> AsyncIterator[Heart]:
     async with Heart(tmp_path, shop(route=ROUTES)) as heart:
         await posts(heart, "e0", "B-0")
         assert await heart.states("B-0") == [State.SENT]
+        yield heart
+
+
+@pytest.fixture
+async def crowded(tmp_path: Path) -> AsyncIterator[Heart]:
+    """A till has just posted B-0, which is under way; the next channel has no room."""
+    async with Heart(tmp_path, shop(route=ROUTES, channels=NARROW)) as heart:
+        heart.providers.waits = True
+        for n in range(AHEAD):
+            await heart.tell(f"m{n}", ref=f"M-{n}", customer={"name": "Kofi", "email": "kofi@example.com"})
+        await heart.pass_time(2 * PAUSE)
+        await posts(heart, "e0", "B-0")
         yield heart
 
 
@@ -234,38 +255,75 @@ async def test_what_a_pump_looks_for_meanwhile_it_leaves_here(heart: Heart) -> N
     assert await heart.states() == [State.SENT]
 
 
+async def test_nobody_looks_for_what_waits_here(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pumps looked for it twenty times a second, as they do for what was busy a moment ago."""
+    looks, due = list[str](), heart.box.spool.due
+
+    async def counted(channel: str, **more: Any) -> list[Due]:
+        looks.append(channel)
+        return await due(channel, **more)
+
+    with heart.engine.dispatcher.gathering.array():
+        await posts(heart, "e1", "B-1")
+        monkeypatch.setattr(heart.box.spool, "due", counted)
+        heart.engine.dispatcher.wake()
+        await heart.pass_time(LONGEST_ARRAY / 2)
+        assert looks.count("twilio") == 1
+    await heart.pass_time(2 * PAUSE)
+    assert await heart.states() == [State.SENT]
+
+
+async def test_what_goes_on_to_another_channel_meanwhile_is_taken_up_there(heart: Heart) -> None:
+    """Its pump passed it by, and came back for it only once it had nothing else to do for a while."""
+    await posts(heart, "e1", "B-1")
+    await heart.engine.board.pause("twilio", reason="", actor="Mia")
+    await heart.still()
+    assert [one.channel for one in heart.providers.left if one.out.order_ref == "B-1"] == ["sendgrid"]
+    await heart.pass_time(1)
+    assert [one.out.order_ref for one in heart.providers.left] == ["B-0", "B-1"]
+
+
+async def test_what_a_pump_was_offered_that_was_told_of_it_too_is_taken_up_once(crowded: Heart) -> None:
+    """Both in one turn of the loop. Its provider refused it, and it waits for room at the next channel, when the till pauses."""
+    offer, tell = crowded.engine.dispatcher.offer, crowded.box.spool.on_fresh
+
+    def both(dues: Sequence[Due]) -> None:
+        assert offer(dues) == 1
+        tell(dues)
+
+    crowded.box.spool.on_fresh = both
+    await posts(crowded, "e1", "B-1")
+    await crowded.answer(NOT_THIS_TEXT, nth=2)
+    await crowded.pass_time(1)
+    assert [one.out.order_ref for one in crowded.providers.left if one.channel == "twilio"] == ["B-0", "B-1"]
+
+
 @pytest.mark.parametrize("found_first", [True, False])
 async def test_what_a_pump_finds_that_was_slow_to_read_is_taken_up_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found_first: bool
+    crowded: Heart, monkeypatch: pytest.MonkeyPatch, found_first: bool
 ) -> None:
     """It began to read before there was anything, and found it: before it was told of it, or after. Its provider refused it, and it waits for
     room at the next channel, when the till pauses."""
-    async with Heart(tmp_path, shop(route=ROUTES, channels=NARROW)) as heart:
-        heart.providers.waits = True
-        for n in range(AHEAD):
-            await heart.tell(f"m{n}", ref=f"M-{n}", customer={"name": "Kofi", "email": "kofi@example.com"})
-        await heart.pass_time(2 * PAUSE)
-        await posts(heart, "e0", "B-0")
-        began, goes_on, due = asyncio.Event(), asyncio.Event(), heart.box.spool.due
+    began, goes_on, due = asyncio.Event(), asyncio.Event(), crowded.box.spool.due
 
-        async def slow(*args: Any, **more: Any) -> list[Due]:
-            began.set()
-            await goes_on.wait()
-            return await due(*args, **more)
+    async def slow(*args: Any, **more: Any) -> list[Due]:
+        began.set()
+        await goes_on.wait()
+        return await due(*args, **more)
 
-        late: list[Due] = []
-        tell = heart.box.spool.on_fresh
-        heart.box.spool.on_fresh = late.extend if found_first else tell
-        monkeypatch.setattr(heart.box.spool, "due", slow)
-        heart.engine.dispatcher.wake()
-        await began.wait()
-        await posts(heart, "e1", "B-1")
-        goes_on.set()
-        await heart.still()
-        tell(late)
-        await heart.answer(NOT_THIS_TEXT, nth=2)
-        await heart.pass_time(1)
-        assert [one.out.order_ref for one in heart.providers.left if one.channel == "twilio"] == ["B-0", "B-1"]
+    late: list[Due] = []
+    tell = crowded.box.spool.on_fresh
+    crowded.box.spool.on_fresh = late.extend if found_first else tell
+    monkeypatch.setattr(crowded.box.spool, "due", slow)
+    crowded.engine.dispatcher.wake()
+    await began.wait()
+    await posts(crowded, "e1", "B-1")
+    goes_on.set()
+    await crowded.still()
+    tell(late)
+    await crowded.answer(NOT_THIS_TEXT, nth=2)
+    await crowded.pass_time(1)
+    assert [one.out.order_ref for one in crowded.providers.left if one.channel == "twilio"] == ["B-0", "B-1"]
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
