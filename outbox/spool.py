@@ -165,9 +165,9 @@ class Spool:
         newest = self._store.decoded(_by_message, attempts)
         return [(due, newest[due.message.seq]) for due in await self._dues(dues)]
 
-    async def next_due(self, channel: str) -> int | None:
-        """The earliest moment (ms) at which `due(channel)` may have something; None: nothing waits there."""
-        found: int | None = await self._store.value(_SQL["next_due"], channel=channel)
+    async def next_due(self, channel: str, *, exclude: Collection[int] = ()) -> int | None:
+        """The earliest moment (ms) at which `due(channel)` may have something; None: nothing waits there. `exclude`: as for that."""
+        found: int | None = await self._store.value(_SQL["next_due"], channel=channel, exclude=_json(exclude))
         return found
 
     async def next_unknown(self) -> int | None:

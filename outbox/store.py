@@ -165,10 +165,10 @@ class Store:
                 self.health.failed(result)
         if done.touched:
             self.health.wrote()
+        if done.fresh:  # first: what the same commit called off may have come after them
+            self.on_fresh(done.fresh)
         self.called_off += done.calls_off
         self.changes.publish(done.changes)
-        if done.fresh:
-            self.on_fresh(done.fresh)
         if done.ready:
             self.on_ready(done.ready)
         self.on_commit()

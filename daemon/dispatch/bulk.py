@@ -25,10 +25,9 @@ class Bulk:
         self._waiting: dict[int, str] = {}
         """The channel of each message (seq)."""
 
-    @property
-    def seqs(self) -> Set[int]:
-        """Messages that wait: no pump is to take them up."""
-        return self._waiting.keys()
+    def of(self, channel: str) -> Set[int]:
+        """Messages (seq) that wait for that channel: its pump is not to take them up. What has gone on to another since is that one's."""
+        return {seq for seq, name in self._waiting.items() if name == channel} if self._is_awaited() else frozenset()
 
     @contextmanager
     def array(self) -> Iterator[None]:
@@ -45,13 +44,15 @@ class Bulk:
 
     def going(self, dues: Sequence[Due]) -> Sequence[Due]:
         """Those of these that are to go now."""
-        if not self._arrays:
-            return dues
-        if self._clock.monotonic() - self._since >= LONGEST:
-            self._let_go()
+        if not self._is_awaited():
+            if self._waiting:
+                self._let_go()
             return dues
         self._waiting |= {due.message.seq: due.message.channel for due in dues if due.message.priority > Priority.HIGH}
         return [due for due in dues if due.message.priority <= Priority.HIGH]
+
+    def _is_awaited(self) -> bool:
+        return self._arrays > 0 and self._clock.monotonic() - self._since < LONGEST
 
     def _let_go(self) -> None:
         channels, self._waiting = set(self._waiting.values()), {}

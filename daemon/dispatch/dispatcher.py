@@ -5,7 +5,7 @@ The pump finds what is due and has room; `delivery` tries one message; `fallback
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import TypeAlias
 
 import structlog
@@ -105,7 +105,7 @@ class Dispatcher:
 
     def fresh(self, dues: Sequence[Due]) -> None:
         """These came in a moment ago and may go at once."""
-        if not self._gathering.seqs:
+        if self._gathering.is_empty:
             self._gathered_at = self._box.spool.called_off
         going = self.bulk.going([due for due in dues if due.message.seq not in self._busy])
         self._hand(self._gathering.add(going) if going else ())
@@ -228,7 +228,7 @@ class Dispatcher:
         lane.is_caught_up, lane.knows_next = lane.is_cloud, False
         now = self._clock.now()
         limit = room + (lane.concurrency if lane.is_fast else 0)
-        taken = self._busy | self._gathering.seqs | self.bulk.seqs
+        taken = self._busy | self._waiting(lane)
         found = list(await self._box.spool.due(lane.name, now=now, limit=limit, exclude=taken))
         if not lane.is_cloud and self._uplink.is_down:
             exclude = taken | lane.left_aside(self._clock.monotonic())
@@ -236,19 +236,25 @@ class Dispatcher:
                 lane.name, now=now, down_for=self._uplink.down_for(), limit=limit, exclude=exclude
             )
             found = sorted(found, key=urgency)[:limit]
-        seqs = {due.message.seq for due in found}
-        self._busy |= seqs
-        self._gathering.take_out(seqs)
-        ready.extend(found)
+        self._take_up(found, ready)
         lane.is_caught_up &= len(found) < limit
         return len(found) < limit
+
+    def _waiting(self, lane: Lane) -> Set[int]:
+        """Messages (seq) that its pump is not to look for: it is told of them in a moment."""
+        return self._gathering.of(lane.name) | self.bulk.of(lane.name)
 
     def _take_handed(self, lane: Lane, ready: deque[Due]) -> None:
         for due in lane.handed:  # it may have been offered and told of, both in one turn of the loop
             if due.message.seq not in self._busy:
-                self._busy.add(due.message.seq)
-                ready.append(due)
+                self._take_up([due], ready)
         lane.handed.clear()
+
+    def _take_up(self, dues: Sequence[Due], ready: deque[Due]) -> None:
+        seqs = {due.message.seq for due in dues}
+        self._busy |= seqs
+        self._gathering.take_out(seqs)
+        ready.extend(dues)
 
     def _start(self, lane: Lane, channel: Channel, due: Due, sends: asyncio.TaskGroup) -> None:
         lane.starts(self._clock.monotonic(), self._clock.now())
@@ -297,7 +303,7 @@ class Dispatcher:
         monotonic, now = self._clock.monotonic(), self._clock.now()
         if not lane.room(monotonic, now):
             return lane.seconds_until_room(monotonic, now)
-        due_at = lane.next_due = await self._box.spool.next_due(lane.name)
+        due_at = lane.next_due = await self._box.spool.next_due(lane.name, exclude=self._waiting(lane))
         lane.knows_next = True
         wait = None if due_at is None else max((due_at - now) / 1000, LOOK_AGAIN)
         if not lane.is_cloud and self._uplink.is_down:

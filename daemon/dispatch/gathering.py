@@ -47,12 +47,16 @@ class Gathering:
         return self._most_urgent(SHARE * len(dues)) if self._is_full else ()
 
     @property
-    def seqs(self) -> Set[int]:
-        """Messages that wait: nobody else is to take them up."""
-        return {due.message.seq for due in self._waiting}
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting
+
+    def of(self, channel: str) -> Set[int]:
+        """Messages that wait and go by that channel: its pump is not to take them up. What has gone on to another since is that one's."""
+        return {due.message.seq for due in self._waiting if due.message.channel == channel}
 
     def take_out(self, seqs: Set[int]) -> None:
-        """These were found before they came here, and are taken up."""
+        """These are taken up: what waits of them is of before that."""
         if self._waiting:
             self._waiting = [due for due in self._waiting if due.message.seq not in seqs]
 

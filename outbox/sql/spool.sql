@@ -86,11 +86,14 @@ SELECT
 
 -- next_due: when the first of what waits at a channel is due.
 SELECT min(due_at) FROM (
-    SELECT * FROM (SELECT due_at FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 0 ORDER BY due_at LIMIT 1)
+    SELECT * FROM (SELECT due_at FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 0
+        AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at LIMIT 1)
     UNION ALL
-    SELECT * FROM (SELECT due_at FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 1 ORDER BY due_at LIMIT 1)
+    SELECT * FROM (SELECT due_at FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 1
+        AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at LIMIT 1)
     UNION ALL
-    SELECT * FROM (SELECT due_at FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 2 ORDER BY due_at LIMIT 1)
+    SELECT * FROM (SELECT due_at FROM message WHERE ready = 1 AND state = 'queued' AND channel = :channel AND priority = 2
+        AND seq NOT IN (SELECT value FROM json_each(:exclude)) ORDER BY due_at LIMIT 1)
 );
 
 -- next_unknown: when the first of what is unknown is to be looked up.

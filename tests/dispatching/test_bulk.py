@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from daemon.dispatch.bulk import LONGEST
-from outbox.model import State
+from outbox.model import Due, State
+from outbox.spool import Spool
 from tests.support.heart import Heart, shop
 
 ROUTES = [
@@ -51,6 +53,29 @@ async def test_a_pump_that_looks_again_meanwhile_leaves_it(heart: Heart) -> None
         assert told(heart) == []
     await heart.still()
     assert told(heart) == ["B-1"]
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The channels whose pumps looked what is due there, as often as they did."""
+    looks, due = list[str](), Spool.due
+
+    async def counted(spool: Spool, channel: str, **more: Any) -> list[Due]:
+        looks.append(channel)
+        return await due(spool, channel, **more)
+
+    monkeypatch.setattr(Spool, "due", counted)
+    return looks
+
+
+async def test_nobody_looks_for_what_waits_here(heart: Heart, looks: list[str]) -> None:
+    """Pumps looked for it twenty times a second, as they did for what was busy a moment ago."""
+    with heart.engine.dispatcher.bulk.array():
+        await tell(heart, "order.placed", "B-1")
+        looks.clear()
+        heart.engine.dispatcher.wake()
+        await heart.pass_time(LONGEST / 2)
+        assert looks.count("twilio") == 1
 
 
 async def test_two_arrays_at_once_are_waited_for_both(heart: Heart) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from daemon.dispatch.gathering import LONGEST, PAUSE, SHARE, TOGETHER, Gathering
 from daemon.dispatch.lane import AHEAD
 from outbox.model import Due, State
+from outbox.write_queue import WriteQueue
 from tests.support.fake_clock import FakeClock
 from tests.support.heart import Heart, shop
 from tests.support.scripted import NOT_THIS_TEXT
@@ -141,6 +142,18 @@ async def heart(tmp_path: Path) -> AsyncIterator[Heart]:
         yield heart
 
 
+@pytest.fixture
+async def crowded(tmp_path: Path) -> AsyncIterator[Heart]:
+    """A till has just posted B-0, which is under way; the next channel has no room."""
+    async with Heart(tmp_path, shop(route=ROUTES, channels=NARROW)) as heart:
+        heart.providers.waits = True
+        for n in range(AHEAD):
+            await heart.tell(f"m{n}", ref=f"M-{n}", customer={"name": "Kofi", "email": "kofi@example.com"})
+        await heart.pass_time(2 * PAUSE)
+        await posts(heart, "e0", "B-0")
+        yield heart
+
+
 async def posts(heart: Heart, id: str, ref: str, **fields: Any) -> None:
     """Not alone: nothing is offered before its commit."""
     heart.box.spool.on_offer = lambda dues: 0
@@ -170,6 +183,31 @@ async def test_a_number_that_is_put_right_meanwhile_holds(heart: Heart, said: di
     assert [one.out.to for one in heart.providers.arrived if one.out.order_ref == "B-1"] == [address]
 
 
+async def test_a_number_that_is_put_right_in_the_same_transaction_holds(
+    heart: Heart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an event that joined it while it was open. The pump looked again since then, and knows that all is as it read it."""
+    take = WriteQueue.take
+
+    def one_alone(queue: WriteQueue[Any]) -> list[Any]:
+        group = take(queue)
+        queue._backlog.extendleft(reversed(group[1:]))
+        return group[:1]
+
+    heart.box.spool.on_offer = lambda dues: 0
+    monkeypatch.setattr(WriteQueue, "take", one_alone)
+    await heart.box.notes.set("the writer", "waits by that now")
+    ada = {"name": "Ada", "phone": "+447700900123"}
+    await asyncio.gather(
+        heart.accept("e1", "order.ready", "B-1", customer=ada),
+        heart.accept("e2", "order.changed", "B-1", customer=ada | {"phone": RIGHT}),
+    )
+    heart.engine.dispatcher.wake()
+    await heart.still()
+    await heart.pass_time(1)
+    assert [one.out.to for one in heart.providers.arrived if one.out.order_ref == "B-1"] == [RIGHT]
+
+
 async def test_what_is_cancelled_meanwhile_does_not_leave(heart: Heart) -> None:
     await posts(heart, "e1", "B-1")
     await posts(heart, "e2", "B-2")
@@ -187,38 +225,57 @@ async def test_what_a_pump_looks_for_meanwhile_it_leaves_here(heart: Heart) -> N
     assert await heart.states() == [State.SENT]
 
 
+async def test_what_goes_on_to_another_channel_meanwhile_is_taken_up_there(heart: Heart) -> None:
+    """Its pump passed it by, and came back for it only once it had nothing else to do for a while."""
+    await posts(heart, "e1", "B-1")
+    await heart.engine.board.pause("twilio", reason="", actor="Mia")
+    await heart.still()
+    assert [one.channel for one in heart.providers.left if one.out.order_ref == "B-1"] == ["sendgrid"]
+    await heart.pass_time(1)
+    assert [one.out.order_ref for one in heart.providers.left] == ["B-0", "B-1"]
+
+
+async def test_what_a_pump_was_offered_that_was_told_of_it_too_is_taken_up_once(crowded: Heart) -> None:
+    """Both in one turn of the loop. Its provider refused it, and it waits for room at the next channel, when the till pauses."""
+    offer, tell = crowded.engine.dispatcher.offer, crowded.box.spool.on_fresh
+
+    def both(dues: Sequence[Due]) -> None:
+        assert offer(dues) == 1
+        tell(dues)
+
+    crowded.box.spool.on_fresh = both
+    await posts(crowded, "e1", "B-1")
+    await crowded.answer(NOT_THIS_TEXT, nth=2)
+    await crowded.pass_time(1)
+    assert [one.out.order_ref for one in crowded.providers.left if one.channel == "twilio"] == ["B-0", "B-1"]
+
+
 @pytest.mark.parametrize("found_first", [True, False])
 async def test_what_a_pump_finds_that_was_slow_to_read_is_taken_up_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found_first: bool
+    crowded: Heart, monkeypatch: pytest.MonkeyPatch, found_first: bool
 ) -> None:
     """It began to read before there was anything, and found it: before it was told of it, or after. Its provider refused it, and it waits for
     room at the next channel, when the till pauses."""
-    async with Heart(tmp_path, shop(route=ROUTES, channels=NARROW)) as heart:
-        heart.providers.waits = True
-        for n in range(AHEAD):
-            await heart.tell(f"m{n}", ref=f"M-{n}", customer={"name": "Kofi", "email": "kofi@example.com"})
-        await heart.pass_time(2 * PAUSE)
-        await posts(heart, "e0", "B-0")
-        began, goes_on, due = asyncio.Event(), asyncio.Event(), heart.box.spool.due
+    began, goes_on, due = asyncio.Event(), asyncio.Event(), crowded.box.spool.due
 
-        async def slow(*args: Any, **more: Any) -> list[Due]:
-            began.set()
-            await goes_on.wait()
-            return await due(*args, **more)
+    async def slow(*args: Any, **more: Any) -> list[Due]:
+        began.set()
+        await goes_on.wait()
+        return await due(*args, **more)
 
-        late: list[Due] = []
-        tell = heart.box.spool.on_fresh
-        heart.box.spool.on_fresh = late.extend if found_first else tell
-        monkeypatch.setattr(heart.box.spool, "due", slow)
-        heart.engine.dispatcher.wake()
-        await began.wait()
-        await posts(heart, "e1", "B-1")
-        goes_on.set()
-        await heart.still()
-        tell(late)
-        await heart.answer(NOT_THIS_TEXT, nth=2)
-        await heart.pass_time(1)
-        assert [one.out.order_ref for one in heart.providers.left if one.channel == "twilio"] == ["B-0", "B-1"]
+    late: list[Due] = []
+    tell = crowded.box.spool.on_fresh
+    crowded.box.spool.on_fresh = late.extend if found_first else tell
+    monkeypatch.setattr(crowded.box.spool, "due", slow)
+    crowded.engine.dispatcher.wake()
+    await began.wait()
+    await posts(crowded, "e1", "B-1")
+    goes_on.set()
+    await crowded.still()
+    tell(late)
+    await crowded.answer(NOT_THIS_TEXT, nth=2)
+    await crowded.pass_time(1)
+    assert [one.out.order_ref for one in crowded.providers.left if one.channel == "twilio"] == ["B-0", "B-1"]
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

@@ -345,8 +345,8 @@ async def test_what_comes_in_while_the_pump_looks_when_the_next_is_due_leaves_in
     async with Heart(tmp_path, shop(route=[later])) as heart:
         next_due, late = heart.box.spool.next_due, ["B-2"]
 
-        async def and_then_another(channel: str) -> int | None:
-            found = await next_due(channel)
+        async def and_then_another(channel: str, **more: Any) -> int | None:
+            found = await next_due(channel, **more)
             if channel == "twilio" and late:
                 await heart.accept("late", "order.ready", late.pop())
             return found

@@ -95,10 +95,10 @@ def slow_to_read(
             await may_read.wait()
         return await due(name, **more)
 
-    async def slow_next_due(name: str) -> int | None:
+    async def slow_next_due(name: str, **more: Any) -> int | None:
         if name == channel:
             await may_look.wait()
-        return await next_due(name)
+        return await next_due(name, **more)
 
     with monkeypatch.context() as slow:
         slow.setattr(spool, "due", slow_due)

@@ -188,8 +188,9 @@ async def test_next_due_is_the_first_of_all(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         assert await box.spool.next_due("twilio") is None
         await accept_one(box, planned("a", due_at=NOW + 50, priority=Priority.HIGH), id="e1", ref="1")
-        await accept_one(box, planned("b", due_at=NOW + 20, priority=Priority.LOW), id="e2", ref="2")
+        first = await accept_one(box, planned("b", due_at=NOW + 20, priority=Priority.LOW), id="e2", ref="2")
         assert await box.spool.next_due("twilio") == NOW + 20
+        assert await box.spool.next_due("twilio", exclude=[first.seq]) == NOW + 50
         assert await box.spool.next_due("sendgrid") is None
 
 
