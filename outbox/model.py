@@ -92,6 +92,8 @@ class OrderFields(msgspec.Struct, frozen=True, omit_defaults=True):
     url: Annotated[str, Meta(examples=["https://example.com/orders/1042"])] | None = None
 
     def __post_init__(self) -> None:
+        if (ref := self.ref.strip()) != self.ref:
+            msgspec.structs.force_setattr(self, "ref", ref)
         if self.promised_at is not None and self.promised_at.year not in YEARS:
             msgspec.structs.force_setattr(self, "promised_at", None)
 
