@@ -18,6 +18,7 @@ from daemon.planner.recipients import (
     Recipient,
     audience_recipients,
     check_country,
+    check_locale,
     check_mail,
     customer_recipient,
     way_to,
@@ -80,6 +81,7 @@ class _Times(msgspec.Struct, frozen=True):
 class _Planning:
     def __init__(self, routes: Routes, settings: Settings, channels: Mapping[str, Reach]) -> None:
         check_country(settings)
+        check_locale(settings)
         check_mail(settings)
         for route in (*routes.own, *routes.published, *routes.shipped):
             for name in route.via:
