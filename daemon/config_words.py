@@ -27,13 +27,14 @@ class ConfigError(Exception):
 
 
 def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """Which file to read: `--config`, else TETHER_CONFIG, else the first of `SEARCH` that exists, else None (all defaults)."""
+    """Which file to read: `--config`, else TETHER_CONFIG, else the first of `SEARCH` that exists, else None (all defaults). Raises ConfigError."""
     named = explicit or (Path(environ["TETHER_CONFIG"]) if environ.get("TETHER_CONFIG") else None)
-    if named:
-        if not named.is_file():
-            raise ConfigError(f"{named}: no such file. `tether init` writes one.")
-        return named
-    return next((path for path in SEARCH if path.is_file()), None)
+    path = named or next((path for path in SEARCH if path.exists()), None)
+    if path and path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name the file in it, or put the file in its place")
+    if named and not named.is_file():
+        raise ConfigError(f"{named}: no such file. `tether init` writes one.")
+    return path
 
 
 def read_toml(path: Path) -> dict[str, Any]:

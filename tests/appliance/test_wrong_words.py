@@ -6,6 +6,7 @@ import pytest
 
 from daemon.appliance.setup import env_of
 from daemon.config import ConfigError, load
+from daemon.config_words import find
 from daemon.runtime.verify import verify
 
 SMTP = '[channels.smtp]\nhost = "mail.example"\nfrom = "shop@shop.example"\n'
@@ -111,6 +112,15 @@ def test_a_folder_in_the_place_of_the_secrets_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     with pytest.raises(ConfigError, match=r"\.env: is no file"):
         load(tmp_path / "tether.toml", environ={})
+
+
+def test_a_folder_in_the_place_of_the_configuration_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service ran with all defaults, so nobody heard anything."""
+    (tmp_path / "tether.toml").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for asked, environ in ((None, {}), (Path("tether.toml"), {}), (None, {"TETHER_CONFIG": "tether.toml"})):
+        with pytest.raises(ConfigError, match=r"^tether\.toml: is a folder"):
+            find(asked, environ)
 
 
 def test_an_env_as_people_write_it_is_taken(tmp_path: Path) -> None:
