@@ -294,6 +294,22 @@ async def test_what_is_tried_while_one_looks_is_shown() -> None:
         await counter.see("10:15 modem: delivered.", passing=0.1)
 
 
+async def test_the_cursor_is_in_sight_though_much_came_above_it_while_another_page_was_open() -> None:
+    """`x` was for a row that nobody saw."""
+    async with opened(size=(80, 24)) as counter:
+        await counter.press("2")
+        await counter.see("6 shown")
+        await counter.press("1")
+        for sent in range(60):
+            new = counter.service.shop.add_message("B-1043", "order.ready", now=NOW + sent)
+            counter.service.tell("message", new)
+        await counter.until(lambda: len(counter.app.session.shop.messages) > 60)
+        await counter.pass_time(2)
+        await counter.press("2")
+        await counter.pass_time(2)
+        assert counter.shows(["66 shown", "▌B-1047"])
+
+
 async def test_what_was_tried_of_the_message_that_comes_under_the_cursor_by_itself_is_shown() -> None:
     async with opened(size=(120, 40)) as counter:
         counter.service.change_message("m00001", state="failed", reason="no usable phone for Twilio")
