@@ -93,6 +93,19 @@ def test_a_long_example_can_be_copied_into_a_shell(name: str, capsys: pytest.Cap
     assert f"  {ALL[name].epilog}\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [("--language", "it"), ("--theme", "blue"), ("--url", "pi:8787")])
+def test_a_screen_that_can_t_be_opened_so_blames_no_other_option(
+    words: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tether.toml").touch()
+    with pytest.raises(SystemExit), explain():
+        app(args=["tui", *words], prog_name="tether", standalone_mode=False)
+    _, told = capsys.readouterr().err.split("Error:")
+    assert words[1] in told
+    assert "for --url" not in told
+
+
 def test_wrong_use_is_answered_with_the_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit), explain():
         app(args=["token", "new"], prog_name="tether", standalone_mode=False)
