@@ -43,8 +43,6 @@ class OrderFields(model.OrderFields, frozen=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.ref:
-            raise ValueError("`ref` must be more than spaces")
         if self.currency is not None and (trouble := currency_trouble(self.currency)):
             raise ValueError(f"`currency` {trouble}")
 
