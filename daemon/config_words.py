@@ -17,6 +17,8 @@ SEARCH = (Path("tether.toml"), Path("/etc/tether/tether.toml"))
 
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _BARE = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=\s*([^\s\"'\[{][^#\n]*?)\s*(#.*)?")
+_YES_OR_NO = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
+_CURLY_QUOTES = "“”„‟‘’‚«»"
 _SECRET = re.compile(r"passw|secret|token|api_?key|auth|credential|(^|_)(key|sid|pin)$", re.IGNORECASE)
 
 
@@ -25,13 +27,14 @@ class ConfigError(Exception):
 
 
 def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """Which file to read: `--config`, else TETHER_CONFIG, else the first of `SEARCH` that exists, else None (all defaults)."""
+    """Which file to read: `--config`, else TETHER_CONFIG, else the first of `SEARCH` that exists, else None (all defaults). Raises ConfigError."""
     named = explicit or (Path(environ["TETHER_CONFIG"]) if environ.get("TETHER_CONFIG") else None)
-    if named:
-        if not named.is_file():
-            raise ConfigError(f"{named}: no such file. `tether init` writes one.")
-        return named
-    return next((path for path in SEARCH if path.is_file()), None)
+    path = named or next((path for path in SEARCH if path.exists()), None)
+    if path and path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name the file in it, or put the file in its place")
+    if named and not named.is_file():
+        raise ConfigError(f"{named}: no such file. `tether init` writes one.")
+    return path
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -41,7 +44,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     except PermissionError:
         raise
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        why = (
+            error.strerror if isinstance(error, OSError) else "it is no text in UTF-8; have your editor save it as that"
+        )
         raise ConfigError(f"{path}: {why}") from error
     try:
         return tomllib.loads(text)
@@ -51,17 +56,32 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def toml_hint(text: str, error: tomllib.TOMLDecodeError) -> str:
     """For a file that is no TOML: mostly a text without its quotes."""
-    found = _AT_LINE.search(str(error))
+    words = str(error)
+    found = _AT_LINE.search(words)
     line = text.splitlines()[int(found[1]) - 1] if found and int(found[1]) <= len(text.splitlines()) else ""
+    if words.startswith("Cannot overwrite a value"):
+        return "; the key stands here a second time: keep one of them"
+    if words.startswith("Cannot declare"):
+        return "; the table stands here a second time: put its keys under one heading"
+    if words.startswith("Illegal character '\\n'"):
+        return "; the quote that ends the text is missing"
+    if line.lstrip().startswith(("//", ";")):
+        return "; a comment begins with #"
     bare = _BARE.fullmatch(line)
-    if not bare or not any(words in str(error) for words in ("Invalid value", "after a statement")):
+    if not bare or not any(each in words for each in ("Invalid value", "after a statement")):
         return ""
-    shown = "..." if _SECRET.search(bare[1]) else bare[2]
-    return f'; text stands in quotes: {bare[1]} = "{shown}"'
+    if bare[2].lower() in _YES_OR_NO:
+        return f"; yes and no are written true and false: {bare[1]} = {_YES_OR_NO[bare[2].lower()]}"
+    inner = bare[2].strip(_CURLY_QUOTES)
+    quotes = "quotes" if inner == bare[2] else "straight quotes"
+    return f'; text stands in {quotes}: {bare[1]} = "{"..." if _SECRET.search(bare[1]) else inner}"'
 
 
 def value_hint(kind: Any, path: str, problem: str) -> str:
     """For a value of the wrong kind: `path` leads to its field, `problem` is msgspec's sentence."""
+    problem = problem.replace(" | null`", "`")
+    if problem.startswith("Expected `array`, got `object`"):
+        return f"; there may be several: head each [[{path}]], in two brackets"
     if problem.startswith("Invalid enum value"):
         choices = list(_choices(_field(kind, path.split("."))))
         return f"; write one of {', '.join(map(str, choices))}" if choices else ""
@@ -92,7 +112,7 @@ def dotenv_trouble(file: Path) -> str:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return f"{file}, line {content[: error.start].count(10) + 1}: is no text in UTF-8"
+        return f"{file}, line {content[: error.start].count(10) + 1}: is no text in UTF-8; have your editor save it as that"
     for binding in parse_stream(io.StringIO(text)):
         if binding.error or (binding.key is not None and binding.value is None):
             first = binding.original.string.lstrip("\r\n")

@@ -92,6 +92,7 @@ class OrderFields(msgspec.Struct, frozen=True, omit_defaults=True):
     url: Annotated[str, Meta(examples=["https://example.com/orders/1042"])] | None = None
 
     def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "ref", self.ref.strip())
         if self.promised_at is not None and self.promised_at.year not in YEARS:
             msgspec.structs.force_setattr(self, "promised_at", None)
 
@@ -298,7 +299,7 @@ class Plan(msgspec.Struct, frozen=True):
     messages: Sequence[PlannedMessage] = ()
     drops: tuple[str, ...] = ()
     why: str = ""
-    """Why there are no messages, where there are none."""
+    """Why nobody hears of it, where nobody does."""
     unrouted: bool = False
     """No route names its type."""
     moved: Mapping[int, int] = {}

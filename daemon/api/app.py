@@ -170,7 +170,7 @@ class Elsewhere:
         path = request.rel_url.raw_path
         allowed = sorted(set(self._methods(path)))
         if not allowed:
-            without = path.rstrip("/")
+            without = re.sub("/{2,}", "/", path).rstrip("/")
             hint = f"; {without} is" if without != path and any(self._methods(without)) else ""
             raise Problem(404, f"{request.path[:200]!r} is no call of this service{hint}. /docs lists them")
         headers = {"Allow": ", ".join(allowed)}

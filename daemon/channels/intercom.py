@@ -52,6 +52,7 @@ class Intercom(HttpChannel):
     name = "intercom"
     medium = "chat"
     title = "Intercom"
+    known_to_customers = True
     address_kinds = ("intercom", "email", "phone")
     rank = 30
     Settings = IntercomSettings

@@ -72,11 +72,25 @@ class Verbs(TyperGroup):
         for module in modules() if cmd_name not in VERBS else (VERBS[cmd_name].module,):
             import_module(f"daemon.cli.{module}")
         self.commands = typer.main.get_group(app).commands
+        for command in self.commands.values():
+            _keep_examples_whole(command)
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+
+
+_AS_IT_IS = "\b\n"
+"""Before a paragraph of a help page: its lines are not broken."""
+
+
+def _keep_examples_whole(command: Any) -> None:
+    """Have each verb's help show its example on one line, however long: it is there to be copied into a shell."""
+    if command.epilog:
+        command.epilog = _AS_IT_IS + command.epilog
+    for below in getattr(command, "commands", {}).values():
+        _keep_examples_whole(below)
 
 
 app = typer.Typer(
@@ -141,7 +155,7 @@ def _end_wrong_use(error: Any) -> NoReturn:
     context = getattr(error, "ctx", None)
     is_help = error.message.startswith("Usage:")
     if context is not None and context.command.epilog and not is_help:
-        print(f"\n{context.command.epilog}", file=sys.stderr)
+        print(f"\n{context.command.epilog.removeprefix(_AS_IT_IS)}", file=sys.stderr)
     sys.exit(error.exit_code)
 
 

@@ -316,6 +316,8 @@ async def _source(
                 shutil.copyfileobj(file, own)
 
         return wanted(Path(asked.which).name, is_kept=False), copy
+    if "/" in asked.which or (asked.which != LATEST and not settings.backup.to):
+        raise BackupError(f"there is no file {asked.which}: is the stick plugged in and mounted?")
     store = await stack.enter_async_context(keeping(settings, SystemClock()))
     names = await store.names()
     name = names[-1] if asked.which == LATEST and names else asked.which

@@ -75,7 +75,7 @@ def tui(
             f"the screen in a browser needs textual-serve, which is not installed here ({error}); docs/counter.md says how"
         ) from error
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--url") from error
+        raise typer.BadParameter(str(error)) from error
     sys.exit(code)
 
 

@@ -4,7 +4,7 @@ It runs inside the writer's transaction, for every event: what can be worked out
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -18,6 +18,7 @@ from daemon.planner.recipients import (
     Recipient,
     audience_recipients,
     check_country,
+    check_locale,
     check_mail,
     customer_recipient,
     way_to,
@@ -39,6 +40,7 @@ ALL_LATE = (
     "it came late, so nobody hears of it: the order had moved on by the time that it gives; "
     "if it happened just now, its sender's clock is behind"
 )
+TOO_OLD = "it happened too long ago to be of use, so nobody hears of it; if it happened just now, its sender's clock is behind"
 ALREADY_TOLD = "another source told it already"
 NOT_MEANT = "the routes for it have a condition (`when`) that does not hold here"
 
@@ -80,6 +82,7 @@ class _Times(msgspec.Struct, frozen=True):
 class _Planning:
     def __init__(self, routes: Routes, settings: Settings, channels: Mapping[str, Reach]) -> None:
         check_country(settings)
+        check_locale(settings)
         check_mail(settings)
         for route in (*routes.own, *routes.published, *routes.shipped):
             for name in route.via:
@@ -141,8 +144,7 @@ class _Planning:
                 messages.append(message if not nth else _renamed(message, posted, nth))
         if not messages:
             return Plan(messages, pointless, ALREADY_TOLD if told else NOT_MEANT)
-        is_late = all(message.reason is CAME_LATE for message in messages)
-        return Plan(messages, pointless, ALL_LATE if is_late else "")
+        return Plan(messages, pointless, _why_untold(messages, posted.received_at))
 
     def _reached_nobody(self, route: Route, before: Order | None, after: Order) -> bool:
         """Whether the customer could not be reached that way when another source told it, and may be by what this one says."""
@@ -264,6 +266,14 @@ def _already_told(posted: Posted, before: Order | None, after: Order) -> bool:
         return False
     promised = event.order.promised_at
     return promised is None or milliseconds(promised) == before.promised_at
+
+
+def _why_untold(messages: Sequence[PlannedMessage], now: int) -> str:
+    """Why none of them goes out, where that is for the time that the event gives."""
+    if all(message.reason is CAME_LATE for message in messages):
+        return ALL_LATE
+    ends = [message.expires_at for message in messages if message.state is State.QUEUED]
+    return TOO_OLD if ends and all(end is not None and end <= now for end in ends) else ""
 
 
 def _came_late(posted: Posted, before: Order | None) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 from daemon.config import ConfigError, Settings
 from daemon.iso import country_trouble
 from daemon.planner.rules.addresses import KIND_WORDS, is_doubtful, is_valid, region, usable_address
+from daemon.planner.template_files import is_locale
 from outbox.model import Customer, Medium
 from outbox.reasons import NO_REASON, Reason, joined
 
@@ -81,6 +82,15 @@ def check_country(settings: Settings) -> None:
     """Local phone numbers are read by it. Raises ConfigError for what is no country's code."""
     if trouble := country_trouble(settings.store.country):
         raise ConfigError(f"{settings.file or 'tether.toml'}: store.country: {trouble}")
+
+
+def check_locale(settings: Settings) -> None:
+    """Whoever has no language of their own is written to in it. Raises ConfigError for what is none: all would get English."""
+    if not is_locale(settings.store.locale):
+        raise ConfigError(
+            f"{settings.file or 'tether.toml'}: store.locale: {settings.store.locale!r} is no language; "
+            'write it like "de" or "en-GB"'
+        )
 
 
 def check_mail(settings: Settings) -> None:

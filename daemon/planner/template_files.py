@@ -56,6 +56,10 @@ def shipped_templates() -> Path:
     return packed if packed.is_dir() else package.parent / "templates"
 
 
+def is_locale(text: str) -> bool:
+    return _LOCALE.fullmatch(text) is not None
+
+
 @lru_cache(maxsize=512)
 def locale_chain(wanted: str | None, store: str) -> tuple[str, ...]:
     """The locales to look in, in turn: the customer's and its language, the store's and its language, English.
@@ -66,7 +70,7 @@ def locale_chain(wanted: str | None, store: str) -> tuple[str, ...]:
 
 
 def _narrowed(locale: str) -> Iterator[str]:
-    if not _LOCALE.fullmatch(locale):
+    if not is_locale(locale):
         return
     language, *rest = locale.replace("_", "-").split("-")
     parts = [language.lower(), *(_cased(part) for part in rest)]

@@ -16,6 +16,9 @@ def described(pattern: str, words: str) -> str:
 
 
 PRINTABLE = described(r"^(?![\s\S]*[\x00-\x1f\x7f])", "free of control characters and line breaks")
+REF = described(
+    r"^(?=[\s\S]*\S)(?![\s\S]*[\x00-\x1f\x7f])", "more than spaces, and free of control characters and line breaks"
+)
 TYPE = described(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$(?!\n)", 'lower-case words joined by dots, like "order.ready"')
 TYPE_GLOB = described(r"^[a-z*][a-z0-9_.*]*$(?!\n)", 'an event type or a glob of such, like "order.*"')
 MONEY = described(r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$(?!\n)", 'a decimal number as text, like "48.50"')
@@ -30,7 +33,7 @@ EventId = Annotated[
 ]
 EventType = Annotated[str, Meta(max_length=100, pattern=TYPE, description="What happened.", examples=["order.ready"])]
 OrderRef = Annotated[
-    str, Meta(min_length=1, max_length=100, pattern=PRINTABLE, description="The order's number, as people call it.")
+    str, Meta(min_length=1, max_length=100, pattern=REF, description="The order's number, as people call it.")
 ]
 Money = Annotated[str, Meta(pattern=MONEY, description="A decimal string.", examples=["48.50"])]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset.")]

@@ -116,6 +116,8 @@ class OrderDetail(Order, frozen=True, kw_only=True):
     url: str | None = None
     optouts: Mapping[str, str] = {}
     """By medium: why nothing of it may go to this customer."""
+    unusable: tuple[str, ...] = ()
+    """Kinds of address (`phone`, `email`) that were given and can't be one."""
     timeline: tuple[Entry, ...] = ()
 
 

@@ -122,6 +122,14 @@ async def test_a_secret_that_is_missing_is_named_and_never_shown(tmp_path: Path)
     assert "AC-very-secret" not in str(findings)
 
 
+@pytest.mark.parametrize("written", ["TWILIO_AUTH_TOKN", "twilio_auth_token"])
+async def test_a_secret_under_almost_its_name_is_pointed_out(tmp_path: Path, written: str) -> None:
+    """The owner had just put it there, and read that it is missing."""
+    findings = await found(configured(tmp_path, TWILIO, f"TWILIO_ACCOUNT_SID=AC0123\n{written}=hush-hush\n"))
+    (missing,) = of(findings, "channel twilio")
+    assert f"{tmp_path / '.env'} has {written}, which nothing reads" in missing.remedy
+
+
 async def test_a_clock_before_this_release(tmp_path: Path) -> None:
     settings = configured(tmp_path)
     assert wrong(await found(settings, clock=FakeClock(now=RELEASED - 1))) == ["clock"]

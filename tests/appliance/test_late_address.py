@@ -4,6 +4,7 @@ service again."""
 import asyncio
 import json
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from daemon.runtime import listeners
 from daemon.runtime.app import open_service
 from tests.support.fake_clock import FakeClock
 from tests.support.ports import free_port
-from tests.support.shop import ROOT, event, open_shop
+from tests.support.shop import ROOT, Shop, event, open_shop
 
 ABSENT = "198.51.100.7"  # TEST-NET-2 (RFC 5737): nobody's
 
@@ -105,6 +106,44 @@ async def test_a_port_that_another_program_has_for_a_while_keeps_no_service_down
                 pytest.raises(ConfigError, match="Is another Tether running, or another program there"),
             ):
                 await by_hand.__aenter__()
+
+
+async def test_the_doctor_says_that_another_program_has_the_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service ran, so all was well, and no till got through."""
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        async with open_shop(tmp_path) as shop:
+            shop.configure(["twilio"])
+            _listen_at(shop.config, other.getsockname()[1])
+            await shop.start()
+            (port,) = await _said_of_the_port(shop)
+    assert (port["level"], "`ss -tlnp" in port["summary"]) == ("problem", True)
+
+
+async def test_the_doctor_says_that_the_service_was_started_with_another_port(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"])
+        _listen_at(shop.config, free_port())
+        await shop.start()
+        assert [each["level"] for each in await _said_of_the_port(shop)] == ["ok"]
+        _listen_at(shop.config, free_port())
+        (port,) = await _said_of_the_port(shop)
+    assert (port["level"], "nothing listens at" in port["summary"]) == ("problem", True)
+
+
+def _listen_at(config: Path, port: int) -> None:
+    config.write_text(re.sub(r"port = \d+", f"port = {port}", config.read_text(), count=1))
+
+
+async def _said_of_the_port(shop: Shop) -> list[Any]:
+    done = await asyncio.to_thread(shop.tether, "doctor", "--offline", "--json", check=False)
+    return [each for each in json.loads(done.stdout) if each["check"] == "port"]
 
 
 @pytest.mark.skipif(not _may_be_alone(), reason="no network of its own can be had here (unshare, ip)")

@@ -231,6 +231,17 @@ async def test_a_backup_that_there_isn_t(tmp_path: Path) -> None:
         assert "tether backup --list" in done.stderr
 
 
+async def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """Of a box that keeps no backups of its own it was said that nothing says where they go."""
+    async with open_shop(tmp_path) as shop:
+        shop.configure(["twilio"], ROUTES)
+        away = tmp_path / "usb" / "tether-20200101T000000Z.backup"
+        done = await asyncio.to_thread(shop.tether, "restore", str(away), "--yes", check=False)
+        assert (done.returncode, f"there is no file {away}" in done.stderr) == (1, True)
+        beside = await asyncio.to_thread(shop.tether, "restore", away.name, "--yes", check=False)
+        assert (beside.returncode, f"there is no file {away.name}" in beside.stderr) == (1, True)
+
+
 async def test_the_package_s_service_that_runs_is_stopped_before_its_configuration_is_replaced(tmp_path: Path) -> None:
     """The shop's configuration on an empty database: who had said STOP was texted after the next start."""
     (tmp_path / "new").mkdir()

@@ -6,12 +6,29 @@ import pytest
 
 from daemon.appliance.setup import env_of
 from daemon.config import ConfigError, load
+from daemon.config_words import find
 from daemon.runtime.verify import verify
 
 SMTP = '[channels.smtp]\nhost = "mail.example"\nfrom = "shop@shop.example"\n'
 
 CASES = [
     ("[store]\nname = Balloon Loft\n", 'text stands in quotes: name = "Balloon Loft"'),
+    ("[store]\nname = “Balloon Loft”\n", 'text stands in straight quotes: name = "Balloon Loft"'),
+    (
+        '[store]\nname = "Balloon Loft\ncountry = "GB"\n',
+        "(at line 2, column 21); the quote that ends the text is missing",
+    ),
+    ('[store]\nname = "A"\nname = "B"\n', "the key stands here a second time: keep one of them"),
+    ('[store]\nname = "A"\n[hook]\n[store]\n', "the table stands here a second time: put its keys under one heading"),
+    ("// my shop\n[store]\n", "a comment begins with #"),
+    ("[quiet_hours]\nenabled = False\n", "yes and no are written true and false: enabled = false"),
+    ("[quiet_hours]\nenabled = yes # quiet\n", "yes and no are written true and false: enabled = true"),
+    (
+        '[route]\non = "order.ready"\n',
+        "route: Expected `array`, got `object`; there may be several: head each [[route]]",
+    ),
+    ('[sms]\ncountries = "GB"\n', "sms.countries: Expected `array | null`, got `str`; a list stands in brackets"),
+    ('[store]\nlocale = "deutsch"\n', 'store.locale: \'deutsch\' is no language; write it like "de" or "en-GB"'),
     (
         "[retry]\nbase = 2\n",
         'retry.base: 2 stands without quotes and unit; write it like "90s", "10m", "12h" or "180d"',
@@ -95,6 +112,15 @@ def test_a_folder_in_the_place_of_the_secrets_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     with pytest.raises(ConfigError, match=r"\.env: is no file"):
         load(tmp_path / "tether.toml", environ={})
+
+
+def test_a_folder_in_the_place_of_the_configuration_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service ran with all defaults, so nobody heard anything."""
+    (tmp_path / "tether.toml").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for asked, environ in ((None, {}), (Path("tether.toml"), {}), (None, {"TETHER_CONFIG": "tether.toml"})):
+        with pytest.raises(ConfigError, match=r"^tether\.toml: is a folder"):
+            find(asked, environ)
 
 
 def test_an_env_as_people_write_it_is_taken(tmp_path: Path) -> None:

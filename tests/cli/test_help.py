@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from daemon.cli import VERBS, modules
-from daemon.cli.frame import app
+from daemon.cli.frame import app, explain
 
 for module in modules():
     import_module(f"daemon.cli.{module}")
@@ -84,6 +84,32 @@ def groups(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]
 def test_each_group_gives_an_example_of_its_own() -> None:
     found = {name: group.epilog or "" for name, group in groups(ROOT)}
     assert {name for name, told in found.items() if not told.startswith("Example: ")} == set()
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if len(example(name)) > 60])
+def test_a_long_example_can_be_copied_into_a_shell(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Broken at the edge of the window, its first line ran as a command of its own."""
+    app(args=[*name.split(), "--help"], prog_name="tether", standalone_mode=False)
+    assert f"  {ALL[name].epilog}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("--language", "it"), ("--theme", "blue"), ("--url", "pi:8787")])
+def test_a_screen_that_can_t_be_opened_so_blames_no_other_option(
+    words: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tether.toml").touch()
+    with pytest.raises(SystemExit), explain():
+        app(args=["tui", *words], prog_name="tether", standalone_mode=False)
+    _, told = capsys.readouterr().err.split("Error:")
+    assert words[1] in told
+    assert "for --url" not in told
+
+
+def test_wrong_use_is_answered_with_the_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), explain():
+        app(args=["token", "new"], prog_name="tether", standalone_mode=False)
+    assert capsys.readouterr().err.endswith(f"\n\n{ALL['token new'].epilog}\n")
 
 
 ACTS = (

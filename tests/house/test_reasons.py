@@ -96,7 +96,7 @@ def test_reasons_within_reasons_are_told_in_the_same_language() -> None:
     stored = decode_args(encode_args(why))
     assert stored == whole_args(why)
     assert Reasons("fr").sentence(why.code, stored, str(why)) == (
-        "Rien d'utilisable comme numéro de téléphone.; "
+        "Rien d'utilisable comme numéro de téléphone. "
         "Abandonné après 3 essais. La ligne est coupée : il partira à son retour."
     )
 

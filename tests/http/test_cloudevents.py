@@ -131,6 +131,7 @@ async def test_webhook_handshake(face: Face) -> None:
     assert answer.status == 204
     assert answer.headers["WebHook-Allowed-Origin"] == "erp.example.com"
     assert "POST" in answer.headers["Allow"]
+    assert answer.headers["Server"] == "tether"
 
 
 async def test_a_handshake_counts_as_a_call() -> None:

@@ -61,6 +61,18 @@ async def test_a_cloud_event_in_binary_mode_is_taken(face: Face) -> None:
     assert (await post(face, DATA, headers=CE)).status == 200
 
 
+@pytest.mark.parametrize(
+    ("occurred_at", "is_too_old"), [("2026-11-22T10:15:00Z", True), ("2026-11-24T09:15:00Z", False)]
+)
+async def test_what_happened_too_long_ago_is_told_to_who_posts_it(
+    face: Face, occurred_at: str, is_too_old: bool
+) -> None:
+    """The first event of a till that is being set up is often one of some days ago: it was "queued", and nobody heard."""
+    answer = (await post(face, event(occurred_at=occurred_at))).json
+    assert [each["state"] for each in answer["messages"]] == ["queued"]
+    assert ["happened too long ago" in each for each in answer["warnings"]] == [True] * is_too_old
+
+
 async def test_what_a_binary_cloud_event_lacks_is_named(face: Face) -> None:
     answer = await post(face, DATA, headers={name: value for name, value in CE.items() if name != "ce-specversion"})
     assert (answer.status, answer.fields) == (422, ["specversion"])

@@ -147,10 +147,6 @@ async def test_unknown_paths_are_problems(face: Face, path: str) -> None:
     assert (await face.get(path)).problem["status"] == 404
 
 
-async def test_trailing_slash_is_pointed_out(face: Face) -> None:
-    assert "/v1/orders is" in (await face.get("/v1/orders/")).problem["detail"]
-
-
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
@@ -165,6 +161,12 @@ async def test_trailing_slash_is_pointed_out(face: Face) -> None:
 async def test_wrong_methods(face: Face, method: str, path: str, allow: str) -> None:
     answer = await face.call(method, path)
     assert (answer.problem["status"], answer.headers["Allow"]) == (405, allow)
+
+
+@pytest.mark.parametrize("path", ["/v1/events/", "//v1/events"])
+async def test_a_slash_too_many_is_told(face: Face, path: str) -> None:
+    """Where the box's address is set up with a slash at its end."""
+    assert "; /v1/events is." in (await face.post(path, event())).problem["detail"]
 
 
 async def test_options_and_head(face: Face) -> None:

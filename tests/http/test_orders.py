@@ -40,7 +40,14 @@ async def test_list_and_one(face: Face, order: str) -> None:
     one = (await face.get(order, as_="screen")).json
     assert {key: one[key] for key in row} == row
     assert one["optouts"] == {}
+    assert one["unusable"] == []
     assert (await face.get("/v1/orders/B-9", as_="screen")).status == 404
+
+
+async def test_an_order_says_which_of_its_customers_addresses_can_be_none(face: Face) -> None:
+    customer = {"name": "Lin", "phone": "12345", "email": "lin@example.com"}
+    await face.post("/v1/events", {**event(), "customer": customer})
+    assert (await face.get("/v1/orders/B-1042")).json["unusable"] == ["phone"]
 
 
 @pytest.mark.parametrize(

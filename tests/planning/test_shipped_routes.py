@@ -2,6 +2,7 @@
 
 import pytest
 
+from daemon.channels.registry import channel_class
 from daemon.config import ConfigError
 from daemon.planner.routes import compile_routes
 from daemon.wire.event_types import EVENT_TYPES
@@ -145,6 +146,20 @@ def test_channels_of_a_kind_are_tried_in_the_order_that_they_declare(
     routes = compile_routes(store(*REACH), REACH).matching(event_type)
     [route] = [route for route in routes if route.audiences == (audience,) and len(route.via) > 1]
     assert tuple(name for name in route.via if name in via) == via
+
+
+def test_a_chat_by_which_customers_are_told_is_called_by_its_name() -> None:
+    """The screen has one word for all others: "letter to the team", by which Kira was to be told."""
+    via = {
+        name
+        for on in EVENT_TYPES
+        for route in compile_routes(store(*REACH), REACH).matching(on)
+        if route.audiences == ("customer",)
+        for name in route.via
+    }
+    chats = [channel_class(name) for name in via if REACH[name].medium == "chat"]
+    assert {kind.name for kind in chats} >= {"whatsapp", "intercom"}
+    assert [kind.name for kind in chats if not kind.known_to_customers] == []
 
 
 def test_customer_systems_learn_in_the_order_that_they_declare() -> None:

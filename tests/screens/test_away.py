@@ -1,10 +1,13 @@
 """The service away, restarted, slow or closed to us: the screen says so, keeps what it has, and comes back by itself."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
+from daemon.wire.messages import AttemptChange
+from daemon.wire.values import encode
 from tests.support.counter import opened
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_service import FakeService
@@ -343,6 +346,16 @@ async def test_events_of_a_newer_service_do_no_harm() -> None:
         counter.service.tell("attempt", {"message_id": "m00001", "order_ref": "B-1042", "n": 2})
         counter.service.change_order("B-1043", status="order.ready", stage="ready")
         await counter.see("ready 3")
+
+
+async def test_an_attempt_of_which_no_receipt_is_there_is_read() -> None:
+    """Nearly every text that left put "the service sends what this screen can't read" at the foot, in the place of what was just done."""
+    async with opened() as counter:
+        under_way = AttemptChange(message_id="m00001", order_ref="B-1042", n=1, channel="twilio")
+        counter.service.tell("attempt", json.loads(encode(under_way)))
+        counter.service.change_order("B-1043", status="order.ready", stage="ready")
+        await counter.see("ready 3")
+        assert "can't read" not in counter.text
 
 
 async def test_what_was_typed_outlives_a_name_that_begins_like_its_key() -> None:

@@ -59,6 +59,8 @@ def test_addresses() -> None:
     assert Address.parse("http://pi:8787/", "t").url == "http://pi:8787"
     with pytest.raises(ValueError, match="http://host:port"):
         Address.parse("ftp://pi")
+    with pytest.raises(ValueError, match="http://host:port"):
+        Address.parse("pi.local:8787")
     assert "secret" not in repr(Address.parse("http://pi", "secret"))
 
 

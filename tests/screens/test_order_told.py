@@ -54,6 +54,14 @@ async def test_one_who_wants_no_chat_is_shown_so() -> None:
         await counter.see("text ✓ +44…0123", "chat ✗ not wanted")
 
 
+async def test_a_number_that_can_be_none_is_not_ticked() -> None:
+    """ "text ✓ 12…" stood there beside a customer whom no text reaches."""
+    async with opened() as counter:
+        counter.service.shop.orders["B-1042"]["unusable"] = ["phone"]
+        counter.app.open_order("B-1042")
+        await counter.see("text ✗ unusable +44…0123", "e-mail ✓ a…@example.com")
+
+
 async def test_what_a_shop_asks_of_its_customers_besides_is_no_medium() -> None:
     """Shops tell of consents of their own: "advertising ✗ not wanted" stood there for one who gets every word of the order."""
     async with opened() as counter:

@@ -294,6 +294,40 @@ async def test_what_is_tried_while_one_looks_is_shown() -> None:
         await counter.see("10:15 modem: delivered.", passing=0.1)
 
 
+async def test_the_cursor_is_in_sight_though_much_came_above_it_while_another_page_was_open() -> None:
+    """`x` was for a row that nobody saw."""
+    async with opened(size=(80, 24)) as counter:
+        await counter.press("2")
+        await counter.see("6 shown")
+        await counter.press("1")
+        for sent in range(60):
+            new = counter.service.shop.add_message("B-1043", "order.ready", now=NOW + sent)
+            counter.service.tell("message", new)
+        await counter.until(lambda: len(counter.app.session.shop.messages) > 60)
+        await counter.pass_time(2)
+        await counter.press("2")
+        await counter.pass_time(2)
+        assert counter.shows(["66 shown", "▌B-1047"])
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("r", "Only what waits or did not arrive is sent again."),
+        ("v", "Only what waits or did not arrive is sent again."),
+        ("x", "Nothing waits here."),
+    ],
+)
+async def test_what_has_arrived_is_neither_stopped_nor_sent_again(key: str, said: str) -> None:
+    """A box promised "They will not be sent: 1", and after Enter the service said NOT DONE, with a number that nobody knows."""
+    async with opened() as counter:
+        await counter.press("2", "end")
+        assert "told" in counter.line("▌")
+        await counter.press(key)
+        await counter.see(said)
+        assert counter.service.posts == []
+
+
 async def test_what_was_tried_of_the_message_that_comes_under_the_cursor_by_itself_is_shown() -> None:
     async with opened(size=(120, 40)) as counter:
         counter.service.change_message("m00001", state="failed", reason="no usable phone for Twilio")

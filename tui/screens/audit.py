@@ -26,10 +26,10 @@ MOST = 5_000
 
 
 class AuditPage(ListPage[AuditEntry]):
-    """Read anew whenever the page comes to the front."""
+    """Read anew whenever the page comes to the front, and when the service comes back."""
 
     name_ = "audit"
-    wants: ClassVar[Set[Part]] = frozenset()
+    wants: ClassVar[Set[Part]] = frozenset({Part.LINK})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", text("open order"), key_display="enter"),
         Binding("slash", "find", text("find"), key_display="/"),
@@ -42,6 +42,9 @@ class AuditPage(ListPage[AuditEntry]):
         self._all: list[AuditEntry] = []
         self._shown: list[AuditEntry] = []
         self._needle = ""
+        self._was_read = False
+        self._was_away = False
+        self._trouble = ""
         self._is_checking = False
 
     def make_rows(self) -> Rows[AuditEntry]:
@@ -60,15 +63,25 @@ class AuditPage(ListPage[AuditEntry]):
         super().on_screen_resume()
         run_newest(self, self._read, "read")
 
+    def show(self, parts: Set[Part]) -> None:
+        is_away, was_away = self.session.shop.link.state != "up", self._was_away
+        self._was_away = is_away
+        if was_away and not is_away:
+            run_newest(self, self._read, "read")
+        self.rows.say_when_empty(self._nothing if self._was_read else self._trouble or self.t("reading"))
+        super().show(parts)
+
     async def _read(self) -> None:
         found: list[AuditEntry] = []
         try:
             async for page in self.session.client.pages("/v1/audit", AuditEntry, most=MOST):
                 found += page
-                self._all = found
+                self._all, self._was_read = found, True
                 self._refilter()
         except ServiceError as error:
-            self.session.say(self.t("The record can't be read: {why}", why=self.t(str(error))), WARN)
+            self._trouble = self.t("The record can't be read: {why}", why=self.t(str(error)))
+            self.session.say(self._trouble, WARN)
+            self.redraw()
 
     def _refilter(self) -> None:
         words = self._needle.split()
@@ -84,7 +97,11 @@ class AuditPage(ListPage[AuditEntry]):
     # ------------------------------------------------------------ what it shows
 
     def head(self, width: int) -> list[Line]:
-        return [[Span(self.t("{n} of {all} entries", n=len(self._shown), all=len(self._all)), DIM)]]
+        if not self._was_read:
+            return [[]]
+        is_all = len(self._all) < MOST
+        said = text("{n} of {all} entries") if is_all else text("{n} of the newest {all} entries")
+        return [[Span(self.t(said, n=len(self._shown), all=len(self._all)), DIM)]]
 
     def _line(self, entry: AuditEntry, width: int) -> list[Line]:
         cells = [

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from daemon.wire.messages import Attempt, Message, MessageDetail
 from tui.i18n import text
 from tui.screens.listing import ListPage
-from tui.screens.order import RETRYABLE
+from tui.screens.order import RETRYABLE, STOPPABLE
 from tui.service.client import ServiceError
 from tui.shop.revisions import Part
 from tui.shop.story import UNDONE
@@ -30,6 +30,8 @@ FILTERS = {
     "today": text("today"),
     "all": text("all"),
 }
+NOT_AGAIN = frozenset({"sending", "sent", "delivered", "superseded"})
+NOT_YET_GONE = STOPPABLE | {"sending", "unknown"}
 NARROW = 70
 """Cells below which a row says who, by what, how it stands and why, no more."""
 REST = 0.15
@@ -296,14 +298,24 @@ class OutboxPage(ListPage[Message]):
         self.counter.act(self._then_unmark(partial(self._but_told, self.counter.flows.other_channel)))
 
     def action_cancel(self) -> None:
-        self.counter.act(self._then_unmark(self.counter.flows.cancel))
+        self.counter.act(self._then_unmark(self._but_gone))
 
     async def _but_told(self, flow: Callable[[Sequence[Message]], Awaitable[bool]], chosen: Sequence[Message]) -> bool:
-        """Do it but for what its customer would hear twice, and for news of a step that was taken back."""
-        wanted = [each for each in chosen if each.reason_code != UNDONE and self._tried_since(each) is None]
-        if chosen and not wanted:
+        """Do it but for what has left or was replaced, what its customer would hear twice, and news of a step that was taken back."""
+        unsent = [each for each in chosen if each.state not in NOT_AGAIN]
+        wanted = [each for each in unsent if each.reason_code != UNDONE and self._tried_since(each) is None]
+        if chosen and not unsent:
+            self.session.say(self.t("Only what waits or did not arrive is sent again."), WARN)
+        elif chosen and not wanted:
             self.session.say(self.t("Told or tried again since, or taken back: nothing is sent again."), WARN)
         return await flow(wanted)
+
+    async def _but_gone(self, chosen: Sequence[Message]) -> bool:
+        """Stop what can still be stopped."""
+        wanted = [each for each in chosen if each.state in NOT_YET_GONE]
+        if chosen and not wanted:
+            self.session.say(self.t("Nothing waits here."), WARN)
+        return await self.counter.flows.cancel(wanted)
 
     async def _then_unmark(self, flow: Callable[[Sequence[Message]], Awaitable[bool]]) -> None:
         """What is done with them, and no key meant for another has them again."""

@@ -88,10 +88,14 @@ class Summary:
         session, g = self._session, self._session.words.glyphs
         refused = story.optouts if story else {}
         line: Line = []
-        for medium, address in (("sms", order.customer.phone), ("email", order.customer.email)):
+        unusable = story.unusable if story else ()
+        given = (("sms", "phone", order.customer.phone), ("email", "email", order.customer.email))
+        for medium, kind, address in given:
             name = session.words.way_of(medium)
             if not address:
                 line.append(Span(f"{name} {g.bad} {session.t('none')}   ", DIM))
+            elif kind in unusable:
+                line.append(Span(f"{name} {g.bad} {session.t('unusable')} {address}   ", WARN))
             elif medium in refused or "all" in refused:
                 line.append(Span(f"{name} {g.bad} {session.t('not wanted')}   ", WARN))
             else:

@@ -18,9 +18,10 @@ class Address(msgspec.Struct, frozen=True):
         text = str(where)
         if text.startswith(("http://", "https://")):
             return cls(url=text.rstrip("/"), token=token)
-        if "://" in text:
+        path = text.removeprefix("unix:")
+        if ":" in path.partition("/")[0]:
             raise ValueError(f'{text}: the service is reached at "http://host:port" or by the path of its socket')
-        return cls(socket=Path(text.removeprefix("unix:")))
+        return cls(socket=Path(path))
 
     @property
     def base(self) -> str:

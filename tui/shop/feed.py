@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from daemon.wire.customers import Call, Reply
-from daemon.wire.messages import Message, ReceiptChange
+from daemon.wire.messages import AttemptChange, Message, ReceiptChange
 from daemon.wire.orders import Order
 from daemon.wire.service import Channel, Uplink
 from daemon.wire.stages import STAGES
@@ -121,7 +121,9 @@ class Feed:
             case "reply":
                 self.look_again()
                 return shop.change_reply(decode(data, Reply))
-            case "attempt" | "receipt":
+            case "attempt":
+                return shop.touch(decode(data, AttemptChange).order_ref)
+            case "receipt":
                 return shop.touch(decode(data, ReceiptChange).order_ref)
             case _:
                 return frozenset()

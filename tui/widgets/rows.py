@@ -204,9 +204,13 @@ class Rows(ScrollView, Painted, Generic[T], can_focus=True):
         if height <= 0:
             return
         if top < self.scroll_offset.y:
-            self.scroll_to(y=top, animate=False)
+            self._scroll(top)
         elif top + self._row_height > self.scroll_offset.y + height:
-            self.scroll_to(y=top + self._row_height - height, animate=False)
+            self._scroll(top + self._row_height - height)
+
+    def _scroll(self, y: int) -> None:
+        """A list that has just become longer than its room has no scrollbar yet, and is scrolled all the same."""
+        self.scroll_to(y=y, animate=False, force=True)
 
     # ------------------------------------------------------------ drawing
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from daemon.api.handlers import cloudevents
 from daemon.api.plumbing import present, signing, voices
 from daemon.api.plumbing.gate import BODY_LIMIT, EVENT_LIMIT, Gate
-from daemon.api.plumbing.reply import as_json
+from daemon.api.plumbing.reply import GUARD, as_json
 from daemon.api.plumbing.route import Call, Caller, NoQuery, Route, Scope, get
 from daemon.api.plumbing.services import Services
 from daemon.api.plumbing.taken import Taken
@@ -215,14 +215,14 @@ def _form(request: web.Request) -> str:
     if "Content-Type" not in request.headers:
         return "application/json"
     form, charset = request.content_type.lower(), (request.charset or "utf-8").lower()
-    if form in ("application/json", cloudevents.MEDIA_TYPE, cloudevents.BATCH_TYPE) and charset in (
-        "utf-8",
-        "us-ascii",
-    ):
+    is_taken = form in ("application/json", cloudevents.MEDIA_TYPE, cloudevents.BATCH_TYPE)
+    if is_taken and charset in ("utf-8", "us-ascii"):
         return form
+    came = f"{form} in {charset}" if is_taken else form
     raise Problem(
         415,
-        f"events come as application/json or {cloudevents.MEDIA_TYPE} in UTF-8; so does a CloudEvent's data in binary mode",
+        f"this came as {came[:100]}; events come as application/json or {cloudevents.MEDIA_TYPE} in UTF-8, "
+        "and so does a CloudEvent's data in binary mode",
         headers={"Accept": f"application/json, {cloudevents.MEDIA_TYPE}"},
     )
 
@@ -233,7 +233,7 @@ async def handshake(gate: Gate, request: web.Request) -> web.StreamResponse:
         gate.admit(request, None)
     except (Problem, ConnectionError) as refused:
         return gate.failed(request, refused)
-    headers = {"Allow": "POST, OPTIONS", "Accept": f"application/json, {cloudevents.MEDIA_TYPE}"}
+    headers = {**GUARD, "Allow": "POST, OPTIONS", "Accept": f"application/json, {cloudevents.MEDIA_TYPE}"}
     if origin := request.headers.get("WebHook-Request-Origin"):
         headers |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
     return web.Response(status=204, headers=headers)

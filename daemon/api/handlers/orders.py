@@ -12,7 +12,7 @@ from daemon.api.plumbing.route import Call, NoQuery, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.channels.registry import channel_class
-from daemon.planner.recipients import customer_recipient
+from daemon.planner.recipients import Recipient, customer_recipient
 from daemon.planner.rules import stages
 from daemon.wire import orders as wire_orders
 from daemon.wire.orders import Held, OrderDetail, Orders
@@ -51,13 +51,13 @@ async def show(call: Call[NoQuery, None]) -> OrderDetail:
     if found is None:
         raise unknown_order(ref)
     told = await views.told([ref])
-    optouts = await _optouts(call.services, found.order)
-    return present.order_detail(found.order, told.get(ref), optouts, story.timeline(found))
+    who = customer_recipient(found.order.customer, call.services.settings.store.country)
+    optouts = await _optouts(call.services, who)
+    return present.order_detail(found.order, told.get(ref), optouts, who.unusable, story.timeline(found))
 
 
-async def _optouts(services: Services, order: Order) -> dict[str, str]:
+async def _optouts(services: Services, who: Recipient) -> dict[str, str]:
     """Why nothing may go to the customer, by medium: the ledger's word on each address that it would go to, or their own flag."""
-    who = customer_recipient(order.customer, services.settings.store.country)
     standing = dict.fromkeys(who.refuses, "the customer does not want it")
     for medium, addresses in _by_medium(services, who.addresses).items():
         words = [await services.box.consent.blocked(medium, each) for each in addresses]

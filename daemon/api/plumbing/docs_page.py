@@ -30,7 +30,7 @@ ADVICE = {
     413: "Split what you send.",
     415: "Send JSON in UTF-8, uncompressed, with its content type.",
     417: "Leave out Expect, or expect 100-continue.",
-    422: "It is JSON, but wrong. The list `errors` names the fields. Repeating it won't help.",
+    422: "It is JSON, but wrong. The list `errors` names the field. Repeating it won't help.",
     429: "Wait as long as Retry-After says.",
     431: "A header line may have 8 KiB. Send less.",
     500: "A fault of ours. The log has more under the request's id.",

@@ -182,13 +182,18 @@ def order(row: Order, newest: Message | None) -> wire_orders.Order:
 
 
 def order_detail(
-    row: Order, newest: Message | None, optouts: Mapping[str, str], timeline: Sequence[wire_orders.Entry]
+    row: Order,
+    newest: Message | None,
+    optouts: Mapping[str, str],
+    unusable: tuple[str, ...],
+    timeline: Sequence[wire_orders.Entry],
 ) -> wire_orders.OrderDetail:
     return wire_orders.OrderDetail(
         **msgspec.structs.asdict(order(row, newest)),
         **_order_detail(row),
         items=tuple(item(each) for each in row.items),
         optouts=optouts,
+        unusable=unusable,
         timeline=tuple(timeline),
     )
 

@@ -39,6 +39,8 @@ _NUMBER_FOR_TEXT = (
 _OUR_OWN = re.compile(r"^`(?P<name>\w+)` (?P<words>.+)$", re.DOTALL)
 """A struct's own complaint (`__post_init__`) about one of its fields."""
 _MATCHING = re.compile(r"^Expected `str` matching regex (?P<pattern>'.*'|\".*\")$", re.DOTALL)
+_NO_MOMENT = re.compile(r"Invalid RFC3339 encoded datetime$|Expected `datetime\b")
+_LENGTH = re.compile(r"Expected `str` of length (?:<= (?P<most>\d+)|>= 1)$")
 
 
 def read(raw: bytes) -> Any:
@@ -160,8 +162,10 @@ def _sentence(words: str) -> tuple[str, str]:
         return f"{at}.{missing['name']}" if at else missing["name"], "is required"
     if matching := _MATCHING.match(what):
         return at, f"must be {PATTERNS.get(_unquoted(matching['pattern']), 'written as ' + matching['pattern'])}"
-    if what == "Invalid RFC3339 encoded datetime":
+    if _NO_MOMENT.match(what):
         return at, 'must be a time with its offset (RFC3339), such as "2026-11-24T12:00:00Z"'
+    if bound := _LENGTH.match(what):
+        return at, f"may have at most {bound['most']} characters" if bound["most"] else "must not be empty"
     what = what.replace("`", "")
     return at, what[:1].lower() + what[1:] if what.startswith("Expected ") else what
 

@@ -11,6 +11,7 @@ from daemon.channels import registry
 from daemon.channels.base import Channel, Health, Misconfigured
 from daemon.channels.modem import ModemChannel
 from daemon.config import ConfigError
+from daemon.wire.near import nearest
 
 CALL_SECONDS = 30.0
 FIX_SECONDS = 120.0
@@ -29,11 +30,11 @@ async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Seque
             return await check_modem(case, table)
         channel = registry.build(name, table, case.settings.secrets, case.http)
     except Misconfigured as error:
-        return [
-            problem(
-                check, str(error), f"put it into {case.settings.folder / '.env'} or its table, then `tether reload`"
-            )
-        ]
+        env = case.settings.folder / ".env"
+        remedy = f"put it into {env} or its table, then `tether reload`"
+        if meant := _misspelt(str(error), registry.secrets_of(registry.channel_class(name)), case.settings.secrets):
+            remedy = f"{env} has {meant}, which nothing reads: correct the name there, then `tether reload`"
+        return [problem(check, str(error), remedy)]
     except ConfigError:
         return []  # told of with the configuration
     try:
@@ -42,6 +43,13 @@ async def _look(case: Examination, name: str, table: Mapping[str, Any]) -> Seque
         return await _ask(case, channel)
     finally:
         await channel.close()
+
+
+def _misspelt(trouble: str, names: Sequence[str], there: Mapping[str, str]) -> str:
+    """The secret that is there under almost the name of the one that is missing; "" for none."""
+    written = {each.upper(): each for each in there if each not in names}
+    near = (nearest(name, written, alike=0.9) for name in names if name in trouble)
+    return next((written[each] for each in near if each), "")
 
 
 async def _ask(case: Examination, channel: Channel) -> Sequence[Finding]:

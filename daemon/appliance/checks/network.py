@@ -10,7 +10,7 @@ from daemon.appliance.examination import Examination
 from daemon.appliance.finding import Finding, advice, ok, problem
 from daemon.channels import registry
 from daemon.channels.base import Misconfigured
-from daemon.config import ConfigError, Settings
+from daemon.config import ConfigError, Hook, Settings
 from daemon.runtime.listeners import absent_address, try_to_listen, unknown_name
 
 LOOK_UP_SECONDS = 5.0
@@ -36,12 +36,37 @@ async def check_port(case: Examination) -> Sequence[Finding]:
                 *found,
                 problem("port", trouble, "correct tether.toml and restart the service, or wait for the router"),
             ]
+        if trouble := await _told_of_the_hook(case):
+            return [
+                *found,
+                problem("port", trouble, "stop that program, or correct tether.toml and restart the service"),
+            ]
+        if await asyncio.to_thread(_nobody_listens, hook):
+            words = f"the service runs, and nothing listens at {where}: it was started with another [hook]"
+            return [*found, problem("port", words, "restart the service, or put [hook] back as it was")]
         return [*found, ok("port", f"the service takes events at {where}")]
     try:
         await asyncio.to_thread(try_to_listen, hook)
     except ConfigError as error:
         return [*found, problem("port", str(error), "correct tether.toml, or stop what listens there")]
     return [*found, ok("port", f"{where} is free (the service does not run)")]
+
+
+async def _told_of_the_hook(case: Examination) -> str:
+    """What the running service itself says is wrong with its door for tills; "" for nothing."""
+    glance = await case.ask_service("/v1/status")
+    assert isinstance(glance, dict)
+    return next((each["why"] for each in glance["trouble"] if each["what"] == "hook"), "")
+
+
+def _nobody_listens(hook: Hook) -> bool:
+    if hook.port == 0:  # any free one will do
+        return False
+    try:
+        try_to_listen(hook)
+    except ConfigError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -37,7 +37,8 @@ class Reasons:
 
     def _told(self, code: str, args: Mapping[str, Any], otherwise: str, form: str) -> str:
         if code == "several":
-            return "; ".join(self._inner(reason, form) for reason in args.get("reasons", ()))
+            told = [self._inner(reason, form) for reason in args.get("reasons", ())]
+            return (" " if all(each.endswith(".") for each in told) else "; ").join(told)
         known = self._table["reasons"].get(code)
         if known is None:
             return otherwise
