@@ -34,6 +34,8 @@ ALL = (
 QUICK = {"parts": "1 1.0", "tail": "1.0 1", "delivery": "1 1500", "start": "2", "burst": "1"}
 """Those that `quick` runs, and how."""
 SECONDS, QUICK_SECONDS = 15 * 60, 3 * 60
+UNDOING = 20.0
+"""Seconds that one which ran out of time has to end what it started: servers with sessions of their own, folders."""
 
 
 def main(words: tuple[str, ...]) -> int:
@@ -58,8 +60,10 @@ def _run(name: str, arguments: list[str], seconds: float) -> list[dict[str, obje
         start_new_session=True,
     )
     assert process.stdout is not None
-    late = threading.Timer(max(seconds, 0.0), os.killpg, (process.pid, signal.SIGTERM))
+    late = threading.Timer(max(seconds, 0.0), process.send_signal, (signal.SIGINT,))
+    too_late = threading.Timer(max(seconds, 0.0) + UNDOING, os.killpg, (process.pid, signal.SIGKILL))
     late.start()
+    too_late.start()
     rows = []
     began = time.monotonic()
     for line in process.stdout:
@@ -69,9 +73,12 @@ def _run(name: str, arguments: list[str], seconds: float) -> list[dict[str, obje
             rows.append(json.loads(line))
     code = process.wait()
     late.cancel()
+    too_late.cancel()
     told: dict[str, object] = {"bench": name, "seconds": round(time.monotonic() - began, 1)}
     if code:
-        told["error"] = "there was no time left for it" if code == -signal.SIGTERM else f"exited with {code}"
+        told["error"] = (
+            "there was no time left for it" if code in (-signal.SIGINT, -signal.SIGKILL) else f"exited with {code}"
+        )
     print(json.dumps(told), flush=True)
     return rows
 
