@@ -25,7 +25,12 @@ async def heart(tmp_path: Path) -> AsyncIterator[Heart]:
 
 
 async def tell(heart: Heart, type: str, *refs: str) -> None:
-    """Each with others, none alone."""
+    """Of the array that is being taken in: each with others, none alone."""
+    heart.engine.dispatcher.bulk.brings(f"{type}-{ref}" for ref in refs)
+    await tell_beside(heart, type, *refs)
+
+
+async def tell_beside(heart: Heart, type: str, *refs: str) -> None:
     heart.box.spool.on_offer = lambda dues: 0
     for ref in refs:
         await heart.tell(f"{type}-{ref}", type, ref)
@@ -43,6 +48,18 @@ async def test_what_is_urgent_leaves_at_once_and_the_rest_when_all_of_it_is_take
         assert told(heart) == ["B-4", "B-5"]
     await heart.still()
     assert told(heart) == ["B-4", "B-5", "B-1", "B-2", "B-3"]
+
+
+async def test_what_others_tell_meanwhile_leaves_at_once(heart: Heart) -> None:
+    """Whoever has a token and posts arrays without end kept each other till's customers waiting for ten seconds."""
+    with heart.engine.dispatcher.bulk.array():
+        await tell(heart, "order.placed", "B-1")
+        await tell_beside(heart, "order.placed", "B-2")
+        assert told(heart) == ["B-2"]
+    with heart.engine.dispatcher.bulk.array():
+        await heart.still()
+        await tell_beside(heart, "order.placed", "B-3")
+        assert told(heart) == ["B-2", "B-1", "B-3"]
 
 
 async def test_a_pump_that_looks_again_meanwhile_leaves_it(heart: Heart) -> None:

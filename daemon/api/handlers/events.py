@@ -140,6 +140,7 @@ class Hook:
         now = self._gate.services.clock.now()
         read = [self._read_part(bytes(part), form, caller, now) for part in parts]
         posted = [each for each in read if isinstance(each, Posted)]
+        self._gate.services.engine.dispatcher.bulk.brings(each.event.id for each in posted)
         try:
             taken = iter(await self._gate.services.engine.door.accept_many(posted))
         except (
