@@ -10,7 +10,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
-from daemon.cli.frame import Failure
+from daemon.cli.failure import Failure
 
 if TYPE_CHECKING:
     from daemon.wire.requests.act import Act

@@ -1,37 +1,26 @@
 """What all verbs share: the Typer application, the options, how failures are told, how answers are printed."""
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from daemon.cli import EX_CONFIG, VERBS, ground, modules, release
-from daemon.cli.ground import (
-    NOT_FOR_THIS_USER,
-    TRACEBACK,
-    Failure,
-    deliver,
-    end,
-    is_unread,
-    named,
-    need_the_file,
-    read,
-    settings_of,
-    speak_plainly,
-)
+from daemon.cli import EX_CONFIG, VERBS, failure, modules, release
+from daemon.cli.failure import TRACEBACK, Failure, deliver, end, speak_plainly
+from daemon.cli.ground import NOT_FOR_THIS_USER, begin_with, is_unread, named, need_the_file, settings_of
+from daemon.cli.service import read, settle
 from outbox import harmless
 
 if TYPE_CHECKING:
     from daemon.config import Settings
     from daemon.wire.service import SmsToday, Uplink
 
-T = TypeVar("T")
 
 __all__ = [
     "EX_CONFIG",
@@ -129,7 +118,7 @@ VersionOption = Annotated[
 
 @app.callback()
 def _root(config: ConfigOption = None, show_version: VersionOption = False) -> None:
-    ground.begin_with(config)
+    begin_with(config)
 
 
 def hand_down(context: typer.Context, **options: object) -> None:
@@ -140,7 +129,7 @@ def hand_down(context: typer.Context, **options: object) -> None:
 @contextmanager
 def explain() -> Iterator[None]:
     """Turn expected failures into a sentence on standard error and an exit code, wrong use of the command line too."""
-    with ground.explain():
+    with failure.explain():
         try:
             yield
         except typer.TyperException as error:
@@ -157,24 +146,6 @@ def _end_wrong_use(error: Any) -> NoReturn:
     if context is not None and context.command.epilog and not is_help:
         print(f"\n{context.command.epilog.removeprefix(_AS_IT_IS)}", file=sys.stderr)
     sys.exit(error.exit_code)
-
-
-def settle(work: Callable[[], Awaitable[T]]) -> T:
-    """Run a verb's asynchronous part. Raises KeyboardInterrupt on Ctrl-C, however the loop waits: asyncio's own way is missed by a loop that
-    is about to wait just then."""
-    import asyncio
-    import signal
-
-    async def whole() -> T:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
-        return await work()
-
-    try:
-        return asyncio.run(whole())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
 
 
 def as_json(value: Any) -> None:

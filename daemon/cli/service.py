@@ -1,17 +1,37 @@
 """The commands' way to the service: its socket while it runs; while it is stopped, the same calls on the opened database."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from daemon.cli.frame import Failure, settle
+from daemon.cli.failure import Failure
 
 if TYPE_CHECKING:
     from daemon.cli.client import Client, Parameter
     from daemon.config import Settings
     from daemon.wire.requests.act import Act
+
+T = TypeVar("T")
+
+
+def settle(work: Callable[[], Awaitable[T]]) -> T:
+    """Run a verb's asynchronous part. Raises KeyboardInterrupt on Ctrl-C, however the loop waits: asyncio's own way is missed by a loop that
+    is about to wait just then."""
+    import asyncio
+    import signal
+
+    async def whole() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+        return await work()
+
+    try:
+        return asyncio.run(whole())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def done(settings: "Settings", act: "Act", *, only: str = "") -> Any:
@@ -105,6 +125,18 @@ async def is_running(settings: "Settings") -> bool:
         return await Client(settings.socket).answers()
     except Silent:
         return False
+
+
+def read(answer: Any, kind: type[T]) -> T:
+    """An answer as the struct that both ends of the wire share. What a service of another release leaves out has its default."""
+    import msgspec
+
+    from daemon.wire.values import read_value
+
+    try:
+        return msgspec.convert(answer, kind, dec_hook=read_value)
+    except msgspec.ValidationError as error:
+        raise Failure(f"the service is of another release, and answers what this one can't read: {error}") from error
 
 
 def segment(text: str) -> str:

@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from daemon.cli.ground import explain, settings_of, speak_plainly
+from daemon.cli.failure import explain, speak_plainly
+from daemon.cli.ground import settings_of
 
 
 def serve(config: Path | None, *, host: str | None = None, port: int | None = None) -> NoReturn:
