@@ -108,7 +108,7 @@ class Engine:
             clock,
             rng,
             usable=self._usable,
-            enabled=lambda name: self.dispatcher.enabled(name),
+            enabled=lambda name: self.dispatcher.ways.is_enabled(name),
             on_channel=self._channel_changed,
             on_settled=self._settled,
             hold=hold,
@@ -267,7 +267,7 @@ class Engine:
         )
 
     def _usable(self, name: str) -> bool:
-        return self.dispatcher.usable(name)
+        return self.dispatcher.ways.is_usable(name)
 
     def _medium_of(self, name: str) -> Medium | None:
         """None: of a channel that is not enabled any more, which a message that waits may name."""

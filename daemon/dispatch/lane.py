@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Iterable, Set
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -14,7 +13,7 @@ from daemon.dispatch.breaker import Breaker
 from daemon.dispatch.limits import Day, midnight_after
 from daemon.token_bucket import TokenBucket
 from daemon.wire.durations import spoken
-from outbox.model import Due, Medium, Message
+from outbox.model import Medium, Message
 from outbox.outcome import Rejected
 from outbox.reasons import Reason
 
@@ -77,23 +76,10 @@ class Lane:
         self._long_rest = 0.0
         """Seconds of the rest that it is given, where it asked for more than we would give it; 0: it is given none such."""
         self.wake = asyncio.Event()
-        self.handed: deque[Due] = deque()
-        """Messages that came in a moment ago, for the pump to take as they are."""
-        self.called_off = 0
-        """How far (`spool.called_off`) what its pump has brought is known to be wanted."""
-        self.is_caught_up = False
-        """Its pump has taken up all that is due, and nothing that it was not handed became so since: there is nothing to read."""
-        self.next_due: int | None = None
-        """ms: when the first of what waits here is due, as far as `knows_next`."""
-        self.knows_next = False
-        self.sleeps_until: float | None = None
-        """ms: when its pump looks again by itself; None: when it is woken."""
+        self.changes = 0
+        """How often something changed that may matter to what waits here."""
         self.sending = 0
         """Messages under way here: being put on record, at the provider, or being settled."""
-        self.swept_to = 0
-        self._came_back = 0
-        self.swept_at = float("-inf")
-        """How far (message seq) and when (monotonic) what waits here was last looked through while nothing could be sent."""
         self.tries: dict[int, int] = {}
         """How often in a row a message was deferred here: what backoff grows with."""
         self._aside: dict[int, float] = {}
@@ -197,10 +183,6 @@ class Lane:
         if self.sending >= self.width:
             return None
         return self.bucket.seconds_until_one(monotonic)
-
-    def would_miss(self, due_at: int, now: int) -> bool:
-        """Whether a message due at that moment would be late if nothing woke the pump."""
-        return due_at <= now or self.sleeps_until is None or due_at < self.sleeps_until
 
     @property
     def width(self) -> int:
@@ -332,38 +314,11 @@ class Lane:
         via, own, here = message.via, message.via_index, message.via.index(self.name)
         return via if here < own else (*via[:own], self.name, *via[here + 1 :], *via[own:here])
 
-    def sweep_from(self, seq: int) -> None:
-        """That message may have come back to wait here: the next sweep is not to pass it by."""
-        self._came_back = min(self._came_back, seq) if self._came_back else seq
-
-    def begin_sweep(self) -> int:
-        """The message seq after which the sweep is to look. What comes back while it runs is for the next."""
-        start = min(self.swept_to, self._came_back - 1) if self._came_back else self.swept_to
-        self._came_back = 0
-        return start
-
     def ends(self) -> None:
         self.sending -= 1
         self.wake.set()
 
     def look_again(self) -> None:
         """Something changed: the pump is to see for itself what is due."""
-        self.is_caught_up = False
+        self.changes += 1
         self.wake.set()
-
-    def hand(self, due: Due, monotonic: float, now: int) -> None:
-        """A message that just came in and may go at once."""
-        if not self.takes_up(due, monotonic, now):
-            self.look_again()
-
-    def forget_handed(self, seq: int) -> None:
-        """What was handed of that message is of before its try."""
-        self.handed = deque(due for due in self.handed if due.message.seq != seq)
-
-    def takes_up(self, due: Due, monotonic: float, now: int) -> bool:
-        """Whether a message is taken as it is, by a pump that knows of nothing else and has room for it."""
-        if not self.is_caught_up or not self.is_cloud or len(self.handed) >= self.room(monotonic, now):
-            return False
-        self.handed.append(due)
-        self.wake.set()
-        return True

@@ -8,6 +8,7 @@ import pytest
 
 from daemon.channels.base import ReceiptUpdate, Sent
 from daemon.dispatch.fallback import REPEAT_AFTER
+from daemon.dispatch.ways import Ways
 from outbox.errors import StorageBusy
 from outbox.model import Message, State
 from outbox.outcome import Absent, CannotTell, Found, Lookup, ReceiptState
@@ -363,13 +364,13 @@ async def test_a_late_failure_of_an_earlier_try_moves_nothing(heart: Heart) -> N
 async def test_the_loop_alone_judges_which_channels_can_be_used(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> None:
     """A receipt is applied by the writer's thread, for which a lane's day must not be counted."""
     seen: set[str] = set()
-    usable = type(heart.engine.dispatcher).usable
+    is_usable = Ways.is_usable
 
-    def watched(dispatcher: Any, name: str) -> bool:
+    def watched(ways: Ways, name: str) -> bool:
         seen.add(threading.current_thread().name)
-        return usable(dispatcher, name)
+        return is_usable(ways, name)
 
-    monkeypatch.setattr(type(heart.engine.dispatcher), "usable", watched)
+    monkeypatch.setattr(Ways, "is_usable", watched)
     await heart.tell("e1")
     await heart.receipt(heart.providers.arrived[0], UNDELIVERED)
     assert heart.providers.texts("modem") == ["order.ready"]

@@ -154,16 +154,3 @@ def test_what_the_provider_says_of_its_rest_is_heeded() -> None:
     assert it.seconds_until_room(0.0, NOON) == 7.0
     it.throttle(1.0, 30.0)
     assert it.seconds_until_room(1.0, NOON) == 30.0
-
-
-def test_a_message_is_handed_only_to_a_lane_that_knows_all_that_is_due_and_has_room() -> None:
-    """Whatever else waits may be more urgent; and what has no room is read again, by urgency, when there is some."""
-    it, due = lane(concurrency=1, rate=1.0), cast(Any, SimpleNamespace())
-    it.hand(due, 0.0, NOON)
-    assert (len(it.handed), it.wake.is_set()) == (0, True), "it has not looked yet"
-    it.is_caught_up = True
-    it.wake.clear()
-    it.hand(due, 0.0, NOON)
-    assert (len(it.handed), it.wake.is_set()) == (1, True)
-    it.hand(due, 0.0, NOON)
-    assert (len(it.handed), it.is_caught_up) == (1, False), "there was room for one"
