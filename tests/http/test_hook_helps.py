@@ -73,6 +73,15 @@ async def test_what_happened_too_long_ago_is_told_to_who_posts_it(
     assert ["happened too long ago" in each for each in answer["warnings"]] == [True] * is_too_old
 
 
+async def test_a_number_that_no_text_goes_to_is_told_to_who_posts_it(face: Face) -> None:
+    """It was "queued", and the message failed a moment later."""
+    answer = (await post(face, event(customer={"phone": "+33 6 12 34 56 78"}))).json
+    [told] = answer["messages"]
+    assert (told["state"], told["reason"][:56]) == ("failed", "the number is one of FR, and texts go to GB only ([sms] ")
+    [kept] = (await face.get("/v1/messages", order="B-1042")).json["items"]
+    assert (kept["state"], kept["reason_code"], kept["attempt_count"]) == ("failed", "sms_country", 0)
+
+
 async def test_what_a_binary_cloud_event_lacks_is_named(face: Face) -> None:
     answer = await post(face, DATA, headers={name: value for name, value in CE.items() if name != "ce-specversion"})
     assert (answer.status, answer.fields) == (422, ["specversion"])

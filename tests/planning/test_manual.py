@@ -51,6 +51,9 @@ def test_somebody_who_can_not_be_reached_is_said_in_words() -> None:
     assert (message.state, message.reason) == (State.SUPPRESSED, "the customer wants no texts")
     [message] = sent(ManualWish(text="x"))
     assert (message.state, message.reason) == (State.SUPPRESSED, "no channel that could reach them is enabled")
+    abroad = order(customer=Customer(phone="+33 6 12 34 56 78"))
+    [message] = sent(ManualWish(text="x"), "twilio", after=abroad)
+    assert (message.state, message.reason.code) == (State.FAILED, "sms_country")
 
 
 @pytest.mark.parametrize(
