@@ -78,7 +78,7 @@ async def test_a_number_that_no_text_goes_to_is_told_to_who_posts_it(face: Face)
     answer = (await post(face, event(customer={"phone": "+33 6 12 34 56 78"}))).json
     [told] = answer["messages"]
     assert (told["state"], told["reason"][:56]) == ("failed", "the number is one of FR, and texts go to GB only ([sms] ")
-    [kept] = (await face.get("/v1/messages", order="B-1042")).json["items"]
+    [kept] = (await face.get("/v1/messages", query={"order": "B-1042"})).json["items"]
     assert (kept["state"], kept["reason_code"], kept["attempt_count"]) == ("failed", "sms_country", 0)
 
 
