@@ -15,6 +15,8 @@ from daemon.wire.problem import FieldError
 
 MOST_NAMED = 8
 """So many fields are named in one answer."""
+LONGEST_LIST = 500
+"""Of a longer one the first complaint is enough: a body is not to keep the service busy with what is wrong in it."""
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<at>(?:key in )?\$.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]+)`$")
@@ -56,8 +58,9 @@ def _faults(value: Any, kind: Any, place: str, strict: bool) -> Iterator[FieldEr
 
 def _within(value: Any, kind: Any, place: str, strict: bool) -> Iterator[FieldError]:
     """What is wrong in the parts of a list or an object."""
-    if isinstance(value, list) and get_args(kind)[1:] in ((), (...,)) and get_origin(kind) in (list, tuple):
-        for index, item in enumerate(value):
+    if isinstance(value, list):
+        is_alike = get_origin(kind) in (list, tuple) and get_args(kind)[1:] in ((), (...,))
+        for index, item in enumerate(value if is_alike and len(value) <= LONGEST_LIST else []):
             yield from _faults(item, get_args(kind)[0], f"{place}[{index}]", strict)
     elif isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         yield from _in_fields(value, kind, place, strict)
