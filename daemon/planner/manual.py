@@ -21,6 +21,7 @@ from daemon.planner.recipients import (
 )
 from daemon.planner.routes import CUSTOMER, TEAM
 from daemon.planner.rules.destination import countries_of
+from daemon.wire.near import or_known
 from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, Priority, State
 from outbox.reasons import NO_REASON, Reason
 
@@ -57,10 +58,12 @@ def manual_planner(wish: ManualWish, settings: Settings, channels: Mapping[str, 
     elif wish.audience in settings.audiences:
         named = audience_recipients(wish.audience, settings.audiences[wish.audience], settings)
     elif wish.audience != CUSTOMER:
-        raise LookupError(f"no audience {wish.audience!r}; known are customer, team and those of [audiences]")
+        known = (CUSTOMER, TEAM, *settings.audiences)
+        raise LookupError(f"no audience {wish.audience!r}{or_known(wish.audience, known)}")
     for name in wish.via:
         if name not in channels:
-            raise LookupError(f"no channel {name!r} is enabled; enabled are {', '.join(sorted(channels)) or 'none'}")
+            enabled = or_known(name, sorted(channels), known_are="enabled are")
+            raise LookupError(f"no channel {name!r} is enabled{enabled}")
     usual = DESK if wish.audience == TEAM else AT_ONCE if wish.audience == CUSTOMER else AT_ONCE + DESK
     via = wish.via or ways(usual, channels)
     countries = countries_of(settings)
