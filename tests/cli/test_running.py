@@ -117,6 +117,11 @@ async def test_what_goes_wrong_is_explained(tether: Tether, words: tuple[str, ..
 
 
 async def test_a_type_that_nearly_is_one_is_doubted(tether: Tether) -> None:
+    abroad = await taken(
+        tether, "event", "order.ready", "--order", "B-9", "--phone", "+33612345678", "--id", "abroad-1"
+    )
+    assert abroad.out == "taken: abroad-1\n"
+    assert "nothing goes to customer: the number is one of FR" in abroad.err
     nearly = await taken(tether, "event", "order.redy", "--order", "B-8")
     assert "did you mean 'order.ready'?" in nearly.err
 
