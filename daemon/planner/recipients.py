@@ -176,13 +176,18 @@ def way_to(recipient: Recipient, via: Sequence[str], channels: Mapping[str, Reac
     """Which of a route's channels can reach the recipient, in its order; no `via`: nobody, for the reason given. `countries`: where
     texts to customers go."""
     way = _way_to(recipient, via, channels)
-    number = recipient.addresses.get("phone")
-    if not way.via or number is None or any(channels[name].medium != "sms" for name in way.via):
+    if not way.via or any(channels[name].medium != "sms" for name in way.via):
         return way
-    refused = refusal(number, countries, anywhere=recipient.name != "customer")
+    refused = no_text(recipient, countries)
     if refused is None:
         return way
     return Way(way.via, joined([way.reason, refused] if way.reason else [refused]), shut=True)
+
+
+def no_text(recipient: Recipient, countries: Collection[str]) -> Reason | None:
+    """Why no text goes to the number that they have; None: one may, or they have none."""
+    number = recipient.addresses.get("phone")
+    return None if number is None else refusal(number, countries, anywhere=recipient.name != "customer")
 
 
 def _way_to(recipient: Recipient, via: Sequence[str], channels: Mapping[str, Reach]) -> Way:
