@@ -13,8 +13,8 @@ from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.channels.registry import channel_class
 from daemon.planner.recipients import Recipient, customer_recipient, no_text
-from daemon.planner.rules.destination import countries_of
 from daemon.planner.rules import stages
+from daemon.planner.rules.destination import countries_of
 from daemon.wire import orders as wire_orders
 from daemon.wire.orders import Held, OrderDetail, Orders
 from daemon.wire.queries import OrdersQuery
