@@ -138,6 +138,15 @@ async def test_what_the_service_warns_of_is_passed_on(tether: Tether) -> None:
     assert "item 1: no route names 'order.gift_wrapped'" in done.err
 
 
+async def test_a_token_for_a_type_that_nearly_is_one_is_doubted(tether: Tether) -> None:
+    misspelt = await taken(
+        tether, "token", "new", "till-6", "--scope", "events", "--type", "order.redy", "--type", "stock.*"
+    )
+    assert misspelt.err.count("did you mean") == 1
+    assert "did you mean 'order.ready'?" in misspelt.err
+    await taken(tether, "token", "revoke", "till-6")
+
+
 async def test_a_token_works_at_once_and_no_longer_when_revoked(tether: Tether, shop: Shop) -> None:
     secret = (await taken(tether, "token", "new", "till-7", "--scope", "events", "--scope", "read")).out.strip()
     event = {"id": "t-1", "type": "order.ready", "order": {"ref": "B-3"}}
