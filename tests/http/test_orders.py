@@ -233,22 +233,6 @@ async def test_acts_on_unknown_orders(face: Face, act: str) -> None:
     assert "nope" in answer.problem["detail"]
 
 
-@pytest.mark.parametrize(
-    ("written", "hint"),
-    [
-        ("b-1042", "; did you mean 'B-1042'?"),
-        ("1042", "; did you mean 'B-1042'?"),
-        ("104", ": no event"),
-        ("B-", ": no event"),
-    ],
-)
-async def test_a_number_that_is_written_otherwise_is_proposed(face: Face, order: str, written: str, hint: str) -> None:
-    await face.post("/v1/events", event("evt-9", order={"ref": "B-1047"}), as_="till-2")
-    for path in (f"/v1/orders/{written}", f"/v1/orders/{written}/ways"):
-        answer = await face.get(path)
-        assert (answer.status, f"no order {written!r} is known{hint}" in answer.problem["detail"]) == (404, True)
-
-
 async def test_hold_and_release(face: Face, order: str) -> None:
     assert (await staff(face, f"{order}/hold", {"reason": "waiting for the colour"})).json == {
         "ref": "B-1042",

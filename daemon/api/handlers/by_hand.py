@@ -12,10 +12,7 @@ from daemon.wire.requests.orders import ManualMessage, WhatIf
 from daemon.wire.steps import StatusSet
 from daemon.wire.values import When
 from outbox.model import Event, Message, Order, Planner
-from outbox.views import Views
 
-MOST_ALIKE = 10
-FEWEST_TO_SEARCH = 3
 LONGEST_KEY = 180
 """Characters of a key that has room in an event's id as it is; of a longer one, its digest stands there."""
 
@@ -24,16 +21,12 @@ async def order_of(call: Call[Q, B]) -> Order:
     ref = call.path("ref")
     found = await call.services.box.views.orders_by_ref([ref])
     if not found:
-        raise await unknown_order(call.services.box.views, ref)
+        raise unknown_order(ref)
     return found[0]
 
 
-async def unknown_order(views: Views, ref: str) -> Problem:
-    """With the one that is meant where a single one's number has these characters, in whatever case: `1042` is written for `B-1042`."""
-    rows = (await views.orders(search=ref, limit=MOST_ALIKE)).items if len(ref) >= FEWEST_TO_SEARCH else []
-    alike = [each.ref for each in rows if ref.casefold() in each.ref.casefold()]
-    hint = f"; did you mean {alike[0]!r}?" if len(alike) == 1 else ": no event has named it"
-    return Problem(404, f"no order {ref!r} is known{hint}")
+def unknown_order(ref: str) -> Problem:
+    return Problem(404, f"no order {ref!r} is known: no event has named it")
 
 
 def own_id(call: Call[NoQuery, B]) -> str:

@@ -50,7 +50,7 @@ async def show(call: Call[NoQuery, None]) -> OrderDetail:
     views = call.services.box.views
     found = await views.story(ref)
     if found is None:
-        raise await unknown_order(views, ref)
+        raise unknown_order(ref)
     told = await views.told([ref])
     who = customer_recipient(found.order.customer, call.services.settings.store.country)
     optouts = await _optouts(call.services, who)
