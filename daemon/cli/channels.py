@@ -14,12 +14,13 @@ from daemon.cli.frame import (
     how_the_line_is,
     read,
     settings_of,
+    settle,
     table,
     tell,
     texts_today,
     when,
 )
-from daemon.cli.service import done, got
+from daemon.cli.service import done, got, is_running
 
 channels = typer.Typer(invoke_without_command=True, help="Each way out: how it is; pause, resume, test.")
 app.add_typer(channels, name="channels", epilog="Example: tether channels test twilio --to '+447700900123'")
@@ -41,7 +42,8 @@ def list_channels(context: typer.Context, config: ConfigOption = None, json: Jso
     from daemon.wire.service import Channels
 
     shown = read(answer, Channels)
-    print(f"line {how_the_line_is(shown.uplink, settings)}")
+    running = settle(lambda: is_running(settings))
+    print(f"line {how_the_line_is(shown.uplink, settings) if running else 'not watched: the service is stopped'}")
     print(f"texts: {texts_today(shown.sms, settings.store.currency)}\n")
     rows = [
         (

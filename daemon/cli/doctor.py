@@ -107,8 +107,8 @@ async def report(settings: "Settings", news: str, found: "Sequence[Finding]") ->
     from daemon.channels import registry
     from daemon.channels.base import Channel, Misconfigured, Outgoing
     from daemon.config import ConfigError
-    from daemon.dispatch.sms.destination import refusal
     from daemon.http import open_http
+    from daemon.planner.rules.destination import refusal
     from daemon.redact import mask_contacts
     from daemon.upkeep.heartbeat import call
     from daemon.upkeep.messenger import Messenger

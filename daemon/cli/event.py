@@ -64,6 +64,7 @@ def event(
     else:
         for item in items:
             _tell(item, is_alone=len(items) == 1)
+        _tell_unsent(answer)
         if type and not items[0].warnings:
             _doubt(type)
     if any(item.problem for item in items):
@@ -99,6 +100,16 @@ def _tell(item: "BatchItem", *, is_alone: bool) -> None:
         print(f"item {item.index}: {item.problem.detail}", file=sys.stderr)
     else:
         print(f"{'had been taken before' if item.duplicate else 'taken'}: {item.event_id}")
+
+
+def _tell_unsent(answer: dict[str, Any]) -> None:
+    """Of one event: who hears nothing of it, and why."""
+    from daemon.cli.send import NOT_UNDER_WAY
+    from daemon.wire.events import Accepted
+
+    for message in read(answer, Accepted).messages if "items" not in answer else ():
+        if message.state in NOT_UNDER_WAY and message.reason:
+            print(f"tether: nothing goes to {message.audience}: {message.reason}", file=sys.stderr)
 
 
 def _read(file: Path) -> bytes:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of
-from daemon.cli.service import done
+from daemon.cli.frame import ConfigOption, Failure, JsonOption, app, as_json, read, settings_of, settle
+from daemon.cli.service import done, is_running
 
 NOT_UNDER_WAY = ("suppressed", "failed")
 """Where a message stands from its beginning that nothing can carry to them."""
@@ -37,13 +37,15 @@ def send(
     from daemon.wire.steps import StatusSet
 
     wish = {"to": to, "id": f"cli-{uuid.uuid4()}", "grace": 0, **_given(text=text, template=template, via=via)}
-    answer = done(settings_of(config), acts.write(order, wish))
+    settings = settings_of(config)
+    answer = done(settings, acts.write(order, wish))
     made = read(answer, StatusSet).messages
     unsent = [message for message in made if message.state in NOT_UNDER_WAY]
     if json:
         as_json(answer)
     elif not made or len(unsent) < len(made):
-        print(f"on its way; see it with: tether messages --order {order}")
+        how = "on its way" if settle(lambda: is_running(settings)) else "it goes out once the service runs"
+        print(f"{how}; see it with: tether messages --order {order}")
     if unsent:
         raise Failure("; ".join(f"nothing goes to {message.recipient or to}: {message.reason}" for message in unsent))
 

@@ -1,5 +1,6 @@
 """`tether token`: who may call the service, and what for."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,9 +48,16 @@ def new(
     if json:
         as_json(answer)
     else:
+        from daemon.wire.event_types import nearly_event_type
         from daemon.wire.record import TokenMade
 
         print(read(answer, TokenMade).token)
+        for each in type or ():
+            if near := nearly_event_type(each):
+                print(
+                    f"tether: {each!r} is no usual type, and the token is for no other; did you mean {near!r}?",
+                    file=sys.stderr,
+                )
 
 
 @token.command("list", epilog="Example: tether token list --json")

@@ -15,6 +15,7 @@ from daemon.dispatch.limits import midnight_before
 from daemon.dispatch.sms.guard import SmsGuard, SmsStatus
 from daemon.dispatch.unqueued import Unqueued, note_unqueued
 from daemon.dispatch.uplink import LineState, Uplink
+from daemon.wire.near import or_known
 from outbox import Outbox, harmless
 from outbox.clock import Clock
 from outbox.errors import NotFound, OutboxError
@@ -234,8 +235,8 @@ class ChannelBoard:
 
     def _lane(self, name: str) -> Lane:
         if name not in self._lanes:
-            known = ", ".join(self._lanes) or "none is enabled"
-            raise NotFound(f"no channel is called {name!r}; enabled are: {known}")
+            enabled = or_known(name, self._lanes, known_are="enabled are:")
+            raise NotFound(f"no channel is called {name!r}{enabled}")
         return self._lanes[name]
 
     def _status(self, lane: Lane, queued: int) -> ChannelStatus:

@@ -16,7 +16,7 @@ from daemon.hq.database import Connection, queries
 from daemon.hq.detail import detail_of
 from daemon.hq.publishing import publish_key
 from daemon.hq.record import record
-from daemon.hq.stores import Declined, not_known_since_restore
+from daemon.hq.stores import Declined, not_in_fleet, not_known_since_restore
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ async def give(
     async with db.transaction():
         found = await (await db.execute(_SQL["joined"], {"store": store})).fetchone()
         if found is None:
-            raise Declined(404, f"no store {store!r} is in this fleet: tether hq store list")
+            raise await not_in_fleet(db, store)
         if not found[0]:
             raise not_known_since_restore(store)
         values = {

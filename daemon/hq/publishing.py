@@ -32,6 +32,7 @@ from daemon.hq.database import Connection, Now, queries
 from daemon.hq.published import standings, stores
 from daemon.hq.record import record
 from daemon.hq.stores import Declined
+from daemon.wire.near import or_known
 
 log = structlog.get_logger(__name__)
 
@@ -148,7 +149,9 @@ class Publisher:
             raise Declined(422, f"{group!r} is no group: small letters, digits and hyphens, 31 at most")
         groups = {CANARY, ALL} | {each for store in await stores(db) for each in store.groups}
         if group not in groups:
-            raise Declined(404, f"no store is in a group {group!r}; there are {', '.join(sorted(groups))}")
+            raise Declined(
+                404, f"no store is in a group {group!r}{or_known(group, sorted(groups), known_are='there are')}"
+            )
 
     async def _put(self, db: Connection, raw: bytes, digest: str, wanted: Wanted) -> Sequence[str]:
         await self._no_canary(db, wanted.group)

@@ -26,6 +26,7 @@ from daemon.hq.database import Connection, queries
 from daemon.hq.nats import as_system, claims_in_force, keys_that_come_as, put_in_force
 from daemon.hq.record import NAME as HEADQUARTERS
 from daemon.hq.record import record
+from daemon.wire.near import did_you_mean
 from outbox.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,11 @@ class Declined(Exception):
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
         self.status = status
+
+
+async def not_in_fleet(db: Connection, name: str) -> Declined:
+    known = [row[0] for row in await (await db.execute(_SQL["all"])).fetchall()]
+    return Declined(404, f"no store {name!r} is in this fleet{did_you_mean(name, known) or ': tether hq store list'}")
 
 
 def not_known_since_restore(name: str) -> Declined:
@@ -158,7 +164,7 @@ class Stores:
         async with db.transaction():
             found = await (await db.execute(_SQL["one"], {"name": name})).fetchone()
             if found is None:
-                raise Declined(404, f"no store {name!r} is in this fleet: tether hq store list")
+                raise await not_in_fleet(db, name)
             if not found[2] and found[6]:
                 raise not_known_since_restore(name)
             key, region = found[2], found[1] if groups.region is None else groups.region
@@ -209,7 +215,7 @@ class Stores:
         async with db.transaction(), as_system(self._settings, self._clock, self._rng) as line:
             found = await (await db.execute(_SQL["one"], {"name": name})).fetchone()
             if found is None:
-                raise Declined(404, f"no store {name!r} is in this fleet: tether hq store list")
+                raise await not_in_fleet(db, name)
             known, held, was_heard, is_known_out = found[2], found[5], found[6], found[7]
             values = {"name": name, "now": self._now()}
             await db.execute(_SQL["revoke"], values)

@@ -9,6 +9,7 @@ from psycopg.errors import UniqueViolation
 from daemon.hq.database import Connection, queries
 from daemon.hq.record import record
 from daemon.hq.stores import Declined
+from daemon.wire.near import did_you_mean
 
 _SQL = queries("tokens.sql")
 
@@ -43,5 +44,6 @@ async def revoke(db: Connection, now: int, name: str, *, actor: str) -> None:
     """From now on: a stream that is open ends with its next look. Raises Declined."""
     async with db.transaction():
         if await (await db.execute(_SQL["revoke"], {"name": name})).fetchone() is None:
-            raise Declined(404, f"no token is named {name!r}: tether hq token list")
+            near = did_you_mean(name, [each.name for each in await everyone(db)])
+            raise Declined(404, f"no token is named {name!r}{near or ': tether hq token list'}")
         await record(db, now, "token.revoked", {"name": name}, actor=actor)

@@ -8,6 +8,7 @@ import msgspec
 from daemon.hq.database import Connection, queries
 from daemon.hq.record import record
 from daemon.hq.stores import Declined
+from daemon.wire.near import did_you_mean
 
 _SQL = queries("sessions.sql")
 
@@ -40,5 +41,6 @@ async def remove(db: Connection, now: int, name: str, *, actor: str) -> None:
     """Raises Declined."""
     async with db.transaction():
         if await (await db.execute(_SQL["remove_user"], {"name": name})).fetchone() is None:
-            raise Declined(404, f"nobody is called {name!r} here: tether hq user list")
+            near = did_you_mean(name, [each.name for each in await everybody(db)])
+            raise Declined(404, f"nobody is called {name!r} here{near or ': tether hq user list'}")
         await record(db, now, "user.removed", {"name": name}, actor=actor)

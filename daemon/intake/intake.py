@@ -25,6 +25,7 @@ from daemon.intake.polling.record import POLLED, PollRecord
 from daemon.intake.recorder import Recorder
 from daemon.intake.row import SourceRow, row_of
 from daemon.intake.says_again import Said
+from daemon.wire.near import did_you_mean
 from outbox import Kept, Outbox
 from outbox.clock import Clock
 from outbox.errors import IllegalMove, NotFound, OutboxError
@@ -329,7 +330,8 @@ class Intake:
 
     def _source(self, name: str) -> Source:
         if name not in self._sources:
-            raise NotFound(f"no source {name!r}: add a [sources.{name}] table to tether.toml")
+            near = did_you_mean(name, self._sources)
+            raise NotFound(f"no source {name!r}{near or f': add a [sources.{name}] table to tether.toml'}")
         return self._sources[name]
 
 

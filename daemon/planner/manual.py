@@ -20,6 +20,8 @@ from daemon.planner.recipients import (
     works_offline,
 )
 from daemon.planner.routes import CUSTOMER, TEAM
+from daemon.planner.rules.destination import countries_of
+from daemon.wire.near import or_known
 from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, Priority, State
 from outbox.reasons import NO_REASON, Reason
 
@@ -56,12 +58,15 @@ def manual_planner(wish: ManualWish, settings: Settings, channels: Mapping[str, 
     elif wish.audience in settings.audiences:
         named = audience_recipients(wish.audience, settings.audiences[wish.audience], settings)
     elif wish.audience != CUSTOMER:
-        raise LookupError(f"no audience {wish.audience!r}; known are customer, team and those of [audiences]")
+        known = (CUSTOMER, TEAM, *settings.audiences)
+        raise LookupError(f"no audience {wish.audience!r}{or_known(wish.audience, known)}")
     for name in wish.via:
         if name not in channels:
-            raise LookupError(f"no channel {name!r} is enabled; enabled are {', '.join(sorted(channels)) or 'none'}")
+            enabled = or_known(name, sorted(channels), known_are="enabled are")
+            raise LookupError(f"no channel {name!r} is enabled{enabled}")
     usual = DESK if wish.audience == TEAM else AT_ONCE if wish.audience == CUSTOMER else AT_ONCE + DESK
     via = wish.via or ways(usual, channels)
+    countries = countries_of(settings)
 
     def plan(posted: Posted, before: Order | None, after: Order) -> Plan:
         recipients = named or [customer_recipient(after.customer, settings.store.country)]
@@ -71,7 +76,9 @@ def manual_planner(wish: ManualWish, settings: Settings, channels: Mapping[str, 
             manual=True,
             offline_after=OFFLINE_AFTER if works_offline(via, channels) else None,
         )
-        return Plan([_message(wish, posted, who, via, way_to(who, via, channels), policy) for who in recipients])
+        return Plan(
+            [_message(wish, posted, who, via, way_to(who, via, channels, countries), policy) for who in recipients]
+        )
 
     return plan
 
@@ -93,6 +100,6 @@ def _message(
         due_at=posted.received_at,
         expires_at=posted.received_at + EXPIRES_MS,
         policy=policy,
-        state=State.QUEUED if way.via else State.SUPPRESSED,
+        state=State.FAILED if way.shut else State.QUEUED if way.via else State.SUPPRESSED,
         reason=way.reason or (NO_REASON if via else NO_CHANNEL),
     )

@@ -26,6 +26,7 @@ from daemon.planner.recipients import (
 )
 from daemon.planner.render_context import views
 from daemon.planner.routes import CUSTOMER, TEAM, Route, Routes
+from daemon.planner.rules.destination import countries_of
 from daemon.planner.rules.drops import drops
 from daemon.wire.event_types import EVENT_TYPES, QUIET_TYPES, nearly_event_type
 from outbox.model import Order, Plan, PlannedMessage, Planner, Policy, Posted, State
@@ -92,6 +93,7 @@ class _Planning:
         self._settings = settings
         self._channels = channels
         self._country = settings.store.country
+        self._countries = countries_of(settings)
         self._zone = settings.store.zone
         self._formats = Formats(settings.store, settings.store.locale)
         self._moments = frozenset(
@@ -150,7 +152,8 @@ class _Planning:
         """Whether the customer could not be reached that way when another source told it, and may be by what this one says."""
         if before is None or before.customer == after.customer:
             return False
-        return not way_to(customer_recipient(before.customer, self._country), route.via, self._channels).via
+        who = customer_recipient(before.customer, self._country)
+        return not way_to(who, route.via, self._channels, self._countries).is_open
 
     def _of_route(self, route: Route, posted: Posted, order: Order, late: bool) -> Iterator[PlannedMessage]:
         trouble = ""
@@ -198,7 +201,7 @@ class _Planning:
         trouble: str,
         late: bool,
     ) -> PlannedMessage:
-        way = way_to(recipient, route.via, self._channels)
+        way = way_to(recipient, route.via, self._channels, self._countries)
         name = self._recipient_name(route, recipient)
         template = route.template or posted.event.type
         state, reason = State.QUEUED, way.reason
@@ -218,6 +221,8 @@ class _Planning:
             )
         elif not way.via:
             state = State.FAILED if recipient.name == TEAM else State.SUPPRESSED
+        elif way.shut and times.due_at <= posted.received_at:  # till a later moment the number may be put right
+            state = State.FAILED
         return PlannedMessage(
             id=message_id(posted.source, posted.event.id, name, template),
             audience=audience,

@@ -3,7 +3,7 @@
 No number or address is ever in a reason: reasons are shown and kept.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from daemon.config import ConfigError, Settings
 from daemon.iso import country_trouble
 from daemon.planner.rules.addresses import KIND_WORDS, is_doubtful, is_valid, region, usable_address
+from daemon.planner.rules.destination import refusal
 from daemon.planner.template_files import is_locale
 from outbox.model import Customer, Medium
 from outbox.reasons import NO_REASON, Reason, joined
@@ -76,6 +77,12 @@ class Way(msgspec.Struct, frozen=True):
 
     via: tuple[str, ...]
     reason: Reason = NO_REASON
+    shut: bool = False
+    """`via` are texts only, and none goes to that number."""
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.via) and not self.shut
 
 
 def check_country(settings: Settings) -> None:
@@ -165,8 +172,25 @@ def _recipient(name: str, given: Mapping[str, str], country: str, refuses: froze
     )
 
 
-def way_to(recipient: Recipient, via: Sequence[str], channels: Mapping[str, Reach]) -> Way:
-    """Which of a route's channels can reach the recipient, in its order; no `via`: nobody, for the reason given."""
+def way_to(recipient: Recipient, via: Sequence[str], channels: Mapping[str, Reach], countries: Collection[str]) -> Way:
+    """Which of a route's channels can reach the recipient, in its order; no `via`: nobody, for the reason given. `countries`: where
+    texts to customers go."""
+    way = _way_to(recipient, via, channels)
+    if not way.via or any(channels[name].medium != "sms" for name in way.via):
+        return way
+    refused = no_text(recipient, countries)
+    if refused is None:
+        return way
+    return Way(way.via, joined([way.reason, refused] if way.reason else [refused]), shut=True)
+
+
+def no_text(recipient: Recipient, countries: Collection[str]) -> Reason | None:
+    """Why no text goes to the number that they have; None: one may, or they have none."""
+    number = recipient.addresses.get("phone")
+    return None if number is None else refusal(number, countries, anywhere=recipient.name != "customer")
+
+
+def _way_to(recipient: Recipient, via: Sequence[str], channels: Mapping[str, Reach]) -> Way:
     if recipient.doubtful and "email" in recipient.addresses:
         via = sorted(via, key=lambda name: "phone" in channels[name].address_kinds)
     if recipient.name == "team":

@@ -26,6 +26,7 @@ from daemon.planner.render_context import StoreView, views
 from daemon.planner.sms_text import simplify
 from daemon.planner.template_files import SHARED, Place, TemplateFiles, is_template_name, locale_chain
 from daemon.planner.wording import Wording
+from daemon.wire.near import did_you_mean
 from daemon.wire.promises import kept_until
 from outbox.model import Event, Medium, Order, Rendered
 from outbox.orders import ENDS
@@ -192,9 +193,9 @@ class Renderer:
         place = self.files.find(chain, names)
         if place is None:
             folder = self.files.own or self.files.shipped
-            raise RenderError(
-                names[0], 0, f"there is no such text in {', '.join(chain)}; write it as {folder / chain[-1] / names[0]}"
-            )
+            near = did_you_mean(template, self.files.media().keys() - {template})
+            where = f"{' Or' if near else ';'} write it as {folder / chain[-1] / names[0]}"
+            raise RenderError(names[0], 0, f"there is no such text in {', '.join(chain)}{near}{where}")
         return place
 
     def _mail(

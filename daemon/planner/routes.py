@@ -16,7 +16,7 @@ from daemon.planner.jinja_environment import Condition, compile_condition
 from daemon.planner.moments import At, parse_at
 from daemon.planner.recipients import Reach
 from daemon.planner.template_files import is_template_name
-from daemon.wire.near import nearest
+from daemon.wire.near import or_known
 from outbox.model import Policy, Priority
 
 CUSTOMER = "customer"
@@ -99,7 +99,7 @@ def _wanted(settings: Settings) -> Sequence[Shipped]:
     for name in settings.planning.also:
         if name not in known:
             where = settings.file or "tether.toml"
-            raise ConfigError(f"{where}: planning.also: no shipped route for {name!r} is off{_nearest(name, known)}")
+            raise ConfigError(f"{where}: planning.also: no shipped route for {name!r} is off{or_known(name, known)}")
     return [shipped for shipped in OPTIONAL if shipped.route.on in settings.planning.also]
 
 
@@ -151,7 +151,7 @@ class _Compiler:
         known = [CUSTOMER, TEAM, *self._settings.audiences]
         for audience in named:
             if audience not in known:
-                raise self._error("to", f"no audience {audience!r}{_nearest(audience, known)}")
+                raise self._error("to", f"no audience {audience!r}{or_known(audience, known)}")
         return tuple(dict.fromkeys(named))
 
     def _via(self, table: RouteTable) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ class _Compiler:
             raise self._error("via", "is empty; name the channels to try, in turn")
         for name in table.via:
             if name not in self._channels:
-                raise self._error("via", f"no channel {name!r}{_nearest(name, sorted(self._channels))}")
+                raise self._error("via", f"no channel {name!r}{or_known(name, sorted(self._channels))}")
         return tuple(dict.fromkeys(table.via))
 
     def _template(self, table: RouteTable) -> str | None:
@@ -189,8 +189,3 @@ class _Compiler:
     def _error(self, key: str, problem: str) -> ConfigError:
         file = self._settings.file or "tether.toml"
         return ConfigError(f"{file}: {self._place}: {key}: {problem}")
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    near = nearest(name, known)
-    return f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"

@@ -117,7 +117,7 @@ class OrderDetail(Order, frozen=True, kw_only=True):
     optouts: Mapping[str, str] = {}
     """By medium: why nothing of it may go to this customer."""
     unusable: tuple[str, ...] = ()
-    """Kinds of address (`phone`, `email`) that were given and can't be one."""
+    """Kinds of address (`phone`, `email`) that were given and can't be one; `phone` also where no text goes to that number."""
     timeline: tuple[Entry, ...] = ()
 
 

@@ -90,6 +90,10 @@ async def test_events_from_a_file_and_from_standard_input(tether: Tether, tmp_pa
         (("send", "B-404", "--text", "hi"), 1, "no order 'B-404' is known"),
         (("channels", "test", "pigeon"), 1, "enabled are: twilio"),
         (("channels", "pause", "pigeon"), 1, "enabled are: twilio"),
+        (("channels", "test", "twillio"), 1, "did you mean 'twilio'?"),
+        (("channels", "resume", "twillio"), 1, "did you mean 'twilio'?"),
+        (("messages", "--channel", "twillio"), 1, "did you mean 'twilio'?"),
+        (("templates", "preview", "order.redy"), 1, "did you mean 'order.ready'? Or write it as"),
         (("uplink", "sideways"), 2, "'auto'"),
         (("token", "new", "till", "--scope", "all"), 2, "'events'"),
         (("token", "revoke", "nobody"), 1, "'nobody'"),
@@ -112,6 +116,11 @@ async def test_what_goes_wrong_is_explained(tether: Tether, words: tuple[str, ..
 
 
 async def test_a_type_that_nearly_is_one_is_doubted(tether: Tether) -> None:
+    abroad = await taken(
+        tether, "event", "order.ready", "--order", "B-9", "--phone", "+33612345678", "--id", "abroad-1"
+    )
+    assert abroad.out == "taken: abroad-1\n"
+    assert "nothing goes to customer: the number is one of FR" in abroad.err
     nearly = await taken(tether, "event", "order.redy", "--order", "B-8")
     assert "did you mean 'order.ready'?" in nearly.err
 
@@ -126,6 +135,15 @@ async def test_what_the_service_warns_of_is_passed_on(tether: Tether) -> None:
     several = [{"id": f"gift-{n}", "type": "order.gift_wrapped", "order": {"ref": "B-8"}} for n in (2, 3)]
     done = await taken(tether, "event", "--file", "-", stdin=json.dumps(several))
     assert "item 1: no route names 'order.gift_wrapped'" in done.err
+
+
+async def test_a_token_for_a_type_that_nearly_is_one_is_doubted(tether: Tether) -> None:
+    misspelt = await taken(
+        tether, "token", "new", "till-6", "--scope", "events", "--type", "order.redy", "--type", "stock.*"
+    )
+    assert misspelt.err.count("did you mean") == 1
+    assert "did you mean 'order.ready'?" in misspelt.err
+    await taken(tether, "token", "revoke", "till-6")
 
 
 async def test_a_token_works_at_once_and_no_longer_when_revoked(tether: Tether, shop: Shop) -> None:

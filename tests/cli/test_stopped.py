@@ -38,6 +38,13 @@ async def test_what_is_done_to_a_stopped_service_is_there_when_it_starts(
     assert await stopped_shop.stop() == 0
 
 
+async def test_nothing_is_on_its_way_nor_watched_before_it_starts(tether_alone: Tether, stopped_shop: Shop) -> None:
+    assert (await tether_alone("event", "order.ready", "--order", "B-7", "--phone", "07700 900123")).code == 0
+    sent = await tether_alone("send", "B-7", "--text", "The side door is open.")
+    assert sent.out == "it goes out once the service runs; see it with: tether messages --order B-7\n"
+    assert (await tether_alone("channels")).out.startswith("line not watched: the service is stopped\n")
+
+
 @pytest.mark.parametrize("words", [("reload",), ("uplink", "down")], ids="-".join)
 async def test_what_needs_a_running_service_says_so(tether_alone: Tether, words: tuple[str, ...]) -> None:
     done = await tether_alone(*words)

@@ -6,11 +6,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemon.config import ConfigError, Settings, Sms, Store
-from daemon.dispatch.sms.destination import destination, refusal
-from daemon.dispatch.sms.guard import countries_of
 from daemon.dispatch.sms.pumping import WINDOW_MS, Pumping
 from daemon.dispatch.sms.spending import Spending
 from daemon.dispatch.sms.tariff import Tariff
+from daemon.planner.rules.destination import countries_of, destination, refusal
 
 NEVER = {
     "Iridium": "+881612345678",

@@ -27,7 +27,7 @@ RUN = {"sh": ["sh", "-ec"], "python": [sys.executable, "-c"], "php": ["php", "-r
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     async with open_shop(tmp_path_factory.mktemp("shop")) as it:
-        it.configure(["twilio", "sendgrid"], extra='[sms]\ncountries = ["GB", "DE"]\n')
+        it.configure(["twilio", "sendgrid"])
         env = it.folder / ".env"
         env.write_text(env.read_text() + f"TETHER_WEBHOOK_SECRET={SECRET}\n")
         await it.start()

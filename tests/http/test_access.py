@@ -107,6 +107,8 @@ async def test_token_works_the_moment_it_is_made_and_ends_when_revoked(face: Fac
     bearer = {"Authorization": f"Bearer {made.json['token']}"}
     assert (await face.post("/v1/events", event(), as_=None, headers=bearer)).status == 202
     assert "till-9" in [each["name"] for each in (await face.get("/v1/tokens")).json["items"]]
+    misspelt = await face.call("DELETE", "/v1/tokens/til-9")
+    assert (misspelt.status, "did you mean 'till-9'?" in misspelt.problem["detail"]) == (404, True)
     assert (await face.call("DELETE", "/v1/tokens/till-9")).json == {"name": "till-9", "revoked": True}
     assert (await face.post("/v1/events", event(), as_=None, headers=bearer)).status == 401
     assert (await face.call("DELETE", "/v1/tokens/till-9")).status == 404

@@ -19,6 +19,35 @@ async def test_a_type_that_no_route_names_is_warned_of_each_time_it_comes(face: 
     assert [each.get("warnings") for each in batch.json["items"]] == [warned, None]
 
 
+async def test_all_that_is_wrong_is_named_at_once(face: Face) -> None:
+    """Who builds a till had one field named, corrected it, and had the next one named."""
+    items = [{"name": "Balloon"}, {"name": 12, "price": "4,50"}]
+    wrong = event(type="Ready", order={"ref": "B-1", "total": 48.5, "currency": "GPB", "items": items})
+    del wrong["id"]
+    answer = await post(face, wrong)
+    assert answer.fields == [
+        "id",
+        "type",
+        "order.total",
+        "order.items[1].name",
+        "order.items[1].price",
+        "order.currency",
+    ]
+    told = answer.problem["detail"]
+    assert told.startswith("id: is required; type: must be lower-case words joined by dots")
+    assert 'order.total: expected str | null, got float: write it as text, in quotes, like "48.50"; ' in told
+
+
+async def test_no_more_than_eight_are_named(face: Face) -> None:
+    answer = await post(face, event(order={"ref": "B-1", "items": [{}] * 9}))
+    assert answer.fields == [f"order.items[{index}].name" for index in range(8)]
+    assert answer.problem["detail"].endswith("order.items[7].name: is required; and more")
+    long = await post(face, event(order={"ref": "B-1", "items": [{}] * 501}))
+    assert long.fields == ["order.items[0].name"], "what is wrong in it is not to keep the service busy"
+    exactly = await post(face, event(order={"ref": "B-1", "items": [{}] * 8}))
+    assert exactly.problem["detail"].endswith("order.items[7].name: is required")
+
+
 async def test_money_as_a_number_is_answered_with_the_text_to_write(face: Face) -> None:
     answer = await post(face, event(order={"ref": "B-1", "total": 48.5}))
     assert (answer.status, answer.fields) == (422, ["order.total"])
@@ -71,6 +100,18 @@ async def test_what_happened_too_long_ago_is_told_to_who_posts_it(
     answer = (await post(face, event(occurred_at=occurred_at))).json
     assert [each["state"] for each in answer["messages"]] == ["queued"]
     assert ["happened too long ago" in each for each in answer["warnings"]] == [True] * is_too_old
+
+
+async def test_a_number_that_no_text_goes_to_is_told_to_who_posts_it(face: Face) -> None:
+    """It was "queued", and the message failed a moment later."""
+    answer = (await post(face, event(customer={"phone": "+33 6 12 34 56 78"}))).json
+    [told] = answer["messages"]
+    assert (told["state"], told["reason"][:56]) == (
+        "failed",
+        "the number is one of FR, and texts go to GB only ([sms] ",
+    )
+    [kept] = (await face.get("/v1/messages", query={"order": "B-1042"})).json["items"]
+    assert (kept["state"], kept["reason_code"], kept["attempt_count"]) == ("failed", "sms_country", 0)
 
 
 async def test_what_a_binary_cloud_event_lacks_is_named(face: Face) -> None:

@@ -50,6 +50,17 @@ async def test_an_order_says_which_of_its_customers_addresses_can_be_none(face: 
     assert (await face.get("/v1/orders/B-1042")).json["unusable"] == ["phone"]
 
 
+async def test_nor_does_a_text_go_to_a_number_abroad(face: Face) -> None:
+    """The order's page said "text ✓" beside "not told: foreign number", and reaching them proposed a text."""
+    customer = {"name": "Zoë", "phone": "+33 6 12 34 56 78"}
+    await face.post("/v1/events", {**event(), "customer": customer})
+    assert (await face.get("/v1/orders/B-1042")).json["unusable"] == ["phone"]
+    found = (await face.get("/v1/orders/B-1042/ways", as_="desk")).json
+    assert found["phone"] == "+33612345678", "it can be phoned all the same"
+    states = {each["medium"]: each["state"] for each in found["ways"]}
+    assert states["sms"] == "unusable"
+
+
 @pytest.mark.parametrize(
     ("status", "stage"),
     [

@@ -60,13 +60,14 @@ async def test_filters_of_messages(face: Face, messages: list[str]) -> None:
         ([("state", "failed")], [messages[0]]),
         ([("state", "failed"), ("state", "delivered")], [messages[1], messages[0]]),
         ([("order", "B-3")], [messages[3]]),
-        ([("channel", "pigeon")], []),
+        ([("channel", "vonage")], []),
         ([("recipient", "customer"), ("order", "B-4")], [messages[4]]),
         ([("since", "2026-11-24T10:15:00+00:00"), ("state", "failed")], [messages[0]]),
     ]:
         page = (await face.get("/v1/messages", query=query)).json
         assert [each["id"] for each in page["items"]] == found, query
     assert (await face.get("/v1/messages", query={"state": "lost"})).fields == ["state[0]"]
+    assert (await face.get("/v1/messages", query={"channel": "pigeon"})).fields == ["channel"]
     assert (await face.get("/v1/messages", query={"since": "2026-11-24"})).fields == ["since"]
 
 

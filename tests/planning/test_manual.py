@@ -1,5 +1,6 @@
 """Messages that a person sends."""
 
+import re
 from typing import Any
 
 import pytest
@@ -51,15 +52,20 @@ def test_somebody_who_can_not_be_reached_is_said_in_words() -> None:
     assert (message.state, message.reason) == (State.SUPPRESSED, "the customer wants no texts")
     [message] = sent(ManualWish(text="x"))
     assert (message.state, message.reason) == (State.SUPPRESSED, "no channel that could reach them is enabled")
+    abroad = order(customer=Customer(phone="+33 6 12 34 56 78"))
+    [message] = sent(ManualWish(text="x"), "twilio", after=abroad)
+    assert (message.state, message.reason.code) == (State.FAILED, "sms_country")
 
 
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        (ManualWish(text="x", audience="onwer"), "no audience 'onwer'"),
+        (ManualWish(text="x", audience="onwer"), "no audience 'onwer'; did you mean 'owner'?"),
+        (ManualWish(text="x", audience="boss"), "no audience 'boss'; known are customer, team, owner"),
+        (ManualWish(text="x", via=("twillio",)), "no channel 'twillio' is enabled; did you mean 'twilio'?"),
         (ManualWish(text="x", via=("fax",)), "no channel 'fax' is enabled; enabled are twilio"),
     ],
 )
 def test_what_is_not_there_is_refused(wish: ManualWish, words: str) -> None:
-    with pytest.raises(LookupError, match=words):
-        sent(wish, "twilio")
+    with pytest.raises(LookupError, match=re.escape(words)):
+        sent(wish, "twilio", audiences={"owner": {"phone": "+447400123456"}})

@@ -132,6 +132,41 @@ class TestAddresses:
         assert message.reason == "the phone number given can't be one; no e-mail address"
         assert message.via == ("twilio", "sendgrid")
 
+    @pytest.mark.parametrize(
+        ("customer", "code"),
+        [
+            (Customer(phone="+33 6 12 34 56 78"), "sms_country"),
+            (Customer(phone="09012 345678"), "sms_premium"),
+            (Customer(phone="+33 6 12 34 56 78", email="none"), "several"),
+        ],
+    )
+    def test_a_number_that_no_text_goes_to_fails_at_once_where_nothing_else_reaches_them(
+        self, customer: Customer, code: str
+    ) -> None:
+        settings = store("twilio", "modem", "sendgrid", route=[route(via=["twilio", "modem", "sendgrid"])])
+        message = only(settings, posted(), order(customer=customer))
+        assert (message.state, message.reason.code) == (State.FAILED, code)
+        assert message.via == ("twilio", "modem")
+
+    def test_it_passes_over_the_texts_where_something_else_does(self) -> None:
+        abroad = Customer(phone="+33 6 12 34 56 78", email="ada@example.com")
+        settings = store("twilio", "sendgrid", route=[route(via=["twilio", "sendgrid"])])
+        assert only(settings, posted(), order(customer=abroad)).state is State.QUEUED
+
+    def test_what_is_for_later_waits_and_says_so_since_the_number_may_be_put_right(self) -> None:
+        settings = store("twilio", route=[route(delay="10m")])
+        message = only(settings, posted(), order(customer=Customer(phone="+33 6 12 34 56 78")))
+        assert (message.state, message.reason.code) == (State.QUEUED, "sms_country")
+
+    def test_a_country_that_the_store_names_is_texted(self) -> None:
+        settings = store("twilio", route=[route()], sms={"countries": ["FR"]})
+        assert only(settings, posted(), order(customer=Customer(phone="+33 6 12 34 56 78"))).reason == ""
+        assert only(settings, posted(), order(customer=ADA)).reason.code == "sms_country"
+
+    def test_the_stores_own_people_may_be_in_any_country(self) -> None:
+        tables = {"audiences": {"owner": {"phone": "+33 6 12 34 56 78"}}, "route": [route(to="owner")]}
+        assert only(store("twilio", **tables), posted()).state is State.QUEUED
+
     def test_a_foreign_customers_local_number_is_read_abroad(self) -> None:
         guest = Customer(phone="0151 23456789", country="DE")
         [message] = plan(store("twilio", route=[route()]), posted(), order(customer=guest)).messages

@@ -40,6 +40,7 @@ class TestSendGrid:
         ("change", "field"),
         [
             ({"from": {"email": "nobody"}}, "from.email"),
+            ({"from": {"email": "orders@balloons"}}, "from.email"),
             ({"personalizations": []}, "personalizations"),
             ({"personalizations": [{"to": []}]}, "personalizations.0.to"),
             ({"personalizations": [{"to": [{"email": "ada"}]}]}, "personalizations.0.to.0.email"),
@@ -119,6 +120,7 @@ class TestMailgun:
             ({"to": ""}, "to parameter is missing"),
             ({"to": "nobody"}, "not a valid address"),
             ({"from": ""}, "from parameter is missing"),
+            ({"from": "Balloon Loft"}, "from parameter is not a valid address"),
             ({"text": ""}, "Need at least one of"),
             ({"html": "<p>", "template": "t"}, "Only one"),
             ({"o:tag": ["a", "b", "c", "d"]}, "at most 3 tags"),
@@ -189,6 +191,8 @@ class TestSes:
             {"Destination": {"ToAddresses": ["ädä@example.com"]}},
             {"Destination": {"ToAddresses": ["a@b.example"] * 51}},
             {"FromEmailAddress": ""},
+            {"FromEmailAddress": "örders@example.com"},
+            {"FromEmailAddress": "orders@"},
             {"EmailTags": [{"Name": "ref", "Value": "m1.1"}]},
         ],
     )

@@ -42,6 +42,9 @@ class TestTwilio:
             ({"To": "+447700900902"}, 400, 21610),
             ({"To": "+447700900903"}, 400, 21211),
             ({"From": "+15005550001"}, 400, 21212),
+            ({"From": "07400 123456"}, 400, 21212),
+            ({"From": "07400123456"}, 400, 21212),
+            ({"From": "The Balloon Loft"}, 400, 21212),
             ({"From": "+15005550007"}, 400, 21606),
             ({"From": "+15005550008"}, 400, 21611),
             ({"From": ""}, 400, 21603),
@@ -169,12 +172,14 @@ class TestPlivo:
         "change",
         [
             {"src": ""},
+            {"src": "The Balloon Loft"},
+            {"src": "+44 7400 1234567890"},
             {"powerpack_uuid": "p"},
             {"dst": ""},
             {"dst": "12ab"},
             {"text": ""},
             {"text": "x" * 1601},
-            {"text": "é" * 738},
+            {"text": "ł" * 738},
             {"dst": "14155550100"},
             {"type": "fax"},
         ],
@@ -202,6 +207,18 @@ class TestPlivo:
         assert "text" not in found
         listed = stand_ins.ask("plivo", "GET", PLIVO, query={"to_number": number, "limit": "20"}).json["objects"]
         assert [one["message_uuid"] for one in listed] == [uuid]
+
+
+@pytest.mark.parametrize("sender", ["+447400123456", "447400123456", "60777", "BalloonLoft", "Balloon 4"])
+def test_twilio_takes_every_kind_of_sender(stand_ins: StandIns, sender: str) -> None:
+    assert stand_ins.ask("twilio", "POST", TWILIO, form={**TWILIO_SMS, "From": sender}).status == 201
+
+
+@pytest.mark.parametrize("change", [{"src": "BalloonLoft"}, {"src": "+44 7400 123456"}, {"text": "£" * 738}])
+def test_plivo_takes_senders_of_its_length_and_long_texts_of_its_alphabet(
+    stand_ins: StandIns, change: dict[str, str]
+) -> None:
+    assert stand_ins.ask("plivo", "POST", PLIVO, value={**PLIVO_SMS, **change}).status == 202
 
 
 def test_the_fate_stands_with_the_arrival(stand_ins: StandIns) -> None:

@@ -127,3 +127,15 @@ async def test_replay_tells_before_it_does(face: Face) -> None:
             told_of = await answer.json()
             assert (told_of["looked_at"], len(told_of["items"])) == (1, planned)
     assert len(await face.store.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    ("which", "looked_at"), [({"source": "till-2"}, 1), ({"source": "till2"}, 0), ({"order": "B-9"}, 0)]
+)
+async def test_replay_counts_what_was_asked_for(face: Face, which: dict[str, str], looked_at: int) -> None:
+    """Of a source that there is none of, it said that it had looked at all events, and that there is nothing new."""
+    told = Posted("till-2", msgspec.json.decode(EVENT, type=Event), EVENT, face.store.clock.now())
+    await face.store.box.spool.accept(told, plans())
+    wish = {"since": "2026-11-24T09:00:00Z", "dry_run": True, **which}
+    async with face.session.post(f"{face.url}/v1/replay", json=wish, headers=bearer(face, "owner")) as answer:
+        assert (await answer.json())["looked_at"] == looked_at

@@ -184,7 +184,11 @@ async def test_how_it_goes_with_a_shop_is_shown_as_it_is_with_channels(tmp_path:
         assert "source    webshop failing" in (await _told(shop, "status")).stdout
         async with shop.session.get("/metrics") as figures:
             assert 'tether_source_up{source="webshop"} 0' in await figures.text()
-        assert "no source 'nobody'" in (await _told(shop, "sources", "sync", "nobody")).stderr
+        assert "did you mean 'webshop'?" in (await _told(shop, "sources", "sync", "webshp")).stderr
+        assert (
+            "no source 'nobody': add a [sources.nobody] table"
+            in (await _told(shop, "sources", "sync", "nobody")).stderr
+        )
 
 
 async def _told(shop: Shop, *arguments: str) -> "subprocess.CompletedProcess[str]":

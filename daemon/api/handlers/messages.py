@@ -6,9 +6,11 @@ from daemon.api.plumbing.services import Services
 from daemon.api.plumbing.short_list import page_of
 from daemon.api.schema.event import PreviewWish
 from daemon.api.schema.problem import Problem
+from daemon.channels.registry import CHANNELS
 from daemon.planner import preview as render
 from daemon.planner.render import RenderError
 from daemon.wire.messages import Message, MessageDetail, Messages, Rendering, Template, Templates
+from daemon.wire.near import or_known
 from daemon.wire.queries import MessagesQuery, ShortListQuery
 from daemon.wire.requests.act import Reason
 from daemon.wire.requests.messages import Retry
@@ -18,6 +20,9 @@ from outbox.orders import project, to_ms
 
 async def index(call: Call[MessagesQuery, None]) -> Messages:
     query = call.query
+    if query.channel is not None and query.channel not in CHANNELS:
+        near = or_known(query.channel, CHANNELS, known_are="there are")
+        raise Problem(422, f"there is no channel {query.channel!r}{near}", field="channel")
     page = await call.services.box.views.messages(
         states=[State(state) for state in query.state],
         channel=query.channel,
@@ -41,8 +46,10 @@ async def show(call: Call[NoQuery, None]) -> MessageDetail:
 
 async def retry(call: Call[NoQuery, Retry]) -> Message:
     channel = call.body.channel
-    if channel is not None and all(row.name != channel for row in await call.services.engine.board.board()):
-        raise Problem(422, f"no channel {channel!r} is enabled", field="channel")
+    lanes = call.services.engine.lanes
+    if channel is not None and channel not in lanes:
+        enabled = or_known(channel, lanes, known_are="enabled are")
+        raise Problem(422, f"no channel {channel!r} is enabled{enabled}", field="channel")
     return present.message(
         await call.services.box.spool.retry(call.path("id"), actor=call.caller.actor, channel=channel)
     )

@@ -12,8 +12,9 @@ from daemon.api.plumbing.route import Call, NoQuery, get, post
 from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.channels.registry import channel_class
-from daemon.planner.recipients import Recipient, customer_recipient
+from daemon.planner.recipients import Recipient, customer_recipient, no_text
 from daemon.planner.rules import stages
+from daemon.planner.rules.destination import countries_of
 from daemon.wire import orders as wire_orders
 from daemon.wire.orders import Held, OrderDetail, Orders
 from daemon.wire.queries import OrdersQuery
@@ -53,7 +54,8 @@ async def show(call: Call[NoQuery, None]) -> OrderDetail:
     told = await views.told([ref])
     who = customer_recipient(found.order.customer, call.services.settings.store.country)
     optouts = await _optouts(call.services, who)
-    return present.order_detail(found.order, told.get(ref), optouts, who.unusable, story.timeline(found))
+    silent = ("phone",) if no_text(who, countries_of(call.services.settings)) else ()
+    return present.order_detail(found.order, told.get(ref), optouts, who.unusable + silent, story.timeline(found))
 
 
 async def _optouts(services: Services, who: Recipient) -> dict[str, str]:

@@ -20,7 +20,8 @@ from daemon.api.schema.addresses import entered_address
 from daemon.api.schema.problem import Problem
 from daemon.channels.registry import channel_class
 from daemon.planner.plan import message_id
-from daemon.planner.recipients import Recipient, customer_recipient
+from daemon.planner.recipients import Recipient, customer_recipient, no_text
+from daemon.planner.rules.destination import countries_of
 from daemon.wire.queries import WaysQuery
 from daemon.wire.requests.orders import Contact, ManualMessage, ToldBy
 from daemon.wire.steps import Preview, StatusSet, Way, Ways
@@ -82,8 +83,9 @@ async def _way(services: Services, who: Recipient, channel: str, medium: str, ki
     address = who.addresses.get(kind, "")
     why = await services.box.consent.blocked(medium, address) if address else None
     silent = why is not None or medium in who.refuses
-    bad = kind in who.unusable
-    standing = "opted_out" if silent else "open" if address else "unusable" if bad else "no_address"
+    no_use = medium == "sms" and no_text(who, countries_of(services.settings)) is not None
+    bad = no_use or kind in who.unusable
+    standing = "opted_out" if silent else "unusable" if bad else "open" if address else "no_address"
     since = why.args.get("since") if why is not None else None
     return Way(
         medium=medium,

@@ -25,15 +25,16 @@ async def replay(call: Call[NoQuery, ReplayWish]) -> Replayed:
     wish, services = call.body, call.services
     planned: list[ReplayedEvent] = []
     tokens = await services.box.tokens.list()
-    looked_at = after = 0
+    looked_at = read = after = 0
     try:
-        while looked_at < MOST:
+        while read < MOST:
             page = await services.box.replay.since(to_ms(wish.since), after=after, limit=SLICE)
             if not page:
                 break
-            after, looked_at = page[-1].seq, looked_at + len(page)
+            after, read = page[-1].seq, read + len(page)
             for stored in page:
                 if _is_meant(stored, wish):
+                    looked_at += 1
                     plain = not voices.may_write(stored.source, services.settings.sources, tokens)
                     plan = _without_sentences(services.engine.planning.plan) if plain else services.engine.planning.plan
                     with suppress(NotFound):  # past its time, and removed meanwhile

@@ -5,10 +5,12 @@ from daemon.api.plumbing.route import Call, JsonAnswer, NoQuery, Scope, get, pos
 from daemon.api.plumbing.short_list import page_of
 from daemon.api.plumbing.voices import name_taken
 from daemon.api.schema.problem import Problem
+from daemon.wire.near import did_you_mean
 from daemon.wire.queries import ShortListQuery
 from daemon.wire.record import TokenGone, TokenMade, Tokens
 from daemon.wire.requests.keeping import TokenWish
 from outbox import UNBOUND, Bounds
+from outbox.errors import NotFound
 
 EVENTS_AT_MOST = frozenset({Scope.EVENTS, Scope.READ})
 
@@ -34,8 +36,12 @@ async def make(call: Call[NoQuery, TokenWish]) -> JsonAnswer:
 
 
 async def revoke(call: Call[NoQuery, None]) -> TokenGone:
-    await call.services.box.tokens.revoke(call.path("name"), actor=call.caller.actor)
-    return TokenGone(call.path("name"), revoked=True)
+    name, tokens = call.path("name"), call.services.box.tokens
+    try:
+        await tokens.revoke(name, actor=call.caller.actor)
+    except NotFound as error:
+        raise NotFound(f"{error}{did_you_mean(name, [each.name for each in await tokens.list()])}") from error
+    return TokenGone(name, revoked=True)
 
 
 ROUTES = (

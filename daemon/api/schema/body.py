@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 import msgspec.inspect
 
+from daemon.api.schema.faults import MOST_NAMED, faults, told
 from daemon.api.schema.problem import Problem
-from daemon.wire.checks import PATTERNS
-from daemon.wire.problem import FieldError
 from outbox import harmless
 
 T = TypeVar("T")
@@ -28,19 +27,6 @@ _LONE_SURROGATE = re.compile(rb"\\u[dD][89abABcdefCDEF]")
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _STRING = re.compile(rb'"[^"]*"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<at>(?:key in )?\$.*)`)?$", re.DOTALL)
-_MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]+)`$")
-_NUMBER_FOR_TEXT = (
-    "expected str, got float",
-    "expected str, got int",
-    "expected str | null, got float",
-    "expected str | null, got int",
-)
-_OUR_OWN = re.compile(r"^`(?P<name>\w+)` (?P<words>.+)$", re.DOTALL)
-"""A struct's own complaint (`__post_init__`) about one of its fields."""
-_MATCHING = re.compile(r"^Expected `str` matching regex (?P<pattern>'.*'|\".*\")$", re.DOTALL)
-_NO_MOMENT = re.compile(r"Invalid RFC3339 encoded datetime$|Expected `datetime\b")
-_LENGTH = re.compile(r"Expected `str` of length (?:<= (?P<most>\d+)|>= 1)$")
 
 
 def read(raw: bytes) -> Any:
@@ -50,7 +36,8 @@ def read(raw: bytes) -> Any:
     try:
         value = _decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise Problem(422, _sentence(str(error))[1], errors=[FieldError(*_sentence(str(error)))]) from error
+        fault = told(error)
+        raise Problem(422, fault.detail, errors=[fault]) from error
     except UnicodeDecodeError as error:
         raise Problem(400, "the body is not UTF-8") from error
     except (msgspec.DecodeError, RecursionError) as error:
@@ -64,7 +51,7 @@ def read(raw: bytes) -> Any:
 
 def convert(value: Any, kind: type[T], *, strict: bool = True, is_clean: bool = False) -> T:
     """A decoded JSON value as `kind`, with nothing harmful in its texts (`is_clean`: it is known to have none); not strict: numbers
-    and booleans may be written as text. Raises Problem 422 with the field."""
+    and booleans may be written as text. Raises Problem 422 with the fields at fault."""
     try:
         made = msgspec.convert(value, kind, strict=strict)
         if is_clean:
@@ -72,12 +59,10 @@ def convert(value: Any, kind: type[T], *, strict: bool = True, is_clean: bool = 
         harmless_value = harmless.cleaned(value)
         return made if harmless_value is value else msgspec.convert(harmless_value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        field, detail = _sentence(str(error))
-        if detail.startswith(_NUMBER_FOR_TEXT):
-            detail += (
-                ': write it as text, in quotes, like "48.50"' if _is_money(field) else ": write it as text, in quotes"
-            )
-        raise Problem(422, f"{field}: {detail}" if field else detail, errors=[FieldError(field, detail)]) from error
+        found = faults(value, kind, strict=strict) or [told(error)]
+        named, more = found[:MOST_NAMED], found[MOST_NAMED:]
+        words = [f"{each.field}: {each.detail}" if each.field else each.detail for each in named]
+        raise Problem(422, "; ".join([*words, *(["and more"] if more else [])]), errors=named) from error
 
 
 def parse(raw: bytes, kind: type[T]) -> T:
@@ -148,31 +133,3 @@ def _malformed(raw: bytes, words: str) -> str:
     if "truncated" in words and _LONE_SURROGATE.search(raw):
         return "the body is not JSON: it ends too soon, or an escape names half a surrogate pair"
     return f"the body is not JSON: {words.removeprefix('JSON is malformed: ')}"
-
-
-def _sentence(words: str) -> tuple[str, str]:
-    """msgspec's message as (field, plain words)."""
-    match = _AT.match(words)
-    assert match is not None
-    at = (match["at"] or "").removeprefix("key in ").removeprefix("$").removeprefix(".").replace("[...]", "")
-    what = match["what"]
-    if own := _OUR_OWN.match(what):
-        return f"{at}.{own['name']}" if at else own["name"], own["words"]
-    if missing := _MISSING.match(what):
-        return f"{at}.{missing['name']}" if at else missing["name"], "is required"
-    if matching := _MATCHING.match(what):
-        return at, f"must be {PATTERNS.get(_unquoted(matching['pattern']), 'written as ' + matching['pattern'])}"
-    if _NO_MOMENT.match(what):
-        return at, 'must be a time with its offset (RFC3339), such as "2026-11-24T12:00:00Z"'
-    if bound := _LENGTH.match(what):
-        return at, f"may have at most {bound['most']} characters" if bound["most"] else "must not be empty"
-    what = what.replace("`", "")
-    return at, what[:1].lower() + what[1:] if what.startswith("Expected ") else what
-
-
-def _is_money(field: str) -> bool:
-    return field.endswith((".total", ".price"))
-
-
-def _unquoted(pattern: str) -> str:
-    return pattern[1:-1].encode().decode("unicode_escape")

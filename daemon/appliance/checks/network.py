@@ -84,7 +84,7 @@ async def check_dns(case: Examination) -> Sequence[Finding]:
         looks = [group.create_task(_look_up(host, port)) for host, port in hosts]
     failed = [host for (host, _), look in zip(hosts, looks, strict=True) if not look.result()]
     if not failed:
-        return [ok("dns", f"all {len(hosts)} providers' names can be looked up")]
+        return [ok("dns", f"providers whose names can be looked up: {len(hosts)}")]
     if len(failed) == len(hosts):
         return [
             problem(

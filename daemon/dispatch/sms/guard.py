@@ -17,12 +17,11 @@ from daemon.config import ConfigError, Settings
 from daemon.dispatch.fallback import next_via_index
 from daemon.dispatch.limits import midnight_after
 from daemon.dispatch.prepare import PassOver
-from daemon.dispatch.sms.destination import destination, refusal
 from daemon.dispatch.sms.pumping import WINDOW_MS, Pumping, block_of
 from daemon.dispatch.sms.spending import Spending, Spent
 from daemon.dispatch.sms.tariff import ELSEWHERE, Tariff
 from daemon.dispatch.unqueued import Unqueued
-from daemon.iso import country_trouble
+from daemon.planner.rules.destination import countries_of, destination, refusal
 from daemon.planner.sms_text import measure
 from outbox import Outbox
 from outbox.model import Medium, Message, State, Transition
@@ -229,14 +228,3 @@ def check_sms(settings: Settings) -> None:
         if not isinstance(value, str) and name not in CHANNELS:
             raise ConfigError(f"sms.prices.{name}: {name!r} is no channel; a price by country is written as text")
     Tariff(settings.sms)
-
-
-def countries_of(settings: Settings) -> tuple[str, ...]:
-    """Where texts may go: as `[sms] countries` says, else to the store's own country. Raises ConfigError for what is none."""
-    named = settings.sms.countries
-    if named is None:
-        return (settings.store.country.upper(),)
-    for code in named:
-        if trouble := country_trouble(code):
-            raise ConfigError(f"{settings.file or 'tether.toml'}: sms.countries: {trouble}")
-    return tuple(code.upper() for code in named)

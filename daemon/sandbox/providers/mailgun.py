@@ -68,6 +68,8 @@ class Mailgun(Provider):
         template = call.field("template")
         if not call.field("from"):
             raise self.refuse(400, "", "from parameter is missing")
+        if not _is_address(parseaddr(call.field("from"))[1]):
+            raise self.refuse(400, "", "from parameter is not a valid address. please check documentation")
         if not (call.field("text") or call.field("html") or call.field("amp-html") or template):
             raise self.refuse(
                 400, "", "Need at least one of 'text', 'html', 'amp-html' or 'template' parameters specified"
@@ -100,7 +102,7 @@ class Mailgun(Provider):
         if len(entries) > 1000:
             raise self.refuse(400, "", "Too many recipients, max is 1000")
         to = [parseaddr(entry)[1] for entry in entries]
-        if not all("@" in address and "." in address.rpartition("@")[2] for address in to):
+        if not all(_is_address(address) for address in to):
             raise self.refuse(400, "", "to parameter is not a valid address. please check documentation")
         return to
 
@@ -182,3 +184,7 @@ class Mailgun(Provider):
 
     def domain(self, call: Call, domain: str) -> Response:
         return reply(200, {"domain": {"name": domain, "state": "active"}})
+
+
+def _is_address(address: str) -> bool:
+    return "@" in address and "." in address.rpartition("@")[2]

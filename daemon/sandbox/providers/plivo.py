@@ -14,10 +14,13 @@ from urllib.parse import urlencode
 from daemon.sandbox.callback import Callback, CustomerAct
 from daemon.sandbox.exchange import Call, Response, plain, reply
 from daemon.sandbox.fate import Fate, Stage
+from daemon.sandbox.gsm import is_gsm
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import FORM, Provider, Routes, as_object, as_text, e164
 from daemon.sandbox.times import moment
 
+_ALL_BUT = re.compile(r"[^A-Za-z0-9]")
+_SOURCE = re.compile(r"\d{3,14}|(?=.*[A-Za-z])\w{1,11}")
 _STRIPPED = re.compile(r"[+\-./() ]")
 _STATE = {
     Stage.QUEUED: "queued",
@@ -86,7 +89,9 @@ class Plivo(Provider):
             raise self.refuse(400, "", "dst parameter is missing")
         if not text:
             raise self.refuse(400, "", "text parameter is missing")
-        if len(text) > (1600 if text.isascii() else 737):
+        if source and not _SOURCE.fullmatch(_ALL_BUT.sub("", source)):
+            raise self.refuse(400, "", "src is invalid")
+        if len(text) > (1600 if is_gsm(text) else 737):
             raise self.refuse(400, "", "text is too long")
         if str(body.get("type", "sms")) not in ("sms", "mms", "whatsapp"):
             raise self.refuse(400, "", "type is invalid")

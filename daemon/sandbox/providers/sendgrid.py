@@ -78,7 +78,8 @@ class SendGrid(Provider):
             raise self.refuse(415, "", "Content-Type should be application/json.")
         body = as_object(call.json)
         sender = as_text(as_object(body.get("from")).get("email"))
-        if "@" not in sender:
+        local, at, domain = sender.partition("@")
+        if not (local and at and "." in domain):
             raise self.refuse(400, "from.email", "The from email does not contain a valid address.")
         people = as_list(body.get("personalizations"))
         if not 1 <= len(people) <= 1000:

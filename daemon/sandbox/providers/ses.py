@@ -69,8 +69,9 @@ class Ses(Provider):
         to = self._recipients(as_object(body.get("Destination")))
         content = self._content(as_object(body.get("Content")))
         sender = as_text(body.get("FromEmailAddress"))
-        if "@" not in sender:
+        if not sender:
             raise self.refuse(400, "", "Missing required header 'From'.")
+        self._check_address(sender)
         id = self._message_id()
         for address in to:
             self._take(call, id, address, sender, content, body.get("EmailTags"))
@@ -104,12 +105,14 @@ class Ses(Provider):
         if not 1 <= len(to) <= 50:
             raise self.refuse(400, "", "Recipient count must be from 1 to 50.")
         for address in to:
-            local, at, domain = address.rpartition(" ")[2].strip("<>").partition("@")
-            if not (local and at and domain and local.isascii()):
-                raise self.refuse(
-                    400, "", "Local address contains control or whitespace" if local else "Missing local part"
-                )
+            self._check_address(address)
         return to
+
+    def _check_address(self, address: str) -> None:
+        local, at, domain = address.rpartition(" ")[2].strip("<>").partition("@")
+        if not (local and at and domain and local.isascii()):
+            words = "Local address contains control or whitespace" if local else "Missing local part"
+            raise self.refuse(400, "", words)
 
     def _content(self, content: Any) -> dict[str, Any]:
         if len(content) != 1 or not content.keys() <= {"Simple", "Raw", "Template"}:

@@ -1,7 +1,7 @@
 """Twilio Programmable Messaging, API 2010-04-01: send, fetch, list, cancel (https://www.twilio.com/docs/messaging/api).
 
 Magic numbers as https://www.twilio.com/docs/iam/test-credentials lists them.
-+15005550006 is the sender that always works there, as any other does here.
++15005550006 is the sender that always works there, as any other well-formed one does here.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import msgspec
 from daemon.sandbox.callback import Callback, CustomerAct
 from daemon.sandbox.exchange import Call, Response, reply
 from daemon.sandbox.fate import Fate, Stage, fate_of
+from daemon.sandbox.gsm import is_gsm
 from daemon.sandbox.mailbox import Arrival
 from daemon.sandbox.providers.base import FORM, Provider, Routes, with_headers
 from daemon.sandbox.times import moment, rfc2822
@@ -24,7 +25,8 @@ from daemon.sandbox.times import moment, rfc2822
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 _TEMPLATE = re.compile(r"HX[0-9a-fA-F]{32}")
-_GSM = re.compile(r"[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\\[~\]|€]*")
+_SENDER = re.compile(r"\+?[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 +\-_&]{1,11}")
+"""A number with its country, a short code, or an alphanumeric sender."""
 
 MAGIC_FROM = {
     "+15005550001": ("21212", "The 'From' number +15005550001 is not a valid phone number, shortcode, or alphanumeric sender ID."),
@@ -166,6 +168,9 @@ class Twilio(Provider):
             raise self.refuse(400, "21701", f"The Messaging Service Sid {service} is invalid")
         if sender in MAGIC_FROM:
             raise self.refuse(400, *MAGIC_FROM[sender])
+        if sender and not _SENDER.fullmatch(sender):
+            words = f"The 'From' number {sender} is not a valid phone number, shortcode, or alphanumeric sender ID."
+            raise self.refuse(400, "21212", words)
 
     def _check_options(self, call: Call, template: str) -> None:
         if template and not _TEMPLATE.fullmatch(template):
@@ -221,7 +226,7 @@ def _template(call: Call, template: str) -> dict[str, str]:
 
 
 def _segments(text: str) -> int:
-    single, joined = (160, 153) if _GSM.fullmatch(text) else (70, 67)
+    single, joined = (160, 153) if is_gsm(text) else (70, 67)
     return 1 if len(text) <= single else -(-len(text) // joined)
 
 

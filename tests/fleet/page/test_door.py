@@ -291,10 +291,12 @@ async def test_users_by_the_command_line(database: str, tmp_path: Path) -> None:
         listed = hq.tether("user", "list").stdout
         assert "noor" in listed
         assert "soho" in listed
+        assert "did you mean 'noor'?" in hq.tether("user", "remove", "nor", check=False).stderr
         hq.tether("user", "remove", "noor")
         assert "nobody is called 'noor' here" in hq.tether("user", "remove", "noor", check=False).stderr
         secret = hq.tether("token", "new", "grafana").stdout.strip()
         assert "grafana" in hq.tether("token", "list").stdout
+        assert "did you mean 'grafana'?" in hq.tether("token", "revoke", "graphana", check=False).stderr
         hq.tether("token", "revoke", "grafana")
         assert "nobody yet" in hq.tether("token", "list").stdout
         assert "no token is named 'grafana'" in hq.tether("token", "revoke", "grafana", check=False).stderr

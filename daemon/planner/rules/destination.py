@@ -11,6 +11,8 @@ import msgspec
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType
 
+from daemon.config import ConfigError, Settings
+from daemon.iso import country_trouble
 from outbox.reasons import Reason
 
 _NEVER = {
@@ -63,6 +65,17 @@ def refusal(address: str, countries: Collection[str], *, anywhere: bool) -> Reas
             countries=named,
         )
     return None
+
+
+def countries_of(settings: Settings) -> tuple[str, ...]:
+    """Where texts may go: as `[sms] countries` says, else to the store's own country. Raises ConfigError for what is none."""
+    named = settings.sms.countries
+    if named is None:
+        return (settings.store.country.upper(),)
+    for code in named:
+        if trouble := country_trouble(code):
+            raise ConfigError(f"{settings.file or 'tether.toml'}: sms.countries: {trouble}")
+    return tuple(code.upper() for code in named)
 
 
 @lru_cache(maxsize=4096)
