@@ -10,7 +10,7 @@ WORKERS ?= 5
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: fleet-test help run test collected lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test debian-test arm-test pieces arm64 clean system-test system-deb system-debootstrap system-qemu-user
+.PHONY: fleet-test help run test collected lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test debian-test arm-test pieces arm64 clean system-test system-deb system-debootstrap system-qemu system-qemu-user
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -94,7 +94,7 @@ release: wheel  ## what owners install, in dist/: wheel, packages for PCs and th
 release-key: $(VENV)/.run  ## a new key that signs releases (RELEASE_KEY); its public half goes into the tree
 	$(BIN)/python -m daemon.packaging key --secret $(RELEASE_KEY)
 
-boot-test: $(VENV)/.dev system-deb  ## the package, install, watchdog and upgrade in a Debian booted for it (root, KVM, debootstrap, qemu)
+boot-test: $(VENV)/.dev system-deb system-debootstrap system-qemu  ## the package, install, watchdog and upgrade in a Debian booted for it (root, KVM, debootstrap, qemu)
 	TETHER_BOOT=1 $(BIN)/pytest -q -rs tests/appliance/test_boot.py
 
 SUITE ?= bookworm
@@ -161,6 +161,9 @@ system-test:
 
 system-debootstrap:
 	@command -v debootstrap >/dev/null || { echo "installing debootstrap"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends debootstrap; }
+
+system-qemu:
+	@command -v qemu-system-x86_64 >/dev/null && command -v mkfs.ext4 >/dev/null || { echo "installing qemu"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends qemu-system-x86 e2fsprogs; }
 
 # Where no systemd told the kernel who runs programs for arm64, it is told here; C, so that sudo works there.
 ARM_PROGRAMS := /proc/sys/fs/binfmt_misc/qemu-aarch64

@@ -31,11 +31,6 @@ _LINE = re.compile(r"TRIAL (ok|FAIL) (.+?)\r?\n((?:    .*\r?\n)*)")
 pytestmark = [
     pytest.mark.timeout(BOOT_SECONDS + 900),
     pytest.mark.skipif(not os.environ.get("TETHER_BOOT"), reason="boots a machine: `make boot-test` asks for it"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="debootstrap takes root"),
-    pytest.mark.skipif(
-        not all(map(shutil.which, ("debootstrap", "qemu-system-x86_64", "mkfs.ext4"))),
-        reason="debootstrap, qemu-system-x86 and e2fsprogs are needed",
-    ),
 ]
 
 
@@ -121,6 +116,9 @@ def release(version: str, folder: Path, scratch: Path) -> None:
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the machine says on its console, from its start to its end."""
+    assert os.geteuid() == 0, "debootstrap takes root"
+    missing = [program for program in ("debootstrap", "qemu-system-x86_64", "mkfs.ext4") if not shutil.which(program)]
+    assert not missing, f"{missing} are needed: debootstrap, qemu-system-x86 and e2fsprogs have them"
     scratch = tmp_path_factory.mktemp("boot")
     tree = scratch / "root"
     run("cp", "-a", debian(), tree)
