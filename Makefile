@@ -169,6 +169,7 @@ system-qemu:
 ARM_PROGRAMS := /proc/sys/fs/binfmt_misc/qemu-aarch64
 system-qemu-user:
 	@[ -e /usr/lib/binfmt.d/qemu-aarch64.conf ] || { echo "installing qemu-user-static"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends qemu-user-static; }
+	@[ -e $(dir $(ARM_PROGRAMS))register ] || $(SUDO) mount -t binfmt_misc binfmt_misc $(dir $(ARM_PROGRAMS))
 	@[ -e $(ARM_PROGRAMS) ] || sed 's/:O*PF$$/:OCPF/' /usr/lib/binfmt.d/qemu-aarch64.conf | $(SUDO) tee $(dir $(ARM_PROGRAMS))register >/dev/null
 
 system-deb:
