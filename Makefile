@@ -101,7 +101,7 @@ SUITE ?= bookworm
 # A Debian made for it: $(1) is what debootstrap is told beside that, $(2) what is made in it. What is mounted in it nobody else sees, so that
 # its end takes the Debian away and nothing of this machine, whoever was interrupted.
 in_a_debian = tree=$$(mktemp -d /var/tmp/tether-$(SUITE).XXXXXX) && trap 'rm -rf --one-file-system "$$tree"' EXIT && trap 'exit 1' HUP INT TERM && chmod 755 "$$tree" && \
-	unshare --mount debootstrap $(1) --variant=minbase --include=ca-certificates,git,make,netbase,procps,python3,python3-venv,sudo $(SUITE) "$$tree" && \
+	unshare --mount debootstrap $(1) --variant=minbase --include=ca-certificates,git,make,netbase,procps,python3,python3-venv,sudo,systemd $(SUITE) "$$tree" && \
 	cp -L /etc/hosts /etc/resolv.conf "$$tree/etc" && cp -L /etc/ssl/certs/ca-certificates.crt "$$tree/etc/ssl/certs" && \
 	git clone --quiet . "$$tree/srv/tether" && { [ ! -d ../shared ] || cp -r ../shared/. "$$tree/srv/shared"; } && \
 	unshare --mount sh -ec 'for each in proc sys dev; do mount --rbind "/$$each" "$$0/$$each"; done; exec chroot "$$0" make -C /srv/tether $(2)' "$$tree"
