@@ -10,7 +10,7 @@ WORKERS ?= 5
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: fleet-test help run test collected lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test debian-test arm-test pieces arm64 clean system-test system-deb system-debootstrap system-qemu-user
+.PHONY: fleet-test help run test collected lint types bench soak attack screenshots lock audit wheel deb release release-key boot-test debian-test arm-test pieces arm64 clean system-test system-deb system-debootstrap system-qemu system-qemu-user
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -94,13 +94,14 @@ release: wheel  ## what owners install, in dist/: wheel, packages for PCs and th
 release-key: $(VENV)/.run  ## a new key that signs releases (RELEASE_KEY); its public half goes into the tree
 	$(BIN)/python -m daemon.packaging key --secret $(RELEASE_KEY)
 
-boot-test: $(VENV)/.dev system-deb  ## the package, install, watchdog and upgrade in a Debian booted for it (root, KVM, debootstrap, qemu)
+boot-test: $(VENV)/.dev system-deb system-debootstrap system-qemu  ## the package, install, watchdog and upgrade in a Debian booted for it (root, KVM, debootstrap, qemu)
 	TETHER_BOOT=1 $(BIN)/pytest -q -rs tests/appliance/test_boot.py
 
 SUITE ?= bookworm
-# A Debian made for it: $(1) is what debootstrap is told beside that, $(2) what is made in it.
-in_a_debian = tree=$$(mktemp -d /var/tmp/tether-$(SUITE).XXXXXX) && trap 'rm -rf "$$tree"' EXIT && chmod 755 "$$tree" && \
-	debootstrap $(1) --variant=minbase --include=ca-certificates,git,make,netbase,procps,python3,python3-venv,sudo $(SUITE) "$$tree" && \
+# A Debian made for it: $(1) is what debootstrap is told beside that, $(2) what is made in it. What is mounted in it nobody else sees, so that
+# its end takes the Debian away and nothing of this machine, whoever was interrupted.
+in_a_debian = tree=$$(mktemp -d /var/tmp/tether-$(SUITE).XXXXXX) && trap 'rm -rf --one-file-system "$$tree"' EXIT && trap 'exit 1' HUP INT TERM && chmod 755 "$$tree" && \
+	unshare --mount debootstrap $(1) --variant=minbase --include=ca-certificates,git,make,netbase,procps,python3,python3-venv,sudo,systemd $(SUITE) "$$tree" && \
 	cp -L /etc/hosts /etc/resolv.conf "$$tree/etc" && cp -L /etc/ssl/certs/ca-certificates.crt "$$tree/etc/ssl/certs" && \
 	git clone --quiet . "$$tree/srv/tether" && { [ ! -d ../shared ] || cp -r ../shared/. "$$tree/srv/shared"; } && \
 	unshare --mount sh -ec 'for each in proc sys dev; do mount --rbind "/$$each" "$$0/$$each"; done; exec chroot "$$0" make -C /srv/tether $(2)' "$$tree"
@@ -162,10 +163,14 @@ system-test:
 system-debootstrap:
 	@command -v debootstrap >/dev/null || { echo "installing debootstrap"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends debootstrap; }
 
+system-qemu:
+	@command -v qemu-system-x86_64 >/dev/null && command -v mkfs.ext4 >/dev/null || { echo "installing qemu"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends qemu-system-x86 e2fsprogs; }
+
 # Where no systemd told the kernel who runs programs for arm64, it is told here; C, so that sudo works there.
 ARM_PROGRAMS := /proc/sys/fs/binfmt_misc/qemu-aarch64
 system-qemu-user:
 	@[ -e /usr/lib/binfmt.d/qemu-aarch64.conf ] || { echo "installing qemu-user-static"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends qemu-user-static; }
+	@[ -e $(dir $(ARM_PROGRAMS))register ] || $(SUDO) mount -t binfmt_misc binfmt_misc $(dir $(ARM_PROGRAMS))
 	@[ -e $(ARM_PROGRAMS) ] || sed 's/:O*PF$$/:OCPF/' /usr/lib/binfmt.d/qemu-aarch64.conf | $(SUDO) tee $(dir $(ARM_PROGRAMS))register >/dev/null
 
 system-deb:

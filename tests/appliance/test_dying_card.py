@@ -22,6 +22,9 @@ from tests.support.outbox_box import accept_one, open_box, planned
 ORDERS = 200
 PAGE = 1024
 BLOCK = 4096
+SAID_OF_THE_SCHEMA = {"disk I/O error"}
+if sqlite3.sqlite_version_info < (3, 46):  # Debian 12's 3.40 calls it malformed
+    SAID_OF_THE_SCHEMA.add("database disk image is malformed")
 
 
 async def _a_week(folder: Path) -> None:
@@ -108,7 +111,7 @@ async def test_a_schema_that_ends_in_nothing_is_damage_too(database: Path) -> No
     database.write_bytes(database.read_bytes()[: 40 * PAGE])
     recovered = await make_sound(database, FakeClock())
     assert recovered is not None
-    assert recovered.trouble == "disk I/O error"
+    assert recovered.trouble in SAID_OF_THE_SCHEMA
     assert await orders_in(database.parent) >= 0
 
 
