@@ -173,8 +173,9 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
         subprocess.run(machine, stdin=subprocess.DEVNULL, timeout=bound, check=False)
     except subprocess.TimeoutExpired:
         pytest.fail(f"the machine did not end; it said:\n{told.read_text(errors='replace')[-3000:]}")
-    shutil.rmtree(tree, ignore_errors=True)
-    image.unlink()
+    finally:
+        shutil.rmtree(tree, ignore_errors=True)
+        image.unlink()
     return told.read_text(errors="replace") or console.read_text(errors="replace")
 
 
