@@ -48,13 +48,20 @@ class FakeClock:
         if seconds <= 0:
             await asyncio.sleep(0)
             return event.is_set()
+        waits = True
+
+        def over(sleeping: asyncio.Future[None]) -> None:
+            if waits and not sleeping.cancelled():
+                limit.reschedule(0)
+
         try:
             async with asyncio.timeout(None) as limit:
                 sleeping = self._sleeper(seconds)
-                sleeping.add_done_callback(lambda due: None if due.cancelled() else limit.reschedule(0))
+                sleeping.add_done_callback(over)
                 try:
                     await event.wait()
                 finally:
+                    waits = False  # it may be set in the very turn in which the time comes
                     sleeping.cancel()
         except TimeoutError:
             return event.is_set()
