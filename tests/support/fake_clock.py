@@ -32,22 +32,40 @@ class FakeClock:
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
             await asyncio.sleep(0)
-            return
+        else:
+            await self._sleeper(seconds)
+
+    def _sleeper(self, seconds: float) -> asyncio.Future[None]:
         future = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._monotonic + seconds, next(self._order), future))
-        await future
+        return future
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        """As the machine's own clock does it, without a task: most of what waits for a clock that is moved by hand waits so."""
         if event.is_set() or seconds is None:
             await event.wait()
             return True
-        async with asyncio.TaskGroup() as group:
-            waiting = group.create_task(event.wait())
-            sleeping = group.create_task(self.sleep(seconds))
-            await asyncio.wait([waiting, sleeping], return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            sleeping.cancel()
-        return event.is_set()
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return event.is_set()
+        waits = True
+
+        def over(sleeping: asyncio.Future[None]) -> None:
+            if waits and not sleeping.cancelled():
+                limit.reschedule(0)
+
+        try:
+            async with asyncio.timeout(None) as limit:
+                sleeping = self._sleeper(seconds)
+                sleeping.add_done_callback(over)
+                try:
+                    await event.wait()
+                finally:
+                    waits = False  # it may be set in the very turn in which the time comes
+                    sleeping.cancel()
+        except TimeoutError:
+            return event.is_set()
+        return True
 
     def step(self, seconds: float) -> None:
         """Set the wall clock forward (or back) as NTP or a person would; nothing wakes."""
