@@ -89,7 +89,10 @@ class Stillness:
         while self._asked:
             group = [self._asked.popleft()]
             if not isinstance(group[0][0], Operation):
-                results = await asyncio.gather(self._read(group[0][0]), return_exceptions=True)
+                try:
+                    results = [await self._read(group[0][0])]
+                except Exception as error:
+                    results = [error]
             else:
                 while self._asked and isinstance(self._asked[0][0], Operation):
                     group.append(self._asked.popleft())
