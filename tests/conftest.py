@@ -16,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import structlog
+from _pytest.runner import runtestprotocol
 
 from tests.support.chromium import Browser, chromium
 from tests.support.new_database import migrations_are_done_once
@@ -23,6 +24,8 @@ from tests.support.new_database import migrations_are_done_once
 SHARED_MEMORY = Path("/dev/shm")
 ROOM = 2**30
 """Bytes that must be free there: all tests together need a quarter."""
+LISTED_S = 0.005
+"""What is shorter, `--durations` leaves out."""
 
 
 def _has_room(folder: Path) -> bool:
@@ -37,7 +40,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if "TMPDIR" not in os.environ and _has_room(SHARED_MEMORY):
     os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
 
-gc.set_threshold(100_000, 50, 50)  # while all tests are imported, of which nothing goes
+gc.disable()  # while all tests are imported, of which nothing goes
 
 structlog.configure(
     processors=[
@@ -74,6 +77,18 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """A worker tells of a test that passed once, and not when it began, was set up, was taken down and ended: to write and to read that takes
+    longer than most of them. What `--durations` lists is told all the same."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return None
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed or report.duration >= LISTED_S:
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Workers get a part each, from the front, and take from the end of another's when they are done: what takes long stands in front. What needs
@@ -99,3 +114,4 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 10, 10)
     gc.collect()
     gc.freeze()
+    gc.enable()
