@@ -27,6 +27,8 @@ def mask_contacts(text: str) -> str:
 def scrub(text: str, secrets: Iterable[str], addresses: Iterable[str]) -> str:
     """A provider's words with our secrets and the recipient's addresses taken out: also where they stand percent-encoded, escaped as in
     JSON or HTML, in base64 or hexadecimal (an echo of our Authorization header), in another case, or without a number's plus sign."""
+    if not text:
+        return text
     known = sorted({part for s in secrets for part in _parts(s)}, key=len, reverse=True)
     is_escaped = _ESCAPES.search(text) is not None
     for secret in known:
