@@ -287,6 +287,7 @@ async def test_a_stick_that_goes_as_it_is_told_to_send_the_old_way_leaves_the_re
             await b.clock.until(lambda: b.modem.commands[-1] == "AT+CGSMS=1")
             b.plug.pull()
         assert isinstance(sending.result().trouble, CommandRefused)
+        await b.until_stage(Stage.ABSENT)
         b.plug.put()
         await b.ready()
         assert [(await b.send()).complete for _ in range(2)] == [False, True]
