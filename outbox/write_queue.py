@@ -57,7 +57,8 @@ class WriteQueue(Generic[J]):
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._queue: queue.SimpleQueue[Sequence[J] | None] = queue.SimpleQueue()
+        self._queue: queue.Queue[Sequence[J] | None] = queue.Queue()
+        """No `SimpleQueue`: before Python 3.13 its `get` may wait for ever where its time is over before it has begun to wait."""
         self._backlog: deque[J] = deque()
         self._closed = False
         self._left_behind = False

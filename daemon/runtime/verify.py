@@ -58,9 +58,13 @@ def usable(settings: Settings) -> Settings:
 def faults(settings: Settings) -> Iterator[str]:
     """All that keeps the service from starting, in sentences that say where and what to do."""
     file = str(settings.file or "tether.toml")
+    told: set[str] = set()
     for error in _errors(settings):
         words = str(error)
-        yield words if words.startswith(file) else f"{file}: {words}"
+        words = words if words.startswith(file) else f"{file}: {words}"
+        if words not in told:  # what the planner and the limit of texts both look at
+            told.add(words)
+            yield words
     try:
         known(settings)
     except ConfigError as error:  # of `.env`, or the file beside the database: it says which
