@@ -13,8 +13,8 @@ from typer.core import TyperGroup
 
 from daemon.cli import EX_CONFIG, VERBS, failure, modules, release
 from daemon.cli.failure import TRACEBACK, Failure, deliver, end, speak_plainly
-from daemon.cli.ground import NOT_FOR_THIS_USER, begin_with, is_unread, named, need_the_file, settings_of
 from daemon.cli.service import read, settle
+from daemon.cli.settings import NOT_FOR_THIS_USER, begin_with, is_unread, named, need_the_file, settings_of
 from outbox import harmless
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from daemon.cli.failure import explain, speak_plainly
-from daemon.cli.ground import settings_of
+from daemon.cli.settings import settings_of
 
 
 def serve(config: Path | None, *, host: str | None = None, port: int | None = None) -> NoReturn:

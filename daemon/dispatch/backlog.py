@@ -66,7 +66,7 @@ class Backlog:
         if not self.takes_up(due, monotonic, now):
             self._lane.look_again()
 
-    def handed(self) -> Sequence[Due]:
+    def take_handed(self) -> Sequence[Due]:
         """What was handed over, taken out."""
         handed, self._handed = self._handed, deque()
         return handed

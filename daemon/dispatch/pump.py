@@ -68,7 +68,7 @@ class Pump:
             self.lane.wake.set()
 
     def comes(self, seq: int) -> None:
-        """That message comes from another channel."""
+        """That message waits here: it was put off, or comes from another channel."""
         self._sweep.comes_back(seq)
         self.lane.look_again()
 
@@ -146,7 +146,7 @@ class Pump:
         return len(found) < limit
 
     def _take_handed(self) -> None:
-        for due in self.backlog.handed():  # it may have been offered and told of, both in one turn of the loop
+        for due in self.backlog.take_handed():  # it may have been offered and told of, both in one turn of the loop
             if not self._under_way.is_busy(due.message.seq):
                 self._take_up([due])
 

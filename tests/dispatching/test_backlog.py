@@ -28,7 +28,7 @@ def test_a_message_is_handed_only_to_a_lane_that_knows_all_that_is_due_and_has_r
     it = lane()
     unread = Backlog(it)
     unread.hand(DUE, 0.0, NOON)
-    assert (len(unread.handed()), it.wake.is_set()) == (0, True), "it has not looked yet"
+    assert (len(unread.take_handed()), it.wake.is_set()) == (0, True), "it has not looked yet"
     it.wake.clear()
     backlog = caught_up(it)
     backlog.hand(DUE, 0.0, NOON)
@@ -36,8 +36,8 @@ def test_a_message_is_handed_only_to_a_lane_that_knows_all_that_is_due_and_has_r
     assert backlog.is_caught_up
     backlog.hand(DUE, 0.0, NOON)
     assert not backlog.is_caught_up, "there was room for one"
-    assert list(backlog.handed()) == [DUE]
-    assert list(backlog.handed()) == []
+    assert list(backlog.take_handed()) == [DUE]
+    assert list(backlog.take_handed()) == []
 
 
 def test_what_changes_while_it_reads_is_not_in_what_it_read() -> None:
@@ -59,8 +59,8 @@ def test_what_was_handed_is_forgotten_when_its_try_ends_and_when_the_lane_can_no
     assert backlog.takes_up(DUE, 0.0, NOON)
     backlog.forget_handed(2)
     backlog.forget_handed(1)
-    assert list(backlog.handed()) == []
+    assert list(backlog.take_handed()) == []
     assert backlog.takes_up(DUE, 0.0, NOON)
     backlog.drop()
     assert not backlog.is_caught_up
-    assert list(backlog.handed()) == []
+    assert list(backlog.take_handed()) == []
