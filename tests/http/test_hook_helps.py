@@ -157,3 +157,10 @@ async def test_an_array_in_which_all_is_wrong_lets_others_in_between(
     assert len(seen) == 60
     pieces = seen[events.SLICE // 2 :]
     assert sorted(set(pieces)) == pieces, "each of a piece of its own has a turn of the loop between"
+
+
+async def test_each_of_a_few_wrong_events_is_told_all_and_each_of_many_its_first(face: Face) -> None:
+    wrong = {"id": 1, "type": 2, "order": {"ref": 3}}
+    for count, named in ((events.SLICE, 3), (events.SLICE + 1, 1)):
+        answer = await face.post("/v1/events", [wrong] * count)
+        assert {len(item["problem"]["errors"]) for item in answer.json["items"]} == {named}

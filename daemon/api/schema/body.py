@@ -49,9 +49,11 @@ def read(raw: bytes) -> Any:
     return value
 
 
-def convert(value: Any, kind: type[T], *, strict: bool = True, is_clean: bool = False) -> T:
+def convert(
+    value: Any, kind: type[T], *, strict: bool = True, is_clean: bool = False, is_one_of_many: bool = False
+) -> T:
     """A decoded JSON value as `kind`, with nothing harmful in its texts (`is_clean`: it is known to have none); not strict: numbers
-    and booleans may be written as text. Raises Problem 422 with the fields at fault."""
+    and booleans may be written as text. Raises Problem 422 with the fields at fault (`is_one_of_many`: with the first of them)."""
     try:
         made = msgspec.convert(value, kind, strict=strict)
         if is_clean:
@@ -59,15 +61,16 @@ def convert(value: Any, kind: type[T], *, strict: bool = True, is_clean: bool = 
         harmless_value = harmless.cleaned(value)
         return made if harmless_value is value else msgspec.convert(harmless_value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        found = faults(value, kind, strict=strict) or [told(error)]
+        found = [] if is_one_of_many else faults(value, kind, strict=strict)
+        found = found or [told(error)]
         named, more = found[:MOST_NAMED], found[MOST_NAMED:]
         words = [f"{each.field}: {each.detail}" if each.field else each.detail for each in named]
         raise Problem(422, "; ".join([*words, *(["and more"] if more else [])]), errors=named) from error
 
 
-def parse(raw: bytes, kind: type[T]) -> T:
+def parse(raw: bytes, kind: type[T], *, is_one_of_many: bool = False) -> T:
     """`read` and `convert` in one."""
-    return convert(read(raw), kind, is_clean=not harmless.is_suspicious(raw))
+    return convert(read(raw), kind, is_clean=not harmless.is_suspicious(raw), is_one_of_many=is_one_of_many)
 
 
 @cache
