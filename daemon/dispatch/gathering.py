@@ -16,7 +16,7 @@ PAUSE = 0.01
 TOGETHER = 32
 LONGEST = 0.1
 """Seconds. So many messages, or the first of them for so long, wait at most before some go beside the till."""
-SHARE = 3
+SHARE = 5
 """So many go then for each that comes, until none waits."""
 
 

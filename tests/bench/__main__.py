@@ -42,6 +42,7 @@ def main(words: tuple[str, ...]) -> int:
     is_quick = "quick" in words
     names = [word for word in words if word != "quick"] or list(QUICK if is_quick else ALL)
     deadline = time.monotonic() + (QUICK_SECONDS if is_quick else SECONDS)
+    print(json.dumps({"bench": "python", "version": sys.version}), flush=True)
     rows = []
     for name in names:
         arguments = QUICK.get(name, "").split() if is_quick else []

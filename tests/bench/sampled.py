@@ -13,7 +13,7 @@ from tests.bench.harness import ENV, LOADED, PYTHON, ROOT, SEND_ROUTE, Tether, c
 
 RATE = 400
 MOST = 25
-WAITING = ("_pull", "_connection_worker_thread", "_worker", "run")
+WAITING = ("wait", "_connection_worker_thread", "_worker", "run")
 """Whoever stands there waits for work, and uses no processor."""
 _FRAME = re.compile(r"^(?P<function>.+?) \((?P<file>[^:()]+)(?::\d+)?\)$")
 
