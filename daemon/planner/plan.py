@@ -16,6 +16,7 @@ from daemon.planner.moments import milliseconds
 from daemon.planner.recipients import (
     Reach,
     Recipient,
+    Way,
     audience_recipients,
     check_country,
     check_locale,
@@ -131,7 +132,7 @@ class _Planning:
             )
         told = _already_told(posted, before, after)
         if told:
-            routes = tuple(route for route in routes if self._reached_nobody(route, before, after))
+            routes = tuple(route for route in routes if self._reached_nobody(route, posted, before, after))
             if not routes:
                 return Plan(drops=pointless, why=ALREADY_TOLD)
         messages: list[PlannedMessage] = []
@@ -148,12 +149,25 @@ class _Planning:
             return Plan(messages, pointless, ALREADY_TOLD if told else NOT_MEANT)
         return Plan(messages, pointless, _why_untold(messages, posted.received_at))
 
-    def _reached_nobody(self, route: Route, before: Order | None, after: Order) -> bool:
+    def _reached_nobody(self, route: Route, posted: Posted, before: Order | None, after: Order) -> bool:
         """Whether the customer could not be reached that way when another source told it, and may be by what this one says."""
         if before is None or before.customer == after.customer:
             return False
-        who = customer_recipient(before.customer, self._country)
-        return not way_to(who, route.via, self._channels, self._countries).is_open
+        then = self._way(before, route.via)
+        if not then.shut:
+            return not then.via
+        return not (self._way(after, then.via).is_open and self._may_still_wait(route, before, posted.received_at))
+
+    def _way(self, order: Order, via: Sequence[str]) -> Way:
+        return way_to(customer_recipient(order.customer, self._country), via, self._channels, self._countries)
+
+    def _may_still_wait(self, route: Route, order: Order, now: int) -> bool:
+        """Whether what the route told of the order before may be for a later moment: it goes by the number that is known then."""
+        if route.at is None:
+            return route.delay > 0 and now < order.updated_at + route.delay
+        with suppress(ValueError, OverflowError):  # it had no such moment, and failed at once
+            return self._moment(route, order) > now
+        return False
 
     def _of_route(self, route: Route, posted: Posted, order: Order, late: bool) -> Iterator[PlannedMessage]:
         trouble = ""

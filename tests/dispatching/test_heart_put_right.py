@@ -115,3 +115,27 @@ async def test_it_holds_for_what_is_just_being_prepared(
         looking.comes.set()
         await heart.still()
         assert went_to(heart) == {"B-1": address}
+
+
+@pytest.mark.parametrize(
+    "later",
+    [{"delay": "10m"}, {"at": "-1h"}],
+    ids=["after a while", "before the promised time"],
+)
+@pytest.mark.parametrize(
+    ("said", "told"), [({"phone": RIGHT}, [RIGHT]), ({"email": "ada@example.com"}, ["ada@example.com"])]
+)
+async def test_what_waits_for_later_is_told_once_where_another_source_knows_how(
+    tmp_path: Path, later: dict[str, str], said: dict[str, str], told: list[str]
+) -> None:
+    """The shop has a number abroad, to which no text goes, and the till the right one: Ada was thanked twice, in one minute. By mail, which
+    what waits does not go by, she hears it all the same."""
+    routes = [{"on": "order.completed", "to": "customer", "via": ["twilio", "sendgrid"], "supersede": False} | later]
+    noon = {"promised_at": "2026-11-24T12:00:00Z"}
+    async with Heart(tmp_path, shop(route=routes)) as heart:
+        abroad = {"name": "Ada", "phone": "+33612345678"}
+        await heart.tell("e1", "order.completed", source="shop", customer=abroad, order=noon)
+        await heart.pass_time(60)
+        await heart.tell("e2", "order.completed", source="till", customer={"name": "Ada"} | said)
+        await heart.pass_time(2 * 3600)
+        assert [one.out.to for one in heart.providers.arrived] == told
