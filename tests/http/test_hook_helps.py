@@ -159,8 +159,11 @@ async def test_an_array_in_which_all_is_wrong_lets_others_in_between(
     assert sorted(set(pieces)) == pieces, "each of a piece of its own has a turn of the loop between"
 
 
-async def test_each_of_a_few_wrong_events_is_told_all_and_each_of_many_its_first(face: Face) -> None:
-    wrong = {"id": 1, "type": 2, "order": {"ref": 3}}
+@pytest.mark.parametrize("form", ["application/json", "application/cloudevents-batch+json"])
+async def test_each_of_a_few_wrong_events_is_told_all_and_each_of_many_its_first(face: Face, form: str) -> None:
+    """A stolen token posts arrays in which all is wrong, in the form that takes longest: 500 CloudEvents took 25 times as long as 500 events."""
+    data = {"order": {"ref": 3, "total": 4, "note": 5}}
+    wrong = {"specversion": "1.0", "source": "erp", "id": "a", "type": "order.ready", "data": data, **data}
     for count, named in ((events.SLICE, 3), (events.SLICE + 1, 1)):
-        answer = await face.post("/v1/events", [wrong] * count)
+        answer = await face.post("/v1/events", [wrong] * count, headers={"Content-Type": form})
         assert {len(item["problem"]["errors"]) for item in answer.json["items"]} == {named}

@@ -49,11 +49,12 @@ def our_type(given: str) -> str:
     return ending if ending in EVENT_TYPES else given
 
 
-def to_event(value: Any) -> tuple[str, Event, bytes]:
-    """(the source that it names itself, event, the event's own JSON in our form). Raises Problem 422 with the field as the CloudEvent names it."""
+def to_event(value: Any, *, is_one_of_many: bool = False) -> tuple[str, Event, bytes]:
+    """(the source that it names itself, event, the event's own JSON in our form). Raises Problem 422 with the fields as the CloudEvent names
+    them; of one of many with its first fault."""
     if isinstance(value, dict) and "data_base64" in value:
         raise Problem(422, "send the data as JSON in `data`", field="data_base64")
-    cloud = convert(value, CloudEvent)
+    cloud = convert(value, CloudEvent, is_one_of_many=is_one_of_many)
     named = {"id": cloud.id, "type": our_type(cloud.type), **({"occurred_at": value["time"]} if cloud.time else {})}
     envelope = {name: item for name, item in value.items() if name not in _OURS} | {"type": cloud.type}
     data = dict(value["data"])
@@ -61,7 +62,7 @@ def to_event(value: Any) -> tuple[str, Event, bytes]:
         envelope["data"] = hidden
     form: dict[str, Any] = {**data, **named, "cloudevent": envelope}
     try:
-        event = convert(form, Event)
+        event = convert(form, Event, is_one_of_many=is_one_of_many)
     except Problem as problem:
         field = problem.errors[0].field if problem.errors else ""
         raise Problem(422, problem.detail, field=field) from problem

@@ -170,7 +170,7 @@ class Hook:
         try:
             if form == cloudevents.MEDIA_TYPE or form == cloudevents.BATCH_TYPE:
                 _check_size(raw)
-                theirs, event, raw = cloudevents.to_event(bodies.read(raw))
+                theirs, event, raw = cloudevents.to_event(bodies.read(raw), is_one_of_many=is_one_of_many)
                 return self._posted(caller, event, raw, now, theirs)
             event = read_event(raw, is_one_of_many=is_one_of_many)
             return self._posted(caller, event, raw, now, None)
