@@ -309,6 +309,10 @@ class Lane:
         self._aside = {seq: until for seq, until in self._aside.items() if until > monotonic}
         return self._aside.keys()
 
+    def leaves_aside(self, seq: int, monotonic: float) -> bool:
+        """Whether that message is one of them."""
+        return self._aside.get(seq, monotonic) > monotonic
+
     def out_of_turn(self, message: Message) -> tuple[str, ...]:
         """The ways of a message that this channel took before its turn: those that it passed by, and nobody asked, come last."""
         via, own, here = message.via, message.via_index, message.via.index(self.name)

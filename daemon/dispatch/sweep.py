@@ -86,7 +86,7 @@ class Sweep:
     def _beside_the_modem(self, message: Message, via_index: int | None) -> int | None:
         """What it comes for by itself waits for it; what it does not take goes to what is reached behind it."""
         while via_index is not None and self._ways.takes_out_of_turn(name := message.via[via_index]):
-            if self._ways.is_moving(name) and message.seq not in self._ways.left_aside([name]):
+            if self._ways.is_moving(name) and not self._ways.leaves_aside(name, message.seq):
                 return None
             via_index = next_via_index(message, self._ways.is_reached, after=via_index)
         return via_index

@@ -58,3 +58,7 @@ class Ways:
         """Messages (seq) that these do not come for now."""
         monotonic = self._clock.monotonic()
         return {seq for name in names for seq in self._lanes[name].left_aside(monotonic)}
+
+    def leaves_aside(self, name: str, seq: int) -> bool:
+        """Whether that message is one that it does not come for now."""
+        return self._lanes[name].leaves_aside(seq, self._clock.monotonic())

@@ -1,9 +1,11 @@
 """While the line is down the modem takes what others were to send: what it sends, what it leaves, and how that goes back."""
 
+from collections.abc import Set
 from pathlib import Path
 
 import pytest
 
+from daemon.dispatch.lane import Lane
 from outbox.confirmation import RestoredFrom
 from outbox.model import State
 from outbox.outcome import Deferred, Found, ReceiptState
@@ -267,3 +269,33 @@ async def test_what_the_modem_puts_off_is_tried_ever_later_while_the_line_is_dow
             await heart.pass_time(1)
             tries.append(len(heart.providers.left) - before)
         assert [tries.index(n) for n in (2, 3, 4)] == [1, 5, 13], "2 s, then 4, then 8"
+
+
+async def test_what_the_modem_leaves_is_not_gone_through_for_each_message_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an outage a stolen token posts orders that the modem refuses, to keep the service from everything else: with 20,000 of them left
+    aside, one look through what waits took a minute of the processor."""
+    looks = 0
+    left_aside = Lane.left_aside
+
+    def counted(lane: Lane, monotonic: float) -> Set[int]:
+        nonlocal looks
+        looks += 1
+        return left_aside(lane, monotonic)
+
+    monkeypatch.setattr(Lane, "left_aside", counted)
+    only_texts = {"on": "order.*", "to": "customer", "via": ["twilio", "modem"]}
+    taken = []
+    async with Heart(tmp_path, shop(route=[only_texts, ROUTES[2]])) as heart:
+        await heart.cut_the_line()
+        for few in range(2):
+            for n in range(5):
+                heart.providers.will("modem", NOT_THEM)
+                await heart.tell(f"e{few}-{n}", ref=f"B-{few}-{n}")
+            await heart.pass_time(1800)
+            looks = 0
+            await heart.pass_time(600)
+            taken.append(looks)
+        assert len(heart.providers.left) == 10, "the modem was asked once for each"
+    assert taken[0] == taken[1], "twice as many wait"
