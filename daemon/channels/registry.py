@@ -12,7 +12,7 @@ import msgspec
 from daemon import channels
 from daemon.channels.base import Channel, Misconfigured, Surroundings
 from daemon.config import ConfigError, decode
-from daemon.wire.near import nearest
+from daemon.wire.near import or_known
 
 if TYPE_CHECKING:
     from daemon.http import Http
@@ -28,9 +28,7 @@ CHANNELS = tuple(sorted(file.stem for file in Path(__file__).parent.glob("[!_]*.
 def channel_class(name: str) -> type[Channel]:
     """The class behind a table's name. Raises ConfigError for a name that is none."""
     if name not in CHANNELS:
-        near = nearest(name, CHANNELS)
-        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(CHANNELS)}"
-        raise ConfigError(f"channels.{name}: no such channel; {hint}")
+        raise ConfigError(f"channels.{name}: no such channel{or_known(name, CHANNELS, known_are='there are')}")
     module = import_module(f"{channels.__name__}.{name}")
     for kind in vars(module).values():
         if isinstance(kind, type) and issubclass(kind, Channel) and kind.__dict__.get("name") == name:
