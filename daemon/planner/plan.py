@@ -79,6 +79,8 @@ class _Times(msgspec.Struct, frozen=True):
 
     due_at: int
     expires_at: int | None
+    waits: bool
+    """It is for a later moment, or for when its order is let go: till then a number may be put right."""
 
 
 class _Planning:
@@ -156,13 +158,17 @@ class _Planning:
         then = self._way(before, route.via)
         if not then.shut:
             return not then.via
-        return not (self._way(after, then.via).is_open and self._may_still_wait(route, before, posted.received_at))
+        takes_its_place = route.policy.supersede and moves_status(posted.event.type)
+        may_go_itself = self._way(after, then.via).is_open and self._may_still_wait(route, before, posted.received_at)
+        return takes_its_place or not may_go_itself
 
     def _way(self, order: Order, via: Sequence[str]) -> Way:
         return way_to(customer_recipient(order.customer, self._country), via, self._channels, self._countries)
 
     def _may_still_wait(self, route: Route, order: Order, now: int) -> bool:
-        """Whether what the route told of the order before may be for a later moment: it goes by the number that is known then."""
+        """Whether what the route told of the order before may wait (`_Times.waits`): it goes by the number that is known then."""
+        if order.held:
+            return True
         if route.at is None:
             return route.delay > 0 and now < order.updated_at + route.delay
         with suppress(ValueError, OverflowError):  # it had no such moment, and failed at once
@@ -187,7 +193,8 @@ class _Planning:
                 counts_from, due_at = max(moment, counts_from), max(moment, posted.received_at)
             except (ValueError, OverflowError) as error:
                 trouble = trouble or f"{route.place}: at: {error}"
-        times = _Times(due_at, None if route.expires is None else counts_from + route.expires)
+        expires_at = None if route.expires is None else counts_from + route.expires
+        times = _Times(due_at, expires_at, waits=order.held or due_at > posted.received_at)
         for audience in route.audiences:
             for recipient in self._recipients(audience, order):
                 yield self._message(route, posted, audience, recipient, times, trouble, late)
@@ -235,7 +242,7 @@ class _Planning:
             )
         elif not way.via:
             state = State.FAILED if recipient.name == TEAM else State.SUPPRESSED
-        elif way.shut and times.due_at <= posted.received_at:  # till a later moment the number may be put right
+        elif way.shut and not times.waits:
             state = State.FAILED
         return PlannedMessage(
             id=message_id(posted.source, posted.event.id, name, template),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from outbox.model import State
 from tests.support.heart import Heart, shop
 from tests.support.scripted import TOOK
 
@@ -139,3 +140,46 @@ async def test_what_waits_for_later_is_told_once_where_another_source_knows_how(
         await heart.tell("e2", "order.completed", source="till", customer={"name": "Ada"} | said)
         await heart.pass_time(2 * 3600)
         assert [one.out.to for one in heart.providers.arrived] == told
+
+
+async def test_a_refund_that_waits_is_told_once_where_the_till_knows_the_number(tmp_path: Path) -> None:
+    """Nothing takes the place of what is said of a refund: both texts went out."""
+    routes = [{"on": "refund.issued", "to": "customer", "via": ["twilio"], "delay": "10m"}]
+    async with Heart(tmp_path, shop(route=routes)) as heart:
+        await heart.tell("e1", "order.completed", source="till", customer=ada(phone="+33612345678"))
+        await heart.tell("e2", "refund.issued", source="stripe", customer=None)
+        await heart.tell("e3", "refund.issued", source="till", customer=ada(phone=RIGHT))
+        await heart.pass_time(1800)
+        assert [one.out.to for one in heart.providers.arrived if one.channel == "twilio"] == [RIGHT]
+
+
+@pytest.mark.parametrize("supersede", [True, False])
+@pytest.mark.parametrize(("type", "source"), [("order.changed", "pos"), ("order.ready", "shop")])
+async def test_it_holds_for_what_is_held_and_had_no_number_for_texts(
+    tmp_path: Path, type: str, source: str, supersede: bool
+) -> None:
+    """Staff held the order to ask for the number, had it put right, and let the order go: Ada never heard that it is ready."""
+    routes = [{"on": "order.ready", "to": "customer", "via": ["twilio"], "supersede": supersede}]
+    async with Heart(tmp_path, shop(route=routes)) as heart:
+        await heart.tell("e0", "order.changed", customer=ada(phone="+33612345678"))
+        await heart.box.spool.hold("B-1", actor="Mia", reason="which number?")
+        await heart.tell("e1", "order.ready", customer=None)
+        assert await heart.states() == [State.HELD]
+        await heart.tell("e2", type, source=source, customer=ada(phone=RIGHT))
+        await heart.box.spool.release("B-1", actor="Mia", reason="")
+        await heart.still()
+        assert [one.out.to for one in heart.providers.arrived] == [RIGHT]
+
+
+async def test_what_failed_before_its_order_was_held_is_told_by_the_source_that_knows_the_number(
+    tmp_path: Path,
+) -> None:
+    """Staff saw that no text goes to Ada's number, and held the order until they had another: the till had it."""
+    routes = [{"on": "order.ready", "to": "customer", "via": ["twilio"]}]
+    async with Heart(tmp_path, shop(route=routes)) as heart:
+        await heart.tell("e1", source="shop", customer=ada(phone="+33612345678"))
+        await heart.box.spool.hold("B-1", actor="Mia", reason="which number?")
+        await heart.tell("e2", source="till", customer=ada(phone=RIGHT))
+        await heart.box.spool.release("B-1", actor="Mia", reason="")
+        await heart.still()
+        assert went_to(heart) == {"B-1": RIGHT}
