@@ -18,7 +18,6 @@ MOST_NAMED = 8
 LONGEST_LIST = 500
 """Of a longer one the first complaint is enough: a body is not to keep the service busy with what is wrong in it."""
 
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<at>(?:key in )?\$.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]+)`$")
 _NUMBER_FOR_TEXT = (
     "expected str, got float",
@@ -101,10 +100,7 @@ def _bare(kind: Any) -> Any:
 
 def _sentence(words: str) -> tuple[str, str]:
     """msgspec's message as field and plain words."""
-    match = _AT.match(words)
-    assert match is not None
-    at = (match["at"] or "").removeprefix("key in ").removeprefix("$").removeprefix(".").replace("[...]", "")
-    what = match["what"]
+    what, at = _parted(words)
     if own := _OUR_OWN.match(what):
         return f"{at}.{own['name']}" if at else own["name"], own["words"]
     if missing := _MISSING.match(what):
@@ -117,6 +113,15 @@ def _sentence(words: str) -> tuple[str, str]:
         return at, f"may have at most {bound['most']} characters" if bound["most"] else "must not be empty"
     what = what.replace("`", "")
     return at, what[:1].lower() + what[1:] if what.startswith("Expected ") else what
+
+
+def _parted(words: str) -> tuple[str, str]:
+    """What it says, and of which field: the place at its end, since what it quotes of a value may look like one."""
+    what, mark, place = words.removesuffix("`").rpartition(" - at `")
+    path = place.removeprefix("key in ")
+    if not (mark and path.startswith("$") and words.endswith("`")):
+        return words, ""
+    return what, path.removeprefix("$").removeprefix(".").replace("[...]", "")
 
 
 def _is_money(field: str) -> bool:
