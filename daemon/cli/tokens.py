@@ -55,7 +55,7 @@ def new(
         for each in type or ():
             if near := nearly_event_type(each):
                 print(
-                    f"tether: {each!r} is no usual type, and the token is for no other; did you mean {near!r}?",
+                    f"tether: {each!r}, which the token is for, is no usual type; did you mean {near!r}?",
                     file=sys.stderr,
                 )
 

@@ -94,6 +94,7 @@ async def test_events_from_a_file_and_from_standard_input(tether: Tether, tmp_pa
         (("channels", "resume", "twillio"), 1, "did you mean 'twilio'?"),
         (("messages", "--channel", "twillio"), 1, "did you mean 'twilio'?"),
         (("templates", "preview", "order.redy"), 1, "did you mean 'order.ready'? Or write it as"),
+        (("send", "B-1", "--template", "order.redy"), 1, "there is no text 'order.redy'; did you mean 'order.ready'?"),
         (("uplink", "sideways"), 2, "'auto'"),
         (("token", "new", "till", "--scope", "all"), 2, "'events'"),
         (("token", "revoke", "nobody"), 1, "'nobody'"),

@@ -218,6 +218,8 @@ async def test_message_by_hand(face: Face, order: str) -> None:
         ({"text": "x", "via": []}, "via"),
         ({"text": ""}, "text"),
         ({"template": 7}, "template"),
+        ({"template": "order.redy"}, "template"),
+        ({"template": "no.such", "to": "customer", "text": "x"}, "template"),
     ],
 )
 async def test_messages_by_hand_that_are_wrong(face: Face, order: str, body: Any, field: str) -> None:

@@ -45,7 +45,7 @@ async def told_in(services: Services, message: Message) -> Event | None:
 
 
 def manual_plan(services: Services, wish: "ManualMessage | WhatIf") -> Planner:
-    """Raises Problem 422 for an audience, template or channel that is not there."""
+    """Raises Problem 422 for an audience or channel that is not there."""
     try:
         return services.engine.planning.by_hand(
             ManualWish(

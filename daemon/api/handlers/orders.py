@@ -13,9 +13,11 @@ from daemon.api.plumbing.services import Services
 from daemon.api.schema.problem import Problem
 from daemon.channels.registry import channel_class
 from daemon.planner.recipients import Recipient, customer_recipient, no_text
+from daemon.planner.routes import CUSTOMER
 from daemon.planner.rules import stages
 from daemon.planner.rules.destination import countries_of
 from daemon.wire import orders as wire_orders
+from daemon.wire.near import did_you_mean
 from daemon.wire.orders import Held, OrderDetail, Orders
 from daemon.wire.queries import OrdersQuery
 from daemon.wire.requests.act import Reason
@@ -94,6 +96,11 @@ async def write(call: Call[NoQuery, ManualMessage]) -> StatusSet:
     order, wish = await order_of(call), call.body
     if wish.template is None and wish.text is None:
         raise Problem(422, "say what to send: a template, or a text", field="text")
+    if wish.template and wish.to == CUSTOMER:  # the store's own people have one for whatever it is
+        texts = call.services.engine.renderer.files.media()
+        if wish.template not in texts:
+            near = did_you_mean(wish.template, texts)
+            raise Problem(422, f"there is no text {wish.template!r}{near}", field="template")
     event = staff.message_event(order.ref, wish, wish.id or own_id(call))
     return await act(call, event, manual_plan(call.services, wish), wish.grace)
 
