@@ -151,6 +151,11 @@ class TemplateFiles(BaseLoader):
                     found[template].add(medium)
         return {name: sorted(media) for name, media in sorted(found.items())}
 
+    def has(self, template: str) -> bool:
+        """Whether customers have a text of that name, in whatever language and by whatever medium."""
+        wanted = {f"{template}.{ending}.j2" for ending in FILE_MEDIA}
+        return any(name.rpartition("/")[2] in wanted for name in self.names())
+
     def locales(self) -> list[str]:
         """Every locale that has a folder in any."""
         return sorted({name.partition("/")[0] for name in self.names()} - {SHARED})

@@ -267,6 +267,9 @@ async def test_templates(tether: Tether, shop: Shop) -> None:
     assert "order.ready.sms.j2:1" in checked.out
     assert "ordr" in checked.out
     (own / "order.ready.sms.j2").unlink()
+    (own / "thanks.sms.j2").write_text("{{ order.ref }}: thank you")
+    await taken(tether, *posted(9))
+    await taken(tether, "send", "B-9", "--template", "thanks")
 
 
 async def test_the_record_holds_and_can_be_taken_away(tether: Tether, shop: Shop) -> None:

@@ -96,11 +96,10 @@ async def write(call: Call[NoQuery, ManualMessage]) -> StatusSet:
     order, wish = await order_of(call), call.body
     if wish.template is None and wish.text is None:
         raise Problem(422, "say what to send: a template, or a text", field="text")
-    if wish.template and wish.to == CUSTOMER:  # the store's own people have one for whatever it is
-        texts = call.services.engine.renderer.files.media()
-        if wish.template not in texts:
-            near = did_you_mean(wish.template, texts)
-            raise Problem(422, f"there is no text {wish.template!r}{near}", field="template")
+    files = call.services.engine.renderer.files
+    if wish.template and wish.to == CUSTOMER and not files.has(wish.template):
+        near = did_you_mean(wish.template, files.media())
+        raise Problem(422, f"there is no text {wish.template!r}{near}", field="template")
     event = staff.message_event(order.ref, wish, wish.id or own_id(call))
     return await act(call, event, manual_plan(call.services, wish), wish.grace)
 
