@@ -44,7 +44,7 @@ _ANSWERS: Mapping[Action, Mapping[str, str]] = {
 }
 """GSM 7 throughout: one part."""
 
-_END = re.compile(r"[\s.,;:!?…]+$")
+_END = re.compile(r"(?<![\s.,;:!?…])[\s.,;:!?…]+$")
 
 
 class Meaning(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ LONGEST_MS = 7 * 86_400_000
 MOST = 50
 FINDINGS, LONGEST = 40, 200
 _ABOUT = b"tether commands\n"
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+|\+?\d[\d ()/-]{5,}\d")
+_ADDRESS = re.compile(r"(?<![^\s@])[^\s@]+@[^\s@]+|\+?\d[\d ()/-]{5,}\d")
 
 What = Literal["pause", "resume", "doctor"]
 Findings = Sequence[tuple[str, str, str]]

@@ -49,7 +49,7 @@ MEDIUM_FILES: Mapping[Medium, tuple[str, ...]] = {
 TEXT_LAYOUT = f"{SHARED}/email.txt.j2"
 HTML_LAYOUT = f"{SHARED}/email.html.j2"
 
-_SUBJECT = re.compile(r"\s*Subject:[ \t]*(.*?)[ \t]*(?:\n|$)")
+_SUBJECT = re.compile(r"\s*Subject:(.*)(?:\n|$)")
 _SPACES = re.compile(r"[ \t]{2,}")
 _LINE_ENDS = re.compile(r"[ \t]+(?=\n)|(?<=\n)[ \t]+(?=\S)")
 _ENDED_TWICE = re.compile(r"(?<=\w)\.\.(?=\s|$)")
@@ -202,7 +202,7 @@ class Renderer:
         self, place: Place, template: str, words: str, values: dict[str, Any], formats: Formats, chain: Sequence[str]
     ) -> Rendered:
         match = _SUBJECT.match(words)
-        if match is None or not match[1]:
+        if match is None or not match[1].strip():
             raise RenderError(place.name, 1, 'a mail begins with its subject: write "Subject: ..." on the first line')
         body = _tidy(words[match.end() :])
         if not body:

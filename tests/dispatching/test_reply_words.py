@@ -1,6 +1,7 @@
 """`[replies]`: exact words of a customer with an open order act on it; whatever is not certain is a message to read."""
 
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -311,6 +312,16 @@ def test_what_is_answered_fits_one_text_in_every_language() -> None:
         for words in said.values():
             whole = words.replace("{ref}", "C-12345678").replace("Our shop", "Balloon Loft of Lond")
             assert (septets(whole) or 999) <= 160
+
+
+async def test_a_long_row_of_marks_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """A stranger texts the modem 255 parts of exclamation marks and a letter, to have every till wait: it took ten seconds of the processor."""
+    async with counter(tmp_path) as shop:
+        await told(shop.box, "order.ready")
+        began = time.process_time()
+        assert (await shop.hears("here" + "!" * 39_000 + "x")).action == ""
+        assert time.process_time() - began < 2
+        assert (await shop.hears("here" + "!" * 39_000)).action == "arrived"
 
 
 async def test_the_answer_outlives_the_move_of_the_order(tmp_path: Path) -> None:
