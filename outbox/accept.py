@@ -96,7 +96,8 @@ class Accept(Operation[Acceptance]):
     def _again(self, seq: int, raw: bytes) -> Acceptance:
         posted = self._posted
         forgotten = not raw
-        if not forgotten and raw != posted.raw and msgspec.json.decode(raw) != msgspec.json.decode(posted.raw):
+        is_same = forgotten or raw == posted.raw or _is_same(msgspec.json.decode(raw), msgspec.json.decode(posted.raw))
+        if not is_same:
             raise EventConflict(
                 f"event {posted.event.id!r} of {posted.source!r} was taken before with different content: send the change as a new event"
             )
@@ -295,3 +296,12 @@ def _offline_after(policy: Policy) -> int | None:
     if policy.offline_after is None:
         return None
     return 0 if policy.urgent else math.ceil(policy.offline_after)
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Of two JSON values. Python takes true for 1 and false for 0; numbers are the same however they are written (1 and 1.0)."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return isinstance(one, bool) is isinstance(other, bool) and one == other

@@ -88,6 +88,30 @@ async def test_the_same_id_with_other_content_changes_nothing(tmp_path: Path) ->
         assert (await box.audit.verify()).entries == 2
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "is_same"),
+    [
+        (b'{"paid": 1}', b'{"paid": true}', False),
+        (b'{"rows": [{"gift": false}]}', b'{"rows": [{"gift": 0}]}', False),
+        (b'{"paid": 1}', b'{"paid": 1.0}', True),
+        (b'{"rows": [1]}', b'{"rows": [1, 2]}', False),
+        (b'{"paid": null}', b"{}", False),
+    ],
+)
+async def test_a_yes_is_no_number(tmp_path: Path, first: bytes, then: bytes, is_same: bool) -> None:
+    """A till's new release said true where it had said 1, under an id that it gave twice: it was answered that this was taken before,
+    and the second happening was lost."""
+    around = b'{"id": "e1", "type": "order.ready", "order": {"ref": "B-1"}, "data": %b}'
+    async with open_box(tmp_path) as box:
+        await box.spool.accept(msgspec.structs.replace(posted(), raw=around % first), one_each)
+        again = msgspec.structs.replace(posted(), raw=around % then)
+        if is_same:
+            assert (await box.spool.accept(again, one_each)).duplicate
+        else:
+            with pytest.raises(EventConflict, match="e1"):
+                await box.spool.accept(again, one_each)
+
+
 async def test_an_id_is_known_per_source(tmp_path: Path) -> None:
     async with open_box(tmp_path) as box:
         await box.spool.accept(posted(), plans())
