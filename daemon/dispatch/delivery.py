@@ -22,6 +22,7 @@ from daemon.dispatch.fallback import (
     next_via_index,
     pass_over,
     patience_from,
+    while_of_use,
 )
 from daemon.dispatch.lane import Lane
 from daemon.dispatch.lessons import Lessons, may_reveal_an_outage
@@ -119,7 +120,7 @@ class Delivery:
                 lane.nothing_left(now)
                 if await self._is_left_there(lane, message, prepared):
                     return None
-                moved = await self.move(message, in_time(message, prepared, self._usable))
+                moved = await self.move(message, in_time(message, prepared, self._usable, now))
                 if moved is not None and moved.reason.code == LOOKS_LIKE_FRAUD.code:
                     self._sms.was_held(message)
                 return moved
@@ -258,11 +259,10 @@ class Delivery:
             return None
         now = self._clock.now()
         via_index = next_via_index(message, self._usable, after=out_of_turn.via_index(lane, message))
-        due_at = lane.tomorrow(now) if via_index is None else None
-        full = lane.over_the_day(units)
-        to = Transition(
-            state=State.QUEUED, reason=full, via_index=via_index, due_at=due_at, relative=False, counts=False
-        )
+        to = Transition(state=State.QUEUED, reason=lane.over_the_day(units), via_index=via_index, counts=False)
+        if via_index is None:
+            tomorrow = msgspec.structs.replace(to, due_at=lane.tomorrow(now), relative=False)
+            to = while_of_use(message, tomorrow, now)
         return await self.move(message, to)
 
     def _nothing_left(self, lane: Lane, spent: Spent | None, units: int = 1) -> None:

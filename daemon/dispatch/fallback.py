@@ -74,14 +74,27 @@ def over_to(message: Message, via_index: int, reason: Reason, now: int) -> Trans
     return msgspec.structs.replace(to, due_at=message.due_at, relative=message.relative)
 
 
-def in_time(message: Message, to: Transition, usable: Callable[[str], bool]) -> Transition:
+def in_time(message: Message, to: Transition, usable: Callable[[str], bool], now: int) -> Transition:
     """A wait that ends when it is of no use any more (quiet hours, a day's limit) is none: its next channel may take it now."""
-    if to.state is not State.QUEUED or to.due_at is None or to.due_at < (message.expires_at or math.inf):
+    if not _outlasts(message, to):
         return to
     via_index = next_via_index(message, usable)
     if via_index is None:
-        return to
+        return while_of_use(message, to, now)
     return Transition(state=State.QUEUED, reason=to.reason, via_index=via_index, counts=False)
+
+
+def while_of_use(message: Message, to: Transition, now: int) -> Transition:
+    """It waits no longer than it is of use, and is looked at then: people hear that it is too late when it is, and what stands behind it goes
+    on. One that is past that already was let be, since the time is in doubt: it waits as long as it was told to."""
+    if _outlasts(message, to) and message.expires_at is not None and now < message.expires_at:
+        return msgspec.structs.replace(to, due_at=message.expires_at)
+    return to
+
+
+def _outlasts(message: Message, to: Transition) -> bool:
+    """Whether that wait ends when the message is of no use any more."""
+    return to.state is State.QUEUED and to.due_at is not None and to.due_at >= (message.expires_at or math.inf)
 
 
 def decide(message: Message, outcome: Outcome, at: Situation) -> Transition:

@@ -136,7 +136,7 @@ class Forecast:
             if isinstance(obstacle, PassOver):
                 yield Hindrance(obstacle.reason, passes_on=True)
             else:
-                goes_on = in_time(message, obstacle, self._usable).via_index is not None
+                goes_on = in_time(message, obstacle, self._usable, now).via_index is not None
                 yield Hindrance(obstacle.reason, obstacle.due_at, passes_on=goes_on)
         if channel.medium == "sms" and address:
             for objection in self._sms.objections(lane.name, message, address, text, now):

@@ -111,6 +111,35 @@ async def test_the_night_is_no_impatience(tmp_path: Path) -> None:
         assert [request.channel for request in heart.providers.arrived] == ["twilio"] * 3
 
 
+async def test_what_the_night_outlasts_is_too_late_when_it_is(tmp_path: Path) -> None:
+    """Staff saw it wait until the morning, though nobody would have been told any more; and so long a mail on a refund stood behind it."""
+    night = {"from": "10:00", "to": "20:00", "media": ["sms"]}
+    soon = {"on": "order.*", "to": "customer", "via": ["twilio"], "expires": "3h"}
+    refund = {"on": "refund.*", "to": "customer", "via": ["sendgrid"]}
+    async with Heart(tmp_path, shop(route=[soon, refund], quiet_hours=night)) as heart:
+        await heart.tell("e1")
+        await heart.tell("e2", "refund.issued", data={"amount": "5.00"})
+        await heart.pass_time(3 * HOUR - 60)
+        news, mail = await heart.messages("B-1")
+        assert (news.state, news.reason.code, mail.state) == (State.QUEUED, "quiet_hours", State.QUEUED)
+        await heart.pass_time(120)
+        assert (await heart.message()).state is State.EXPIRED
+        assert heart.providers.texts() == ["refund.issued"]
+
+
+async def test_so_is_a_long_text_for_which_the_day_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There was room for half of it, so that nothing looked at what waited there for tomorrow."""
+    monkeypatch.setattr(Vonage, "units", lambda channel, out: 2)
+    channels = {**CHANNELS, "vonage": {"concurrency": 1, "daily_limit": 3}}
+    soon = {"on": "order.*", "to": "customer", "via": ["vonage"], "expires": "3h"}
+    async with Heart(tmp_path, shop(channels=channels, route=[soon])) as heart:
+        await heart.tell("e1", ref="B-1")
+        await heart.tell("e2", ref="B-2")
+        assert (await heart.message("B-2")).reason.code == "daily_limit"
+        await heart.pass_time(3 * HOUR + 60)
+        assert (await heart.message("B-2")).state is State.EXPIRED
+
+
 async def test_patience_with_who_is_busy_in_the_morning_is_as_long_as_ever(tmp_path: Path) -> None:
     night = {"from": "10:00", "to": "15:00", "media": ["sms"]}
     async with Heart(tmp_path, shop(quiet_hours=night)) as heart:
