@@ -217,6 +217,7 @@ async def test_message_by_hand(face: Face, order: str) -> None:
         ({"text": "x", "via": ["pigeon"]}, "via"),
         ({"text": "x", "via": []}, "via"),
         ({"text": ""}, "text"),
+        ({"text": " \n"}, "text"),
         ({"template": 7}, "template"),
         ({"template": "order.redy"}, "template"),
         ({"template": "no.such", "to": "customer", "text": "x"}, "template"),

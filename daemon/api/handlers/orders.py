@@ -94,7 +94,7 @@ async def set_status(call: Call[NoQuery, StatusChange]) -> StatusSet:
 
 async def write(call: Call[NoQuery, ManualMessage]) -> StatusSet:
     order, wish = await order_of(call), call.body
-    if wish.template is None and wish.text is None:
+    if not wish.template and not (wish.text or "").strip():
         raise Problem(422, "say what to send: a template, or a text", field="text")
     files = call.services.engine.renderer.files
     if wish.template and wish.to == CUSTOMER and not files.has(wish.template):
