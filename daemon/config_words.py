@@ -83,13 +83,13 @@ def value_hint(kind: Any, path: str, problem: str) -> str:
     if problem.startswith("Expected `array`, got `object`"):
         return f"; there may be several: head each [[{path}]], in two brackets"
     if problem.startswith("Invalid enum value"):
-        choices = list(_choices(_field(kind, path.split("."))))
+        choices = dict.fromkeys(_choices(_field(kind, path.split("."))))
         return f"; write one of {', '.join(map(str, choices))}" if choices else ""
     if problem.startswith(("Expected `int`, got `str`", "Expected `float`, got `str`")):
         return "; a number stands without quotes"
     if problem.startswith("Expected `bool`"):
         return "; write true or false, without quotes"
-    if problem.startswith(("Expected `str`, got `int`", "Expected `str`, got `float`", "Expected `str`, got `bool`")):
+    if re.match(r"Expected `str(?: \| object)?`, got `(?:int|float|bool)`", problem):
         return "; text stands in quotes"
     if problem.startswith("Expected `array`, got `str`"):
         return '; a list stands in brackets, like ["one", "two"]'
@@ -135,10 +135,12 @@ def _field(kind: Any, path: list[str]) -> Any:
 
 
 def _options(kind: Any) -> Iterator[Any]:
-    """The kinds that a union, a list or a plain kind stands for."""
+    """The kinds that a union, a list, a table's values or a plain kind stand for."""
     if get_origin(kind) in (Union, types.UnionType, tuple, list):
         for each in get_args(kind):
             yield from _options(each)
+    elif get_origin(kind) is dict:
+        yield from _options(get_args(kind)[1])
     else:
         yield kind
 

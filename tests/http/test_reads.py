@@ -53,6 +53,16 @@ async def test_parameters_of_lists(face: Face, path: str) -> None:
         assert (answer.status, answer.fields) == (422, [field]), query
 
 
+async def test_a_word_that_is_none_is_answered_with_those_that_are(face: Face) -> None:
+    """Who asked for "faild" was told that this is an invalid enum value, and of none that is valid."""
+    refused = await face.get("/v1/messages", query={"state": "faild"})
+    assert refused.json["detail"].startswith(
+        "state[0]: Invalid enum value 'faild'; write one of queued, sending, sent, "
+    )
+    by_fax = await face.post("/v1/messages/preview", {"medium": "fax", "text": "x"}, as_="desk")
+    assert by_fax.json["errors"][0]["detail"].endswith("; write one of sms, email, chat, push, crm")
+
+
 async def test_filters_of_messages(face: Face, messages: list[str]) -> None:
     await face.store.end(messages[0], State.FAILED, Reason("no channel took it"), outcome=REFUSED)
     await face.store.end(messages[1], State.DELIVERED)

@@ -5,8 +5,9 @@ msgspec stops at the first; who builds a till wants to hear of all at once.
 
 import re
 from collections.abc import Iterator
+from enum import EnumType
 from itertools import islice
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -51,8 +52,16 @@ def _faults(value: Any, kind: Any, place: str, strict: bool) -> Iterator[FieldEr
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         within = _within(value, _bare(kind), place, strict)
-        yield next(within, None) or told(error, place)
+        yield next(within, None) or _of_choices(told(error, place), _bare(kind))
         yield from within
+
+
+def _of_choices(fault: FieldError, kind: Any) -> FieldError:
+    """With what may be written, where there are some words only."""
+    choices = list(kind) if isinstance(kind, EnumType) else get_args(kind) if get_origin(kind) is Literal else ()
+    if not choices or not fault.detail.startswith("Invalid enum value"):
+        return fault
+    return FieldError(fault.field, f"{fault.detail}; write one of {', '.join(map(str, choices))}")
 
 
 def _within(value: Any, kind: Any, place: str, strict: bool) -> Iterator[FieldError]:
