@@ -7,9 +7,11 @@ import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from daemon.api.plumbing import gate
+from daemon.wire.problem import ProblemBody
 from tests.support.busy import MOST
 from tests.support.face import Face, event
 from tests.support.outbox_box import PHONE
@@ -49,6 +51,21 @@ async def unharmed(face: Face) -> None:
     """The service goes on for others."""
     assert (await face.get("/healthz", as_=None)).status == 200
     assert await face.store.events() == []
+
+
+@pytest.mark.parametrize(
+    "line", [b"\x16\x03\x01\x02\x00\x01\r\n", b"GET / HTTP/1.1\r\nno header\r\n", b"GET http://x:99999/ HTTP/1.1\r\n"]
+)
+async def test_what_is_no_http_is_refused_like_all_else_and_names_no_release(face: Face, line: bytes) -> None:
+    """Who looks for boxes to attack learned which Python and which aiohttp it is, and with them what they are open to."""
+    head, _, body = (await ask(face, line + b"\r\n")).partition(b"\r\n\r\n")
+    assert b"aiohttp" not in head.lower()
+    assert b"Server: tether" in head
+    assert b"X-Content-Type-Options: nosniff" in head
+    refusal = msgspec.json.decode(body, type=ProblemBody)
+    assert (refusal.status, refusal.title) == (400, "Not readable")
+    assert refusal.detail.startswith("this can't be read as HTTP: ")
+    await unharmed(face)
 
 
 @pytest.mark.parametrize(

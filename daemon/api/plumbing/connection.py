@@ -8,7 +8,9 @@ from aiohttp.web_protocol import RequestHandler
 
 from daemon.api.plumbing.peers import Peer
 from daemon.api.plumbing.places import Guest, Places
+from daemon.api.plumbing.reply import as_problem
 from daemon.api.plumbing.tally import Tally
+from daemon.api.schema.problem import Problem
 
 HEAD_BYTES = 32 * 2**10
 """Of one request's headers together."""
@@ -65,6 +67,19 @@ class Connection(RequestHandler):
                 self._too_much()
         else:
             self._head = 0
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """What can't be read as HTTP is refused as all else is: aiohttp's own answer names its release and Python's."""
+        super().handle_error(request, status, exc, message)
+        said = "this should not have happened; the log has the reason"
+        if status < 500:
+            what = (message or "").partition("\n")[0].rstrip(":")
+            said = f"this can't be read as HTTP: {what[:200]}"
+        refusal = as_problem(Problem(status, said))
+        refusal.force_close()
+        return refusal
 
     def _too_much(self) -> None:
         self.tally.count("header_bytes", address=self.guest.address)
